@@ -1,0 +1,55 @@
+// Layers, lowest first: a file may import from its own layer and from those before it, never from those after.
+const layers = [
+  '^src/errors\\.ts$',
+  '^src/paillier/',
+  '^src/encoding/',
+  '^src/privacy/',
+  '^src/pipeline\\.ts$',
+  '^src/learning/',
+  '^src/protocol/',
+  '^src/storage/',
+  '^src/http/',
+  '^src/index\\.ts$',
+  '^src/cli/',
+  '^parties/',
+  '^(scripts|examples)/',
+];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...layers.slice(0, -1).map((layer, index) => ({
+      name: `layer-${layer.replace(/[^a-z]/g, '')}-points-down`,
+      severity: 'error',
+      from: { path: layer },
+      to: { path: layers.slice(index + 1) },
+    })),
+    {
+      name: 'facilitator-never-reaches-secrets',
+      comment: 'The facilitator multiplies ciphertexts; nothing it can load may decrypt one or hold a private key.',
+      severity: 'error',
+      from: { path: '^parties/facilitator/' },
+      to: { path: '^src/(paillier/(decryptor|private-key|key-generation)|pipeline|index)\\.ts$', reachable: true },
+    },
+    {
+      name: 'parties-know-each-other-by-http-only',
+      severity: 'error',
+      from: { path: '^parties/([^/]+)/' },
+      to: { path: '^parties/', pathNot: '^parties/$1/' },
+    },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'not-to-dev-dependencies',
+      severity: 'error',
+      from: { path: '^(src|parties)/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

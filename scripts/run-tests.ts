@@ -1,0 +1,99 @@
+/**
+ * Runs every test file in a process of its own, as many at a time as there are processors, and adds up what uvu reports.
+ *
+ * uvu ends with code 0 when a file forgets `.run()` and when a pattern matches nothing. Both fail here: a file counts only
+ * if it printed uvu's totals, and the totals are more than zero.
+ *
+ * Usage: node --import tsx scripts/run-tests.ts [PATTERN]   (PATTERN: a regular expression on the path of the test file)
+ */
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+interface FileResult {
+  readonly file: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+  /** What went wrong, or undefined. */
+  readonly trouble: string | undefined;
+  readonly output: string;
+}
+
+const secondsPerFile = process.env['SLOW'] === undefined ? 300 : 3600;
+
+function runFile(file: string): Promise<FileResult> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString('utf8');
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    }, secondsPerFile * 1000);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      const total = lastNumber(output, 'Total');
+      const passed = lastNumber(output, 'Passed') ?? 0;
+      const skipped = lastNumber(output, 'Skipped') ?? 0;
+      const trouble = timedOut
+        ? `did not end within ${secondsPerFile} s`
+        : total === undefined
+          ? `ran no test (does it call .run()?), exit code ${code ?? 'none'}`
+          : total === 0
+            ? 'ran no test'
+            : code !== 0
+              ? `exit code ${code ?? 'none'}`
+              : undefined;
+      const failed = Math.max((total ?? 0) - passed - skipped, trouble === undefined ? 0 : 1);
+      resolve({ file, passed, failed, skipped, seconds: (performance.now() - started) / 1000, trouble, output });
+    });
+  });
+}
+
+/** The last `label: N` of uvu's summary, whatever its colours. */
+function lastNumber(output: string, label: string): number | undefined {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of a terminal are control characters
+  const plain = output.replace(/\u001b\[[0-9;]*m/g, '');
+  const found = [...plain.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'gm'))].at(-1)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+const pattern = new RegExp(process.argv[2] ?? '');
+const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((path) => join('test', path))
+  .filter((path) => path.endsWith('.test.ts') && pattern.test(path))
+  .sort();
+if (files.length === 0) {
+  console.error(`no test file matches ${String(pattern)}`);
+  process.exit(1);
+}
+
+const queue = [...files];
+const results: FileResult[] = [];
+async function worker(): Promise<void> {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    const result = await runFile(file);
+    results.push(result);
+    const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+    console.log(
+      `${result.trouble === undefined ? 'ok  ' : 'FAIL'} ${file}: ${result.passed} passed${skipped} (${result.seconds.toFixed(1)} s)`,
+    );
+    if (result.trouble !== undefined) console.log(`${result.output}\n     ${file}: ${result.trouble}`);
+    else for (const line of result.output.match(/^skipped: .*$/gm) ?? []) console.log(`     ${line}`);
+  }
+}
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
+
+const sum = (pick: (result: FileResult) => number): number => results.reduce((total, each) => total + pick(each), 0);
+const failed = sum((each) => each.failed);
+console.log(`${sum((each) => each.passed)} passed, ${failed} failed, ${sum((each) => each.skipped)} skipped`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,61 @@
+/**
+ * One error for the whole house: a class, a closed list of codes, a message that names what was wrong and how to mend it.
+ *
+ * Messages carry names, positions, sizes and limits. They never carry a secret, a plaintext or a record's value.
+ */
+
+/** Every way in which sealsum refuses, by the layer that refuses. */
+export type ErrorCode =
+  // paillier
+  | 'key_invalid'
+  | 'key_too_small'
+  | 'ciphertext_invalid'
+  | 'plaintext_out_of_range'
+  | 'exponent_out_of_range'
+  | 'backend_unavailable'
+  // encoding
+  | 'number_not_finite'
+  | 'number_out_of_bounds'
+  | 'plan_unsafe'
+  | 'plan_mismatch'
+  | 'slot_overflow'
+  | 'count_mismatch'
+  | 'weight_zero'
+  // privacy
+  | 'privacy_invalid'
+  // learning
+  | 'model_invalid'
+  | 'data_invalid'
+  | 'matrix_singular'
+  // protocol
+  | 'message_invalid'
+  | 'round_abandoned'
+  | 'job_failed'
+  // http
+  | 'request_failed'
+  | 'aborted';
+
+/** What may accompany an error besides its message. */
+export interface ErrorDetails {
+  /** The error underneath, kept for logs. */
+  readonly cause?: unknown;
+  /** The field, slot, column or argument that was refused, as its owner would name it. */
+  readonly field?: string;
+  /** The line of a data file, counted from 1 as an editor counts. */
+  readonly line?: number;
+}
+
+/** The only error class that sealsum throws on purpose; branch on `code`, show `message`. */
+export class SealsumError extends Error {
+  override readonly name = 'SealsumError';
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly line: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.field = details.field;
+    this.line = details.line;
+  }
+}
