@@ -1,0 +1,93 @@
+/**
+ * Encryption as its users see it: the derandomised core of encryption.ts with its randomness drawn here.
+ *
+ * Each encryptor draws its own x, hence its own h_s, and a fresh α for every ciphertext.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { SealsumError } from '../errors.ts';
+import { type ModularBackend, selectBackend } from './backend.ts';
+import { greatestCommonDivisor } from './divisors.ts';
+import { breakEven, defaultWindowBits, Encryption, exponentBits } from './encryption.ts';
+import type { Ciphertext, PublicKey } from './public-key.ts';
+import { type RandomBytes, randomBelow, randomBits, systemRandom } from './random.ts';
+
+/** What createEncryptor may be told. */
+export interface EncryptorOptions {
+  /** Where x and every α come from; the operating system's generator by default. */
+  readonly random?: RandomBytes;
+  /** What computes modular powers; by default what selectBackend() finds. */
+  readonly backend?: ModularBackend;
+  /** The width of the table's windows, 1 to 16, 8 by default: one more halves nothing but doubles the memory nearly. */
+  readonly windowBits?: number;
+}
+
+/** Encrypts under one public key. */
+export interface Encryptor {
+  readonly publicKey: PublicKey;
+  /** The memory of the table when built, in bytes: 18 MB for 2048 bits, 40 MB for 3072 bits with windows of 8 bits. */
+  readonly tableBytes: number;
+  /** From this many ciphertexts on, the table is built piece by piece beside the encryptions even without prepare(). */
+  readonly breakEven: number;
+  /**
+   * Builds the table, a window of some milliseconds at a time with the event loop served in between. Worth it before more
+   * than `breakEven` encryptions, or where each should be fast. Throws aborted when the signal fires; a later call goes on.
+   */
+  prepare(signal?: AbortSignal): Promise<void>;
+  /** A fresh encryption of m; plaintext_out_of_range unless 0 ≤ m < n. */
+  encrypt(m: bigint): Ciphertext;
+  /** A fresh encryption of c's plaintext, unlinkable to c for all but the key's owner; ciphertext_invalid unless 0 < c < n². */
+  rerandomise(c: Ciphertext): Ciphertext;
+}
+
+/** An encryptor for a key; key_invalid when that was not checked (see publicKeyFromModulus). */
+export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions = {}): Encryptor {
+  const random = options.random ?? systemRandom;
+  const backend = options.backend ?? selectBackend();
+  const windowBits = options.windowBits ?? defaultWindowBits;
+  const bits = exponentBits(publicKey);
+  const paysFrom = breakEven(bits, windowBits, backend.name);
+  const encryption = new Encryption(publicKey, randomUnit(publicKey.n, random), backend, windowBits);
+  let made = 0;
+
+  /** A fresh α > 0; past the break-even point, one more window of the table is built on the way. */
+  function freshExponent(): bigint {
+    if (!encryption.tableComplete) {
+      made += 1;
+      if (made > paysFrom) encryption.buildWindow();
+    }
+    for (;;) {
+      const alpha = randomBits(bits, random);
+      if (alpha !== 0n) return alpha;
+    }
+  }
+
+  return {
+    publicKey,
+    tableBytes: encryption.tableBytes,
+    breakEven: paysFrom,
+    async prepare(signal) {
+      while (!encryption.tableComplete) {
+        if (signal?.aborted === true) {
+          throw new SealsumError('aborted', 'preparing the encryptor was aborted', { cause: signal.reason });
+        }
+        encryption.buildWindow();
+        await turn();
+      }
+    },
+    encrypt: (m) => encryption.encryptWithExponent(m, freshExponent()),
+    rerandomise(c) {
+      if (c <= 0n || c >= publicKey._n2) {
+        throw new SealsumError('ciphertext_invalid', 'ciphertext: expected 0 < c < n²', { field: 'ciphertext' });
+      }
+      return encryption.rerandomiseWithExponent(c, freshExponent());
+    },
+  };
+}
+
+/** A uniform unit modulo n. */
+function randomUnit(n: bigint, random: RandomBytes): bigint {
+  for (;;) {
+    const candidate = randomBelow(n, random);
+    if (greatestCommonDivisor(n, candidate) === 1n) return candidate;
+  }
+}

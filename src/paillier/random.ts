@@ -1,0 +1,35 @@
+/**
+ * Randomness as an argument: whoever needs random numbers takes a `RandomBytes`, and `systemRandom` is the one to pass.
+ */
+import { randomFillSync } from 'node:crypto';
+import { SealsumError } from '../errors.ts';
+import { bitLength, bytesToBigint } from './bytes.ts';
+
+/** Gives `length` fresh bytes, uniform and independent of everything before. */
+export type RandomBytes = (length: number) => Uint8Array;
+
+/** The operating system's cryptographic generator, by way of OpenSSL. */
+export const systemRandom: RandomBytes = (length) => randomFillSync(new Uint8Array(length));
+
+/** A uniform integer in [0, 2^bits). */
+export function randomBits(bits: number, random: RandomBytes): bigint {
+  const length = Math.ceil(bits / 8);
+  const bytes = random(length);
+  if (bytes.length !== length) {
+    throw new SealsumError(
+      'backend_unavailable',
+      `random source: expected ${length} bytes, it gave ${bytes.length}; pass one that gives as many as it is asked for`,
+    );
+  }
+  return BigInt.asUintN(bits, bytesToBigint(bytes));
+}
+
+/** A uniform integer in [0, limit), by rejection; `limit` is at least 1. Draws fewer than twice on average. */
+export function randomBelow(limit: bigint, random: RandomBytes): bigint {
+  if (limit < 1n) throw new SealsumError('number_out_of_bounds', 'random limit: expected at least 1');
+  const bits = bitLength(limit - 1n);
+  for (;;) {
+    const candidate = randomBits(bits, random);
+    if (candidate < limit) return candidate;
+  }
+}
