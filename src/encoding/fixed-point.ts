@@ -121,9 +121,9 @@ function roundProduct(value: number, scale: number, scaleIsPowerOfTwo: boolean):
   if (size < TWO_TO_52) {
     // Between 2^52 and 2^53 a double has no fraction: the addition rounds half to even, the subtraction is exact.
     const nearest = product < 0 ? product - TWO_TO_52 + TWO_TO_52 : product + TWO_TO_52 - TWO_TO_52;
-    // By a power of two the product is exact, or so small that it rounds to 0 either way. By any other scale it is off by
-    // at most size × 2^-53, so the nearest integer is certain unless a tie lies that close.
-    if (scaleIsPowerOfTwo || 0.5 - Math.abs(product - nearest) > size / TWO_TO_52) return BigInt(nearest);
+    // Rounding is monotonic and every tie below 2^52 is a double, so the product is on the right side of each of them;
+    // only a product that is a tie may have been rounded to it. By a power of two it is exact (or so small that it is 0).
+    if (scaleIsPowerOfTwo || Math.abs(product - nearest) !== 0.5) return BigInt(nearest);
   } else if (scaleIsPowerOfTwo && size !== Infinity) {
     return BigInt(product);
   }
