@@ -56,15 +56,20 @@ export function createDecryptor(privateKey: PrivateKey, options: DecryptorOption
   };
 }
 
+/** h_p = L_p(g^(p−1) mod p²)⁻¹ = −q⁻¹ mod p, by which half a decryption is multiplied at its end. */
+export function decryptionFactor(p: bigint, q: bigint): bigint {
+  return p - modInv(q, p);
+}
+
 /** c ↦ m mod p. */
 function halfDecryption(p: bigint, q: bigint, backend: ModularBackend): (c: bigint) => bigint {
   const square = p * p;
   const power = backend.modularPower(square);
-  const h = p - modInv(q, p);
+  const factor = decryptionFactor(p, q);
   return (c) => {
     const residue = c % square;
     if (residue % p === 0n) throw refused('gcd(c, n) = 1');
-    return (((power(residue, p - 1n) - 1n) / p) * h) % p;
+    return (((power(residue, p - 1n) - 1n) / p) * factor) % p;
   };
 }
 

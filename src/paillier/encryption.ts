@@ -47,12 +47,12 @@ export class Encryption {
   /**
    * `x` is a unit modulo n, uniform and known to nobody else; h_s is made from it.
    *
-   * Throws key_invalid for a key that was not checked, number_out_of_bounds unless windowBits is from 1 to 16.
+   * Throws key_invalid for a key that was not checked, number_out_of_bounds unless windowBits is from 1 to 12.
    */
   constructor(publicKey: PublicKey, x: bigint, backend: ModularBackend, windowBits: number = defaultWindowBits) {
     assertChecked(publicKey);
-    if (!Number.isInteger(windowBits) || windowBits < 1 || windowBits > 16) {
-      throw new SealsumError('number_out_of_bounds', `windowBits: expected 1 to 16, found ${windowBits}`, {
+    if (!Number.isInteger(windowBits) || windowBits < 1 || windowBits > 12) {
+      throw new SealsumError('number_out_of_bounds', `windowBits: expected 1 to 12, found ${windowBits}`, {
         field: 'windowBits',
       });
     }

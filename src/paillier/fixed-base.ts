@@ -14,6 +14,7 @@
  * independent of the exponent: this is for encryptors, whose exponents are used once, on machines they do not share.
  */
 import { modInv } from 'bigint-crypto-utils';
+import { SealsumError } from '../errors.ts';
 import { bigintToBytes } from './bytes.ts';
 
 /** A unit r·(1 + s·n) mod n², with the inverse of r mod n. */
@@ -81,7 +82,7 @@ export class FixedBaseTable {
     return { r: product - quotient * this.#n, s: (a.s + b.s + quotient * inverse) % this.#n, inverse };
   }
 
-  /** base^exponent·(1 + m·n) mod n², for an exponent in [0, 2^exponentBits) and any m ≥ 0. The table must be complete. */
+  /** base^exponent·(1 + m·n) mod n², for an exponent in [0, 2^exponentBits) and any m ≥ 0. Throws backend_unavailable before the table is complete. */
   power(exponent: bigint, m: bigint): bigint {
     const windowBits = this.#windowBits;
     const bytes = bigintToBytes(exponent, Math.ceil((this.#windows * windowBits) / 8) + 4).reverse();
@@ -97,7 +98,9 @@ export class FixedBaseTable {
       const index = window * entries + digit - 1;
       const r = this.#r[index];
       const s = this.#s[index];
-      if (r === undefined || s === undefined) throw new Error('fixed-base table: power() before the table is complete');
+      if (r === undefined || s === undefined) {
+        throw new SealsumError('backend_unavailable', 'fixed-base table: not complete; build its other windows first');
+      }
       sum += s;
       if (pending === undefined) {
         pending = r;
