@@ -1,0 +1,269 @@
+/**
+ * The shape of model.json in zod: every field by itself, with its default and the words in which it is refused.
+ *
+ * What only makes sense between distant fields is checked by `parseModel`.
+ */
+import { z } from 'zod';
+import type { Cell, Feature, FeatureRow, Target } from './fields.ts';
+import { isNumeric } from './fields.ts';
+import type { ParsedModel } from './model-types.ts';
+
+/** Numbers of a range: finite, low < high, and far enough apart that doubles can scale by the difference. */
+function isRange(value: unknown): value is [number, number] {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [low, high] = value as [unknown, unknown];
+  if (typeof low !== 'number' || typeof high !== 'number') return false;
+  const half = high / 2 - low / 2;
+  return low < high && Number.isFinite(half) && 1 / half < Infinity;
+}
+
+const isWholeRange = (value: unknown): value is [number, number] => isRange(value) && value.every(Number.isSafeInteger);
+
+const trimmed = (value: string): boolean => value !== '' && value === value.trim();
+
+const text = (what: string): z.ZodType<string> =>
+  z.string({ error: `expected ${what}` }).refine(trimmed, { error: `expected ${what}, without spaces around it` });
+
+const wholeNumber = (low: number, high: number): z.ZodType<number> => {
+  const error = `expected a whole number from ${low} to ${high}`;
+  return z.number({ error }).refine((value) => Number.isInteger(value) && value >= low && value <= high, { error });
+};
+
+const number = (accepts: (value: number) => boolean, error: string): z.ZodType<number> =>
+  z.number({ error }).refine(accepts, { error });
+
+const atLeastZero = number((value) => value >= 0, 'expected a number of at least 0');
+const aboveZero = number((value) => value > 0, 'expected a number above 0');
+
+const place = {
+  name: text('the name of a column').optional(),
+  col_idx: wholeNumber(0, 99_999).optional(),
+  description: z.string({ error: 'expected a text' }).optional(),
+};
+const range = z.custom<[number, number]>(isRange, { error: 'expected [low, high] with low < high' });
+const wholeRange = z.custom<[number, number]>(isWholeRange, {
+  error: 'expected [low, high] with low < high, both whole numbers',
+});
+
+const levels = z
+  .array(
+    z
+      .union([z.string(), z.number()], { error: 'expected a text or a number' })
+      .transform(String)
+      .refine(trimmed, { error: 'expected a text without spaces around it' }),
+    { error: 'expected a list of at least 2 levels' },
+  )
+  .min(2, { error: 'expected a list of at least 2 levels' })
+  .refine((list) => new Set(list).size === list.length, { error: 'expected distinct levels' });
+
+const numericMissing = z
+  .custom<'refuse' | 'drop' | number>(
+    (value) => value === 'refuse' || value === 'drop' || (typeof value === 'number' && Number.isFinite(value)),
+    { error: 'expected "refuse", "drop" or a number to put in its place' },
+  )
+  .default('refuse');
+const levelMissing = z
+  .union([z.string(), z.number()], { error: 'expected "refuse", "drop" or a level to put in its place' })
+  .transform(String)
+  .default('refuse');
+const targetMissing = z
+  .enum(['refuse', 'drop'], { error: 'expected "refuse" or "drop": a target cannot be made up' })
+  .default('refuse');
+
+/** What to say of a union that is told apart by one of its fields: that field is wrong, or the value is no object at all. */
+function unionError(expected: string): (issue: { readonly code: string }) => string {
+  return ({ code }) => (code === 'invalid_union' ? expected : 'expected an object');
+}
+
+const feature = z
+  .discriminatedUnion(
+    'type',
+    [
+      z.strictObject({ ...place, type: z.literal('continuous'), range, missing: numericMissing }),
+      z.strictObject({ ...place, type: z.literal('discrete'), range: wholeRange, missing: numericMissing }),
+      z.strictObject({ ...place, type: z.enum(['ordinal', 'nominal']), levels, missing: levelMissing }),
+    ],
+    { error: unionError('expected one of continuous, discrete, ordinal, nominal') },
+  )
+  .superRefine((value, context) => {
+    requireOnePlace(value, context);
+    requireMissingFits(value, context);
+  }) satisfies z.ZodType<Feature>;
+
+const target = z
+  .discriminatedUnion(
+    'type',
+    [
+      z.strictObject({ ...place, type: z.literal('continuous'), range, missing: targetMissing }),
+      z.strictObject({ ...place, type: z.literal('discrete'), range: wholeRange, missing: targetMissing }),
+      z.strictObject({ ...place, type: z.enum(['ordinal', 'nominal']), levels, missing: targetMissing }),
+    ],
+    { error: unionError('expected one of continuous, discrete, ordinal, nominal') },
+  )
+  .superRefine(requireOnePlace) satisfies z.ZodType<Target>;
+
+function requireOnePlace(value: Feature | Target, context: z.RefinementCtx): void {
+  if ((value.name === undefined) === (value.col_idx === undefined)) {
+    context.addIssue({ code: 'custom', message: 'expected either name or col_idx', path: [] });
+  }
+}
+
+/** A value that stands in for missing ones must be one that the column may hold. */
+function requireMissingFits(value: Feature, context: z.RefinementCtx): void {
+  const { missing } = value;
+  if (missing === 'refuse' || missing === 'drop') return;
+  if (!isNumeric(value)) {
+    if (!value.levels.includes(value.missing)) {
+      context.addIssue({ code: 'custom', message: 'expected "refuse", "drop" or a declared level', path: ['missing'] });
+    }
+    return;
+  }
+  const [low, high] = value.range;
+  if (typeof missing === 'number' && (missing < low || missing > high)) {
+    context.addIssue({ code: 'custom', message: `expected a number within [${low}, ${high}]`, path: ['missing'] });
+  } else if (value.type === 'discrete' && !Number.isInteger(missing)) {
+    context.addIssue({ code: 'custom', message: 'expected a whole number', path: ['missing'] });
+  }
+}
+
+const training = z
+  .discriminatedUnion(
+    'solver',
+    [
+      z.strictObject({ solver: z.literal('normal-equations'), l2: atLeastZero.default(0) }),
+      z.strictObject({
+        solver: z.literal('gradient'),
+        rounds: wholeNumber(1, 100_000).default(200),
+        optimizer: z
+          .enum(['sgd', 'momentum', 'adam'], { error: 'expected one of sgd, momentum, adam' })
+          .default('adam'),
+        learning_rate: aboveZero.default(0.1),
+        momentum: number((value) => value >= 0 && value < 1, 'expected a number from 0 to below 1').optional(),
+        l2: atLeastZero.default(0),
+        tolerance: atLeastZero.default(0),
+        patience: wholeNumber(1, 100_000).default(5),
+      }),
+    ],
+    { error: unionError('expected one of normal-equations, gradient') },
+  )
+  .superRefine((value, context) => {
+    if (value.solver === 'gradient' && value.momentum !== undefined && value.optimizer !== 'momentum') {
+      context.addIssue({ code: 'custom', message: 'only with "optimizer": "momentum"', path: ['momentum'] });
+    }
+  })
+  .transform((value) =>
+    value.solver === 'gradient' && value.optimizer === 'momentum'
+      ? { ...value, momentum: value.momentum ?? 0.9 }
+      : value,
+  );
+
+const keyBitsError = 'expected a multiple of 256 from 2048 to 8192';
+const encryption = z.strictObject(
+  {
+    key_bits: number((bits) => bits >= 2048 && bits <= 8192 && bits % 256 === 0, keyBitsError).default(3072),
+    fraction_bits: wholeNumber(16, 48).default(40),
+  },
+  { error: 'expected an object' },
+);
+
+const participation = z.strictObject(
+  {
+    quorum: wholeNumber(2, 1_000_000).default(2),
+    deadline_seconds: number(
+      (value) => value > 0 && value <= 86_400,
+      'expected seconds, above 0, at most 86400',
+    ).default(30),
+    roster: z
+      .array(text('the name of an owner'), { error: 'expected a list of owners' })
+      .refine((list) => new Set(list).size === list.length, { error: 'expected distinct owners' })
+      .optional(),
+    max_records: wholeNumber(1, 2 ** 40).default(2 ** 20),
+  },
+  { error: 'expected an object' },
+);
+
+const probability = number((value) => value > 0 && value < 1, 'expected a number between 0 and 1, both excluded');
+const privacy = z.union(
+  [
+    z.strictObject({ epsilon: aboveZero, delta: probability, clip: aboveZero.optional() }),
+    z.strictObject({ rho: aboveZero, delta: z.exactOptional(probability), clip: aboveZero.optional() }),
+  ],
+  { error: 'expected {"epsilon", "delta"} or {"rho"}, and perhaps "clip"' },
+);
+
+const rowError = 'expected an array or an object of texts, numbers and nulls';
+const evaluation = z.strictObject(
+  { rows: z.array(z.custom<FeatureRow>(isFeatureRow, { error: rowError }), { error: 'expected a list of rows' }) },
+  { error: 'expected an object' },
+);
+
+function isFeatureRow(value: unknown): value is FeatureRow {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every(isCell);
+}
+
+function isCell(value: unknown): value is Cell {
+  return value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
+}
+
+const document = z.strictObject(
+  {
+    name: text('a name').optional(),
+    model_type: z.enum(['LINEAR_REGRESSION', 'LOGISTIC_REGRESSION', 'SOFTMAX_REGRESSION'], {
+      error: 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION',
+    }),
+    data_props: z.strictObject(
+      {
+        header: z
+          .custom<boolean | 'true' | 'false'>((value) => [true, false, 'true', 'false'].includes(value as boolean), {
+            error: 'expected true or false',
+          })
+          .transform((value) => value === true || value === 'true'),
+        delimiter: z.enum([',', ';', '\t'], { error: 'expected one of ",", ";", "\\t"' }).optional(),
+        features: z
+          .array(feature, { error: 'expected a list of at least 1 feature' })
+          .min(1, { error: 'expected a list of at least 1 feature' }),
+        target,
+      },
+      { error: 'expected an object' },
+    ),
+    training,
+    encryption: encryption.prefault({}),
+    participation: participation.prefault({}),
+    privacy: privacy.optional(),
+    evaluation: evaluation.optional(),
+  },
+  { error: 'expected an object' },
+);
+
+/** model.json with every default but the clip's; `parse` gives plain data. */
+export const modelSchema: z.ZodType<ParsedModel> = z.preprocess(fillDefaults, document);
+
+/** Defaults that depend on other fields: the header, the target's type and the solver. */
+function fillDefaults(json: unknown): unknown {
+  if (!isObject(json)) return json;
+  const { model_type: modelType, data_props: data, training: given } = json;
+  const linear = modelType === 'LINEAR_REGRESSION';
+  const filled: Record<string, unknown> = { ...json };
+  if (given === undefined || (isObject(given) && given.solver === undefined)) {
+    filled.training = { solver: linear ? 'normal-equations' : 'gradient', ...given };
+  }
+  if (!isObject(data)) return filled;
+  const properties: Record<string, unknown> = { ...data };
+  if (isObject(data.target) && data.target.type === undefined) {
+    const numeric = linear ? 'continuous' : 'discrete';
+    const type = linear || (modelType === 'LOGISTIC_REGRESSION' && 'range' in data.target) ? numeric : 'nominal';
+    properties.target = { ...data.target, type };
+  }
+  if (data.header === undefined) {
+    const features: unknown = data.features;
+    const fields: unknown[] = Array.isArray(features) ? [...(features as unknown[]), data.target] : [];
+    properties.header = fields.some((field) => isObject(field) && field.name !== undefined);
+  }
+  filled.data_props = properties;
+  return filled;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

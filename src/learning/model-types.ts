@@ -1,0 +1,80 @@
+/** model.json as data: every field, its meaning, unit and range. `parseModel` (model.ts) makes one. */
+import type { Feature, FeatureRow, Target } from './fields.ts';
+
+export type ModelType = 'LINEAR_REGRESSION' | 'LOGISTIC_REGRESSION' | 'SOFTMAX_REGRESSION';
+export type Delimiter = ',' | ';' | '\t';
+
+export interface DataProperties {
+  /** Whether the first line of the data file holds the names of the columns. */
+  readonly header: boolean;
+  /** Found from the first line of the file when it is not given. */
+  readonly delimiter?: Delimiter | undefined;
+  readonly features: readonly Feature[];
+  readonly target: Target;
+}
+
+/** One round that sums XᵀX, Xᵀy and yᵀy exactly, then a Cholesky solve; linear regression only. */
+export interface NormalEquationsTraining {
+  readonly solver: 'normal-equations';
+  /** Weight λ of the penalty λ/2·‖θ‖² beside the mean of squared error/2, intercept left out; 0 for ordinary least squares. */
+  readonly l2: number;
+}
+
+export interface GradientTraining {
+  readonly solver: 'gradient';
+  /** Updates; one more round evaluates the final parameters. */
+  readonly rounds: number;
+  readonly optimizer: 'sgd' | 'momentum' | 'adam';
+  readonly learning_rate: number;
+  /** With the optimizer `momentum` only: the share of the last step that is kept, in [0, 1). */
+  readonly momentum?: number | undefined;
+  /** Weight λ of the penalty λ/2·‖θ‖² beside the mean loss, intercepts left out. */
+  readonly l2: number;
+  /** Stop when the objective has not improved by tolerance·max(1, |best|) for `patience` rounds; 0 never stops early. */
+  readonly tolerance: number;
+  readonly patience: number;
+}
+
+export type Training = NormalEquationsTraining | GradientTraining;
+
+export interface EncryptionSettings {
+  readonly key_bits: number;
+  /** Bits after the binary point of every number that is encrypted. */
+  readonly fraction_bits: number;
+}
+
+export interface ParticipationSettings {
+  /** The least number of contributors of a round. */
+  readonly quorum: number;
+  readonly deadline_seconds: number;
+  /** Who may contribute; whoever the facilitator enrols unless given. */
+  readonly roster?: readonly string[] | undefined;
+  /** The most records one owner may have; the plan's bounds rest on it. */
+  readonly max_records: number;
+}
+
+/** Differential privacy, and the L2 norm `clip` (scaled units) to which every record's statistics are clipped. */
+export type PrivacySettings =
+  | { readonly epsilon: number; readonly delta: number; readonly clip: number }
+  | { readonly rho: number; readonly delta?: number; readonly clip: number };
+
+export interface Model {
+  readonly name?: string | undefined;
+  readonly model_type: ModelType;
+  readonly data_props: DataProperties;
+  readonly training: Training;
+  readonly encryption: EncryptionSettings;
+  readonly participation: ParticipationSettings;
+  /** Absent: no differential privacy. */
+  readonly privacy?: PrivacySettings | undefined;
+  /** Rows to predict when training is finished. */
+  readonly evaluation?: { readonly rows: readonly FeatureRow[] } | undefined;
+}
+
+/** A model before the default of `privacy.clip` is known. */
+export type ParsedModel = Omit<Model, 'privacy'> & {
+  readonly privacy?:
+    | { readonly epsilon: number; readonly delta: number; readonly clip?: number | undefined }
+    | { readonly rho: number; readonly delta?: number; readonly clip?: number | undefined }
+    | undefined;
+};

@@ -1,0 +1,205 @@
+/**
+ * model.json: what is to be trained, on which columns, how, and under which conditions.
+ *
+ * Names are snake_case as on the wire. `parseModel` refuses unknown fields by name and models that make no sense as a
+ * whole, fills in every default, and gives back plain JSON data that it accepts again unchanged.
+ */
+import { SealsumError } from '../errors.ts';
+import type { Feature, Target } from './fields.ts';
+import { featureWidth, fieldName } from './fields.ts';
+import { modelSchema } from './model-schema.ts';
+import type { DataProperties, Model, ParsedModel } from './model-types.ts';
+import { encodeFeatureRows } from './rows.ts';
+
+export type {
+  DataProperties,
+  Delimiter,
+  EncryptionSettings,
+  GradientTraining,
+  Model,
+  ModelType,
+  NormalEquationsTraining,
+  ParticipationSettings,
+  PrivacySettings,
+  Training,
+} from './model-types.ts';
+
+/** The most values a round may carry per owner: a bound on what a model.json can make every party allocate. */
+export const MAXIMUM_VALUES: number = 2 ** 20;
+
+/**
+ * Reads the JSON value of a model.json.
+ *
+ * @throws SealsumError `model_invalid` with `field` the dotted path of the first thing that was refused, such as
+ * `data_props.features[3].range`; the message lists every refusal.
+ */
+export function parseModel(json: unknown): Model {
+  const parsed = modelSchema.safeParse(json);
+  if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
+  const model = withClip(parsed.data);
+  const problems = [...placeProblems(model.data_props), ...familyProblems(model), ...participationProblems(model)];
+  if (problems.length > 0) throw refuse(problems);
+  const values = valuesPerRound(model);
+  if (values > MAXIMUM_VALUES) {
+    throw refuse([
+      {
+        field: 'data_props.features',
+        expected: `${values} values would be encrypted per owner and round; at most ${MAXIMUM_VALUES}: use fewer features or levels, or the gradient solver`,
+      },
+    ]);
+  }
+  if (model.evaluation !== undefined) {
+    encodeFeatureRows(model.data_props.features, model.data_props.target, model.evaluation.rows, {
+      code: 'model_invalid',
+      prefix: 'evaluation.rows',
+    });
+  }
+  return model;
+}
+
+/** A refusal: the dotted path, and what was expected there. */
+interface Problem {
+  readonly field: string;
+  readonly expected: string;
+}
+
+const MOST_PROBLEMS_SHOWN = 10;
+
+function refuse(problems: readonly Problem[]): SealsumError {
+  const shown = problems.slice(0, MOST_PROBLEMS_SHOWN).map(({ field, expected }) => `${field}: ${expected}`);
+  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`);
+  return new SealsumError('model_invalid', shown.join('; '), { field: problems[0]?.field ?? 'model' });
+}
+
+type Issue = NonNullable<ReturnType<typeof modelSchema.safeParse>['error']>['issues'][number];
+
+function describeIssue(issue: Issue): Problem[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: dottedPath([...issue.path, key]), expected: 'unknown field; remove it' }));
+  }
+  return [{ field: dottedPath(issue.path), expected: issue.message }];
+}
+
+/** `data_props.features[3].range`; `model` for the whole. */
+function dottedPath(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else text += text === '' ? String(part) : `.${String(part)}`;
+  }
+  return text === '' ? 'model' : text;
+}
+
+/** Columns: how they are named fits the header, none is used twice, none is both a feature and the target. */
+function placeProblems(data: DataProperties): Problem[] {
+  const problems: Problem[] = [];
+  const places: [string, Feature | Target][] = data.features.map((feature, index) => [
+    `data_props.features[${index}]`,
+    feature,
+  ]);
+  places.push(['data_props.target', data.target]);
+  const taken = new Map<string, string>();
+  for (const [path, field] of places) {
+    if (field.name !== undefined && !data.header) {
+      problems.push({
+        field: `${path}.name`,
+        expected: 'a file without a header has no names: give col_idx, or set data_props.header to true',
+      });
+    }
+    const key = field.name === undefined ? 'col_idx' : 'name';
+    const place = `${key} ${fieldName(field)}`;
+    const other = taken.get(place);
+    if (other !== undefined) {
+      problems.push({
+        field: `${path}.${key}`,
+        expected: `${fieldName(field)} is already ${other}: every column is used once`,
+      });
+    }
+    taken.set(place, path);
+  }
+  return problems;
+}
+
+/** The model type, the solver and the target fit each other. */
+function familyProblems(model: Model): Problem[] {
+  const { target } = model.data_props;
+  const problems: Problem[] = [];
+  if (model.training.solver === 'normal-equations' && model.model_type !== 'LINEAR_REGRESSION') {
+    problems.push({
+      field: 'training.solver',
+      expected: `normal-equations fits LINEAR_REGRESSION only: use gradient for ${model.model_type}`,
+    });
+  }
+  const numeric = 'range' in target;
+  switch (model.model_type) {
+    case 'LINEAR_REGRESSION':
+      if (!numeric) {
+        problems.push({
+          field: 'data_props.target.type',
+          expected: 'expected continuous or discrete for LINEAR_REGRESSION',
+        });
+      }
+      break;
+    case 'LOGISTIC_REGRESSION':
+      if (numeric) {
+        if (target.type !== 'discrete') {
+          problems.push({
+            field: 'data_props.target.type',
+            expected: 'expected nominal with 2 levels, or discrete with range [0, 1], for LOGISTIC_REGRESSION',
+          });
+        } else if (target.range[0] !== 0 || target.range[1] !== 1) {
+          problems.push({ field: 'data_props.target.range', expected: 'expected [0, 1] for LOGISTIC_REGRESSION' });
+        }
+      } else if (target.levels.length !== 2) {
+        problems.push({
+          field: 'data_props.target.levels',
+          expected: 'expected exactly 2 levels for LOGISTIC_REGRESSION; SOFTMAX_REGRESSION takes more',
+        });
+      }
+      break;
+    case 'SOFTMAX_REGRESSION':
+      if (numeric) {
+        problems.push({
+          field: 'data_props.target.type',
+          expected: 'expected nominal or ordinal with levels for SOFTMAX_REGRESSION',
+        });
+      }
+      break;
+  }
+  return problems;
+}
+
+function participationProblems({ participation }: Model): Problem[] {
+  const { roster, quorum } = participation;
+  if (roster === undefined || roster.length >= quorum) return [];
+  return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
+}
+
+/** The values that one owner sends in a round, metrics not counted. */
+function valuesPerRound({ data_props, model_type, training }: Model): number {
+  const width = data_props.features.reduce((sum, feature) => sum + featureWidth(feature), 1);
+  if (training.solver === 'normal-equations') return ((width + 1) * (width + 2)) / 2 - 1;
+  return model_type === 'SOFTMAX_REGRESSION' && 'levels' in data_props.target
+    ? width * data_props.target.levels.length
+    : width;
+}
+
+/** Fills in the clip: 1 for gradients; for normal equations a bound that no record within the declared ranges exceeds. */
+function withClip(parsed: ParsedModel): Model {
+  const { privacy, ...rest } = parsed;
+  if (privacy === undefined) return rest;
+  const clip =
+    privacy.clip ?? (parsed.training.solver === 'gradient' ? 1 : normalEquationsNorm(parsed.data_props.features));
+  return { ...rest, privacy: { ...privacy, clip } };
+}
+
+/**
+ * The greatest L2 norm of the triangle of z·zᵀ without its first entry, over every record z = (1, x, y) within range.
+ *
+ * Σ_{i≤j} zᵢ²zⱼ² = ((Σ zᵢ²)² + Σ zᵢ⁴)/2 ≤ (R⁴ + R²)/2 since |zᵢ| ≤ 1, where R² = Σ zᵢ² ≤ 2 + the number of features: the
+ * intercept, the target, and of every feature one number, or one indicator of which at most one is set.
+ */
+function normalEquationsNorm(features: readonly Feature[]): number {
+  const squaredNorm = features.length + 2;
+  return Math.sqrt((squaredNorm ** 2 + squaredNorm) / 2 - 1);
+}

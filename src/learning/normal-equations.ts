@@ -1,0 +1,186 @@
+/**
+ * Least squares in one round: sums of products, then a Cholesky solve.
+ *
+ * With z = (x, y), x beginning with 1, everything that least squares needs is in the upper triangle of Σ z·zᵀ (Golub & Van
+ * Loan 2013, section 5.3). Its first entry is the number of records, which travels as the weight, so it is left out.
+ */
+import { CholeskyDecomposition, Matrix } from 'ml-matrix';
+import { SealsumError } from '../errors.ts';
+import type { FeatureMap, Records } from './features.ts';
+import type { Metrics } from './metrics.ts';
+import { metricsOf } from './metrics.ts';
+
+/** Entries of the triangle of z·zᵀ without the first, for records of `width` columns. */
+export function triangleLength(width: number): number {
+  return ((width + 1) * (width + 2)) / 2 - 1;
+}
+
+/** The name of every entry, such as `weight × mpg`; the target's column comes last. */
+export function triangleNames(columns: readonly string[], target: string): string[] {
+  const names = [...columns, target];
+  return names.flatMap((row, index) => names.slice(index).map((column) => `${row} × ${column}`)).slice(1);
+}
+
+/** Writes the triangle of one record into `into`. */
+export function recordTriangle(row: Float64Array, target: number, into: Float64Array): void {
+  const width = row.length;
+  let position = 0;
+  for (let i = 0; i <= width; i += 1) {
+    const factor = i === width ? target : (row[i] ?? 0);
+    // From (0, 1) on: (0, 0) is the weight.
+    for (let j = i === 0 ? 1 : i; j <= width; j += 1) {
+      into[position] = factor * (j === width ? target : (row[j] ?? 0));
+      position += 1;
+    }
+  }
+}
+
+/** Σ of the records' triangles in doubles, for pooled training. */
+export function triangleSums(records: Records): Float64Array {
+  const sums = new Float64Array(triangleLength(records.width));
+  const one = new Float64Array(sums.length);
+  for (let index = 0; index < records.count; index += 1) {
+    const row = records.x.subarray(index * records.width, (index + 1) * records.width);
+    recordTriangle(row, records.y[index] ?? 0, one);
+    for (let position = 0; position < sums.length; position += 1) {
+      sums[position] = (sums[position] ?? 0) + (one[position] ?? 0);
+    }
+  }
+  return sums;
+}
+
+/**
+ * Σ of the records' triangles as exact integers at scale 2^(2·fractionBits), every entry of z first rounded to
+ * `fractionBits` bits (at most 48). The sum does not depend on the order of the records or on who holds which.
+ *
+ * z is split as high·2^h + low with h = ⌈f/2⌉ and |low| ≤ 2^(h−1). The products of the halves are at most 2^f, so 2^(53−f)
+ * records add up exactly in doubles before they are carried over into big integers.
+ */
+export function exactTriangleSums(records: Records, fractionBits: number): bigint[] {
+  const { count, width } = records;
+  const length = triangleLength(width);
+  const lowBits = Math.ceil(fractionBits / 2);
+  const scale = 2 ** fractionBits;
+  const unit = 2 ** lowBits;
+  const recordsPerBlock = 2 ** (53 - fractionBits);
+  const totals = new Array<bigint>(length).fill(0n);
+  const highSums = new Float64Array(length);
+  const crossSums = new Float64Array(length);
+  const lowSums = new Float64Array(length);
+  const carry = (): void => {
+    for (let position = 0; position < length; position += 1) {
+      const high = BigInt(highSums[position] ?? 0) << BigInt(2 * lowBits);
+      const cross = BigInt(crossSums[position] ?? 0) << BigInt(lowBits);
+      totals[position] = (totals[position] ?? 0n) + high + cross + BigInt(lowSums[position] ?? 0);
+    }
+    highSums.fill(0);
+    crossSums.fill(0);
+    lowSums.fill(0);
+  };
+  const high = new Float64Array(width + 1);
+  const low = new Float64Array(width + 1);
+  for (let index = 0; index < count; index += 1) {
+    for (let column = 0; column <= width; column += 1) {
+      const value = column === width ? records.y[index] : records.x[index * width + column];
+      const integer = roundHalfEven((value ?? 0) * scale);
+      const upper = Math.round(integer / unit);
+      high[column] = upper;
+      low[column] = integer - upper * unit;
+    }
+    let position = 0;
+    for (let i = 0; i <= width; i += 1) {
+      const highFactor = high[i] ?? 0;
+      const lowFactor = low[i] ?? 0;
+      for (let j = i === 0 ? 1 : i; j <= width; j += 1) {
+        const highOther = high[j] ?? 0;
+        const lowOther = low[j] ?? 0;
+        highSums[position] = (highSums[position] ?? 0) + highFactor * highOther;
+        crossSums[position] = (crossSums[position] ?? 0) + (highFactor * lowOther + lowFactor * highOther);
+        lowSums[position] = (lowSums[position] ?? 0) + lowFactor * lowOther;
+        position += 1;
+      }
+    }
+    if ((index + 1) % recordsPerBlock === 0) carry();
+  }
+  carry();
+  return totals;
+}
+
+/** Exact for every double below 2^52 in magnitude. */
+export function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+export interface LeastSquaresFit {
+  readonly parameters: Float64Array;
+  readonly metrics: Metrics;
+}
+
+/**
+ * A column is taken for a combination of those before it when less than this share of its sum of squares is its own. The
+ * sums are good to some 10⁻¹⁵, so what is left at this share still has a few digits.
+ */
+const LEAST_SHARE = 1e-13;
+
+/**
+ * Solves (XᵀX/n + λ·I)·θ = Xᵀy/n, the intercept left out of the penalty.
+ *
+ * @param sums the triangle of Σ z·zᵀ without its first entry
+ * @param weight the number of records n, above 0; under differential privacy with noise
+ * @param noised whether noise was added, which changes the mend that a refusal names
+ * @throws SealsumError `matrix_singular` naming the first column that adds nothing to those before it
+ */
+export function solveNormalEquations(
+  map: FeatureMap,
+  sums: Float64Array,
+  weight: number,
+  l2: number,
+  noised: boolean,
+): LeastSquaresFit {
+  const { width } = map;
+  const gram = Matrix.zeros(width, width);
+  const right = Matrix.zeros(width, 1);
+  let targetSquare = 0;
+  // The triangle, row by row; its first entry, Σ 1·1/n, is 1.
+  let position = -1;
+  for (let i = 0; i <= width; i += 1) {
+    for (let j = i; j <= width; j += 1) {
+      const mean = position < 0 ? 1 : (sums[position] ?? 0) / weight;
+      if (i === width) targetSquare = mean;
+      else if (j === width) right.set(i, 0, mean);
+      else {
+        gram.set(i, j, mean);
+        gram.set(j, i, mean);
+      }
+      position += 1;
+    }
+  }
+  const penalised = gram.clone();
+  for (let i = 1; i < width; i += 1) penalised.set(i, i, gram.get(i, i) + l2);
+  const cholesky = new CholeskyDecomposition(penalised);
+  const factor = cholesky.lowerTriangularMatrix;
+  for (let i = 0; i < width; i += 1) {
+    const share = factor.get(i, i) ** 2 / penalised.get(i, i);
+    if (!(share > LEAST_SHARE)) throw singular(map.columns[i] ?? '', noised);
+  }
+  if (!cholesky.isPositiveDefinite()) throw singular(map.columns.at(-1) ?? '', noised);
+  const solution = cholesky.solve(right);
+  const parameters = Float64Array.from(solution.to1DArray());
+
+  // Mean of squared residuals: yᵀy − 2θᵀXᵀy + θᵀXᵀXθ. Noise can push it below zero, where no mean of squares lies.
+  const fitted = solution.transpose().mmul(gram).mmul(solution).get(0, 0);
+  const explained = solution.transpose().mmul(right).get(0, 0);
+  const residualSquare = Math.max(0, targetSquare - 2 * explained + fitted);
+  const variance = targetSquare - right.get(0, 0) ** 2;
+  const metrics = metricsOf(map, residualSquare / 2);
+  return { parameters, metrics: variance > 0 ? { ...metrics, r2: 1 - residualSquare / variance } : metrics };
+}
+
+function singular(column: string, noised: boolean): SealsumError {
+  const why = noised
+    ? 'the noise of differential privacy outweighs what the records say about it: raise privacy.epsilon (or rho), or training.l2'
+    : 'over all records it is constant or a combination of the columns before it, so that the fit is not unique: ' +
+      'leave the feature out (or merge its levels), or set training.l2, such as 1e-6';
+  return new SealsumError('matrix_singular', `column ${column}: ${why}`, { field: column });
+}

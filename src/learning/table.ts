@@ -1,0 +1,228 @@
+/**
+ * Data files: CSV and TSV (RFC 4180, with any of the three line ends) as rows of strings, each with the line it came from.
+ *
+ * What the strings mean is the business of features.ts. A refusal names the line; it never shows what stands on it.
+ */
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
+import { SealsumError } from '../errors.ts';
+import type { Delimiter } from './model.ts';
+
+/** Where the text is: a file's path, the text itself, or chunks of it in UTF-8. */
+export type TableSource =
+  | { readonly path: string }
+  | { readonly text: string }
+  | { readonly stream: AsyncIterable<Uint8Array> };
+
+/** `data_props` of a model will do. */
+export interface TableOptions {
+  /** Whether the first line holds the names of the columns. */
+  readonly header: boolean;
+  /** Found from the first line when it is not given: the one of tab, semicolon and comma that occurs most often. */
+  readonly delimiter?: Delimiter | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Table {
+  /** Names of the columns, or undefined where the file has no header. */
+  readonly header: readonly string[] | undefined;
+  /** The header's line, 1 unless empty lines come before it; undefined where the file has no header. */
+  readonly headerLine: number | undefined;
+  /** Columns; every row has as many. */
+  readonly width: number;
+  readonly delimiter: Delimiter;
+  /** Without the spaces around the values; empty lines are left out. */
+  readonly rows: readonly (readonly string[])[];
+  /** The line on which each row begins, counted from 1 as an editor counts. */
+  readonly lines: readonly number[];
+}
+
+/**
+ * Reads a whole table.
+ *
+ * @throws SealsumError `data_invalid`: the file cannot be read or is not UTF-8, is empty, has no records below its header,
+ * or has a line (then named) with too many or too few values or a stray quote; `aborted` when the signal says so.
+ */
+export async function readTable(source: TableSource, options: TableOptions): Promise<Table> {
+  const texts = decode(source)[Symbol.asyncIterator]();
+  try {
+    const start = await readFirstLine(texts);
+    const delimiter = options.delimiter ?? findDelimiter(start);
+    const builder = new TableBuilder(delimiter, options);
+    await pipeline(
+      resume(start, texts),
+      parse({
+        delimiter,
+        info: true,
+        relax_column_count: true,
+        skip_empty_lines: true,
+        record_delimiter: ['\r\n', '\n', '\r'],
+      }),
+      async (entries: AsyncIterable<Entry>) => {
+        for await (const { record, info } of entries) builder.add(record, info.lines);
+      },
+      { signal: options.signal },
+    );
+    return builder.finish();
+  } catch (error) {
+    throw explain(error, options.signal);
+  }
+}
+
+/** What csv-parse gives for a record: its values, and the lines read up to its end. */
+interface Entry {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+
+class TableBuilder {
+  readonly #delimiter: Delimiter;
+  readonly #withHeader: boolean;
+  #first: { readonly width: number; readonly line: number } | undefined;
+  #header: string[] | undefined;
+  readonly #rows: string[][] = [];
+  readonly #lines: number[] = [];
+  /** csv-parse counts a CR LF inside quotes as two lines; this many were counted too much so far. */
+  #countedTwice = 0;
+
+  constructor(delimiter: Delimiter, { header }: TableOptions) {
+    this.#delimiter = delimiter;
+    this.#withHeader = header;
+  }
+
+  add(record: readonly string[], linesRead: number): void {
+    let breaks = 0;
+    for (const value of record) {
+      if (!/[\r\n]/.test(value)) continue;
+      breaks += value.match(/\r\n|\r|\n/g)?.length ?? 0;
+      this.#countedTwice += value.match(/\r\n/g)?.length ?? 0;
+    }
+    const line = linesRead - this.#countedTwice - breaks;
+    const row = record.map((value) => value.trim());
+    if (this.#first === undefined) {
+      this.#first = { width: row.length, line };
+      if (this.#withHeader) {
+        this.#header = row;
+        return;
+      }
+    }
+    if (row.length !== this.#first.width) {
+      throw new SealsumError(
+        'data_invalid',
+        `line ${line} has ${row.length} values where line ${this.#first.line} has ${this.#first.width}: ` +
+          `every line must have as many (values are separated by ${delimiterName(this.#delimiter)}; quote a value that contains one)`,
+        { line },
+      );
+    }
+    this.#rows.push(row);
+    this.#lines.push(line);
+  }
+
+  finish(): Table {
+    if (this.#first === undefined) {
+      throw new SealsumError('data_invalid', 'the data file is empty: expected a line for every record');
+    }
+    if (this.#rows.length === 0) {
+      throw new SealsumError('data_invalid', 'the data file has a header and no records below it', {
+        line: this.#first.line,
+      });
+    }
+    return {
+      header: this.#header,
+      headerLine: this.#header === undefined ? undefined : this.#first.line,
+      width: this.#first.width,
+      delimiter: this.#delimiter,
+      rows: this.#rows,
+      lines: this.#lines,
+    };
+  }
+}
+
+/** As people call it in a message. */
+export function delimiterName(delimiter: Delimiter): string {
+  switch (delimiter) {
+    case ',':
+      return 'commas';
+    case ';':
+      return 'semicolons';
+    case '\t':
+      return 'tabs';
+  }
+}
+
+/** The text, without a byte order mark; refuses what is not UTF-8. */
+async function* decode(source: TableSource): AsyncGenerator<string> {
+  if ('text' in source) {
+    yield source.text.startsWith('\ufeff') ? source.text.slice(1) : source.text;
+    return;
+  }
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const chunks = 'path' in source ? createReadStream(source.path) : source.stream;
+  for await (const chunk of chunks as AsyncIterable<Uint8Array>) {
+    const text = decoder.decode(chunk, { stream: true });
+    if (text !== '') yield text;
+  }
+  yield decoder.decode();
+}
+
+/** Everything up to the end of the first line that is not empty, and perhaps some more. */
+async function readFirstLine(texts: AsyncIterator<string>): Promise<string> {
+  let start = '';
+  for (let next = await texts.next(); next.done !== true; next = await texts.next()) {
+    start += next.value;
+    if (/[\r\n]/.test(start.trimStart())) break;
+  }
+  return start;
+}
+
+async function* resume(start: string, rest: AsyncIterator<string>): AsyncGenerator<string> {
+  if (start !== '') yield start;
+  yield* { [Symbol.asyncIterator]: () => rest };
+}
+
+/** The delimiter that occurs most often outside quotes in the first line; a comma where there is none. */
+function findDelimiter(start: string): Delimiter {
+  const counts = new Map<string, number>();
+  let quoted = false;
+  for (const character of start.trimStart()) {
+    if (character === '"') quoted = !quoted;
+    else if (!quoted && (character === '\n' || character === '\r')) break;
+    else if (!quoted) counts.set(character, (counts.get(character) ?? 0) + 1);
+  }
+  const candidates: readonly Delimiter[] = [',', '\t', ';'];
+  return candidates.reduce((best, each) => ((counts.get(each) ?? 0) > (counts.get(best) ?? 0) ? each : best));
+}
+
+/** The error in our words. csv-parse puts values into its messages, so they are not even kept as a cause. */
+function explain(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (error instanceof SealsumError) return error;
+  if (signal?.aborted === true)
+    return new SealsumError('aborted', 'reading the data file was aborted', { cause: error });
+  if (error instanceof CsvError) {
+    const line = error.lines as number;
+    return new SealsumError('data_invalid', `line ${line}: ${quoteTrouble(error.code)}`, { line });
+  }
+  if (!(error instanceof Error)) return error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+    return new SealsumError('data_invalid', 'the data file is not UTF-8 text: save it as CSV or TSV in UTF-8');
+  }
+  if (code !== undefined && 'syscall' in error) {
+    return new SealsumError('data_invalid', `the data file cannot be read (${code})`, { cause: error });
+  }
+  return error;
+}
+
+function quoteTrouble(code: string): string {
+  switch (code) {
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'a quote is opened and not closed before the end of the file';
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return 'a closing quote is followed by something other than a delimiter; write a quote inside quotes twice';
+    case 'INVALID_OPENING_QUOTE':
+      return 'a quote stands within a value that does not begin with one; quote the whole value';
+    default:
+      return `the line cannot be read (${code})`;
+  }
+}
