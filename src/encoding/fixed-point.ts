@@ -5,6 +5,7 @@
  * roundTiesToEven). Nothing is rounded twice. NaN and infinities are refused by position and never turned into a number.
  */
 import { SealsumError } from '../errors.ts';
+import { bitLength } from '../paillier/bytes.ts';
 
 /**
  * Rounds every value × scale to the nearest integer, ties to even.
@@ -98,13 +99,6 @@ export function decompose(value: number): { mantissa: bigint; exponent: number }
   const fraction = bits & 0xfffffffffffffn;
   const magnitude = biased === 0 ? fraction : fraction | (1n << 52n);
   return { mantissa: value < 0 ? -magnitude : magnitude, exponent: Math.max(biased, 1) - 1075 };
-}
-
-/** The number of bits of a magnitude ≥ 0; 0 has none. */
-export function bitLength(magnitude: bigint): number {
-  if (magnitude === 0n) return 0;
-  const digits = magnitude.toString(16);
-  return digits.length * 4 - (Math.clz32(Number.parseInt(digits.charAt(0), 16)) - 28);
 }
 
 const view = new DataView(new ArrayBuffer(8));

@@ -6,7 +6,7 @@
  * lie within what its contributors can reach, nothing may be left above the last one, and the count must be right.
  */
 import { SealsumError } from '../errors.ts';
-import { bitLength } from './fixed-point.ts';
+import { bitLength } from '../paillier/bytes.ts';
 import { type Plan, slotBound, slotName } from './plan.ts';
 
 /**

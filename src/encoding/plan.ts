@@ -10,7 +10,7 @@
  * The plan is made, and refused, before any key is used.
  */
 import { SealsumError } from '../errors.ts';
-import { bitLength } from './fixed-point.ts';
+import { bitLength } from '../paillier/bytes.ts';
 
 /** What a job asks of its slots. All bounds are magnitudes: a value v within a bound b means −b ≤ v ≤ b. */
 export interface PlanRequest {

@@ -9,7 +9,8 @@
  * As in Python a `bigint` is an int and a `number` is a float.
  */
 import { SealsumError } from '../errors.ts';
-import { bitLength, decompose, divideRoundHalfEven, divideToNumber } from './fixed-point.ts';
+import { bitLength } from '../paillier/bytes.ts';
+import { decompose, divideRoundHalfEven, divideToNumber } from './fixed-point.ts';
 
 /** An encoded number: mantissa mod n in [0, n), and the power of 16 it is multiplied by. */
 export interface EncodedNumber {

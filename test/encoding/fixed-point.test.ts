@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import {
-  bitLength,
   decompose,
   divideRoundHalfEven,
   divideToNumber,
@@ -263,14 +262,6 @@ test('takes doubles apart into what they were made from', () => {
     }),
     { numRuns: runs },
   );
-});
-
-test('counts bits', () => {
-  assert.equal(bitLength(0n), 0);
-  for (let bits = 1; bits < 300; bits += 1) {
-    assert.equal(bitLength(1n << BigInt(bits - 1)), bits);
-    assert.equal(bitLength((1n << BigInt(bits)) - 1n), bits);
-  }
 });
 
 test.run();

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { contributionSlots, type WeightedVector } from '../../src/encoding/contribution.ts';
-import { bitLength, fromFixedPoint, quantise, toFixedPoint } from '../../src/encoding/fixed-point.ts';
+import { fromFixedPoint, quantise, toFixedPoint } from '../../src/encoding/fixed-point.ts';
 import { pack, unpack } from '../../src/encoding/packing.ts';
 import { createPlan, type Plan, type PlanRequest } from '../../src/encoding/plan.ts';
 import { renormalise } from '../../src/encoding/renormalise.ts';
+import { bitLength } from '../../src/paillier/bytes.ts';
 import { runs } from './generators.ts';
 
 const test = suite('renormalise');
