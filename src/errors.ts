@@ -29,11 +29,28 @@ export type ErrorCode =
   | 'matrix_singular'
   // protocol
   | 'message_invalid'
+  | 'job_unknown'
+  | 'job_conflict'
+  | 'job_ended'
+  | 'owner_not_on_roster'
+  | 'owners_too_few'
+  | 'round_unknown'
+  | 'round_conflict'
+  | 'round_open'
+  | 'round_closed'
   | 'round_abandoned'
-  | 'job_failed'
+  | 'contribution_conflict'
+  // models at the model owner
+  | 'model_unknown'
+  | 'model_unfinished'
   // http
+  | 'route_unknown'
+  | 'media_type_unsupported'
+  | 'body_too_large'
+  | 'facilitator_unreachable'
   | 'request_failed'
-  | 'aborted';
+  | 'aborted'
+  | 'internal';
 
 /** What may accompany an error besides its message. */
 export interface ErrorDetails {

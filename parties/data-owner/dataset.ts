@@ -1,0 +1,40 @@
+/** An owner's data set: a CSV or TSV file that is read when a job asks for it and never leaves. */
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { SealsumError } from '../../src/errors.ts';
+import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
+import type { Model } from '../../src/learning/model.ts';
+import { readTable } from '../../src/learning/table.ts';
+
+/** A data set as its owner's own people see it. */
+export interface DatasetView {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** RFC 3339. */
+  readonly modified_at: string;
+}
+
+export interface Dataset {
+  view(): Promise<DatasetView>;
+  /** The records that a model asks for. @throws SealsumError data_invalid naming line and column */
+  records(model: Model, map: FeatureMap, signal: AbortSignal): Promise<Records>;
+}
+
+/** Opens a file as a data set. @throws SealsumError data_invalid when there is no such file */
+export async function openDataset(path: string): Promise<Dataset> {
+  const full = resolve(path);
+  const view = async (): Promise<DatasetView> => {
+    const found = await stat(full).catch((cause: unknown) => {
+      throw new SealsumError('data_invalid', `the data file ${path} cannot be read`, { field: 'data', cause });
+    });
+    if (!found.isFile()) throw new SealsumError('data_invalid', `${path} is not a file`, { field: 'data' });
+    return { name: basename(full), path: full, bytes: found.size, modified_at: found.mtime.toISOString() };
+  };
+  await view();
+  return {
+    view,
+    records: async (model, map, signal) =>
+      encodeTable(map, await readTable({ path: full }, { ...model.data_props, signal })),
+  };
+}

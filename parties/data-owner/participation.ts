@@ -1,0 +1,106 @@
+/**
+ * One data owner in one job: accept or refuse its descriptor, then contribute to its rounds.
+ *
+ * Before it says "ready", an owner has computed the job's plan and noise by itself from the model (and found them equal to
+ * the descriptor's), checked the key, and encoded all of its records. What it tells others of a refusal names columns and
+ * fields of the model, never a line or a value of its data.
+ */
+import { SealsumError } from '../../src/errors.ts';
+import type { Records } from '../../src/learning/features.ts';
+import { parseModel } from '../../src/learning/model.ts';
+import { createEncryptor } from '../../src/paillier/encryptor.ts';
+import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { type Sealer, seal } from '../../src/pipeline.ts';
+import type { Rational } from '../../src/privacy/rational.ts';
+import type { OwnerId } from '../../src/protocol/identifiers.ts';
+import type { JobDescriptor, RoundView } from '../../src/protocol/messages.ts';
+import { noiseToWire, termsOf } from '../../src/protocol/terms.ts';
+import { planDifferences, planToWire } from '../../src/protocol/wire-plan.ts';
+import type { Dataset } from './dataset.ts';
+
+export interface Participation {
+  readonly descriptor: JobDescriptor;
+  /** How many of the owner's records take part, and how many a missing value left out. */
+  readonly records: number;
+  readonly dropped: number;
+  /** What each round charges to the ledger; null: no differential privacy. */
+  readonly rhoPerRound: Rational | null;
+  /** The most rounds the job may ask for. */
+  readonly rounds: number;
+  /** The bytes of this owner's contribution to a round: a fresh encryption each time it is called. */
+  contribution(round: RoundView): Uint8Array;
+}
+
+/**
+ * Accepts a job.
+ *
+ * @throws SealsumError saying why not: owner_not_on_roster, model_invalid, key_invalid, plan_mismatch, privacy_invalid,
+ *   data_invalid
+ */
+export async function acceptJob(
+  descriptor: JobDescriptor,
+  owner: OwnerId,
+  dataset: Dataset,
+  signal: AbortSignal,
+): Promise<Participation> {
+  if (!descriptor.roster.includes(owner))
+    throw new SealsumError('owner_not_on_roster', `the roster of job ${descriptor.job} does not name ${owner}`);
+  const model = parseModel(descriptor.model);
+  const terms = termsOf(model, descriptor.roster.length);
+  const differences = planDifferences(planToWire(terms.plan), descriptor.plan);
+  if (differences.length > 0)
+    throw new SealsumError(
+      'plan_mismatch',
+      `the model gives another plan than the job states, in ${differences.join(', ')}`,
+      { field: `plan.${differences[0] ?? ''}` },
+    );
+  const expected = noiseToWire(terms);
+  if (JSON.stringify(expected) !== JSON.stringify(descriptor.noise))
+    throw new SealsumError('privacy_invalid', 'the noise that the job states is not what its privacy settings give', {
+      field: 'noise',
+    });
+  if (descriptor.quorum !== model.participation.quorum)
+    throw new SealsumError('model_invalid', 'the quorum of the job is not that of its model', { field: 'quorum' });
+  const publicKey = publicKeyFromJwk(descriptor.public_key);
+  if (publicKey.bitLength !== model.encryption.key_bits)
+    throw new SealsumError('key_invalid', `the key has ${publicKey.bitLength} bits, not ${model.encryption.key_bits}`, {
+      field: 'public_key',
+    });
+
+  const records: Records = await dataset.records(model, terms.map, signal);
+  if (records.count === 0)
+    throw new SealsumError('data_invalid', 'no record is left once those with missing values are dropped');
+  if (records.count > model.participation.max_records)
+    throw new SealsumError(
+      'data_invalid',
+      `there are more records than the job allows; raise participation.max_records above ${model.participation.max_records}`,
+      { field: 'participation.max_records' },
+    );
+
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor: createEncryptor(publicKey) };
+  if (terms.task.rounds * terms.plan.ciphertexts > sealer.encryptor.breakEven) await sealer.encryptor.prepare(signal);
+  return {
+    descriptor,
+    records: records.count,
+    dropped: records.dropped,
+    rhoPerRound: terms.calibration?.rhoPerRound ?? null,
+    rounds: terms.task.rounds,
+    contribution: (round) => {
+      if (round.parameters.length !== terms.task.parameterCount)
+        throw new SealsumError(
+          'message_invalid',
+          `round ${round.round} gives ${round.parameters.length} parameters, the model has ${terms.task.parameterCount}`,
+          { field: 'parameters' },
+        );
+      return seal(sealer, records, Float64Array.from(round.parameters));
+    },
+  };
+}
+
+/** What others may be told of an error: its kind and the field or column of the model, nothing of a line or a value. */
+export function publicReason(error: unknown): string {
+  if (!(error instanceof SealsumError)) return 'an unexpected error; the owner knows more';
+  const dataOnly = error.code === 'data_invalid' || error.code === 'number_not_finite';
+  const place = error.field === undefined ? '' : ` (${error.field})`;
+  return dataOnly ? `the data do not fit the model${place}; the owner knows the line` : error.message.slice(0, 1000);
+}

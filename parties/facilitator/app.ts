@@ -1,0 +1,242 @@
+/** The facilitator's interface: what is asked, where, and what is answered. Behaviour is in service.ts. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
+import type { Logger } from '../../src/http/log.ts';
+import { problemSchema } from '../../src/http/problem.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
+import { jobIdSchema, ownerIdSchema } from '../../src/protocol/identifiers.ts';
+import {
+  contributionReceiptSchema,
+  jobDescriptorSchema,
+  jobListSchema,
+  jobViewSchema,
+  ownerAnswerSchema,
+  ownerListSchema,
+  roundDescriptorSchema,
+  roundViewSchema,
+} from '../../src/protocol/messages.ts';
+import type { Facilitator } from './service.ts';
+
+export interface FacilitatorAppDependencies {
+  readonly facilitator: Facilitator;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts when the process stops, so that streams end. */
+  readonly signal: AbortSignal;
+  /** The greatest body, in bytes; 64 MiB unless said otherwise. */
+  readonly bodyLimit?: number;
+}
+
+const jobPath = z.object({ job: jobIdSchema });
+const ownerPath = z.object({ job: jobIdSchema, owner: ownerIdSchema });
+const roundPath = z.object({ job: jobIdSchema, round: z.coerce.number().int().min(1).max(1_000_000_000) });
+const contributionPath = roundPath.extend({ owner: ownerIdSchema });
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const body = <T extends z.ZodType>(schema: T) => ({
+  required: true,
+  content: { 'application/json': { schema } },
+});
+const refused = {
+  description: 'Refused; `type` says how, `detail` why, `field` where.',
+  content: { 'application/problem+json': { schema: problemSchema } },
+};
+const stream = {
+  description: 'Events as they happen; resumes after Last-Event-ID.',
+  content: { 'text/event-stream': {} },
+};
+const ciphertexts = { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } };
+
+const routes = {
+  createJob: createRoute({
+    method: 'post',
+    path: '/jobs',
+    summary: 'Create a job; repeating the same descriptor changes nothing',
+    request: { body: body(jobDescriptorSchema) },
+    responses: {
+      200: json(jobViewSchema, 'It existed.'),
+      201: json(jobViewSchema, 'Created.'),
+      default: refused,
+    },
+  }),
+  jobs: createRoute({
+    method: 'get',
+    path: '/jobs',
+    summary: 'All jobs, oldest first',
+    responses: { 200: json(jobListSchema, 'The jobs.') },
+  }),
+  job: createRoute({
+    method: 'get',
+    path: '/jobs/{job}',
+    summary: 'One job: its descriptor, owners and newest round',
+    request: { params: jobPath },
+    responses: { 200: json(jobViewSchema, 'The job.'), default: refused },
+  }),
+  endJob: createRoute({
+    method: 'delete',
+    path: '/jobs/{job}',
+    summary: 'End a job and forget its ciphertexts',
+    request: {
+      params: jobPath,
+      query: z.object({ outcome: z.enum(['finished', 'failed', 'cancelled']).default('cancelled') }),
+    },
+    responses: { 204: { description: 'It has ended.' }, default: refused },
+  }),
+  answerJob: createRoute({
+    method: 'put',
+    path: '/jobs/{job}/owners/{owner}',
+    summary: 'An owner of the roster says whether it takes part',
+    request: { params: ownerPath, body: body(ownerAnswerSchema) },
+    responses: { 200: json(jobViewSchema, 'Noted.'), default: refused },
+  }),
+  openRound: createRoute({
+    method: 'put',
+    path: '/jobs/{job}/rounds/{round}',
+    summary: 'Open the next round; repeating the same descriptor changes nothing',
+    request: { params: roundPath, body: body(roundDescriptorSchema) },
+    responses: {
+      200: json(roundViewSchema, 'It existed.'),
+      201: json(roundViewSchema, 'Opened.'),
+      default: refused,
+    },
+  }),
+  round: createRoute({
+    method: 'get',
+    path: '/jobs/{job}/rounds/{round}',
+    summary: 'One round: parameters, who contributed, and its manifest once closed',
+    request: { params: roundPath },
+    responses: { 200: json(roundViewSchema, 'The round.'), default: refused },
+  }),
+  contribute: createRoute({
+    method: 'put',
+    path: '/jobs/{job}/rounds/{round}/contributions/{owner}',
+    summary: "An owner's ciphertexts, fixed-width big-endian, one after the other; the same bytes again change nothing",
+    request: { params: contributionPath, body: { required: true, content: ciphertexts } },
+    responses: {
+      200: json(contributionReceiptSchema, 'These bytes were accepted before.'),
+      201: json(contributionReceiptSchema, 'Accepted.'),
+      default: refused,
+    },
+  }),
+  aggregate: createRoute({
+    method: 'get',
+    path: '/jobs/{job}/rounds/{round}/aggregate',
+    summary: "The re-randomised product of a closed round's contributions",
+    request: { params: roundPath },
+    responses: { 200: { description: 'Ciphertexts.', content: ciphertexts }, default: refused },
+  }),
+  jobEvents: createRoute({
+    method: 'get',
+    path: '/jobs/{job}/events',
+    summary: 'Follow one job from its beginning',
+    request: { params: jobPath },
+    responses: { 200: stream, default: refused },
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/events',
+    summary: 'Follow all jobs from now on; with `owner`, those that name it, and be listed as connected',
+    request: { query: z.object({ owner: ownerIdSchema.optional() }) },
+    responses: { 200: stream, default: refused },
+  }),
+  owners: createRoute({
+    method: 'get',
+    path: '/owners',
+    summary: 'The owners whose streams are connected now',
+    responses: { 200: json(ownerListSchema, 'Their names.') },
+  }),
+};
+
+export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono {
+  const { facilitator, clock, signal } = dependencies;
+  const app = createBaseApp({
+    party: 'facilitator',
+    description: 'Multiplies the ciphertexts of data owners, round by round, and sees no value.',
+    log: dependencies.log,
+    bodyLimit: dependencies.bodyLimit ?? 64 * 2 ** 20,
+    notReady: () => Promise.resolve(signal.aborted ? 'stopping' : undefined),
+  });
+  app.use('/jobs/*', async (context, next) => {
+    const binary = context.req.path.includes('/contributions/');
+    if (context.req.method === 'PUT')
+      requireMediaType(context.req.header('content-type'), binary ? 'application/octet-stream' : 'application/json');
+    await next();
+  });
+  app.use('/jobs', async (context, next) => {
+    if (context.req.method === 'POST') requireMediaType(context.req.header('content-type'), 'application/json');
+    await next();
+  });
+
+  app.openapi(routes.createJob, async (context) => {
+    const { created, value } = await facilitator.createJob(context.req.valid('json'));
+    context.header('Location', `/jobs/${value.descriptor.job}`);
+    return context.json(value, created ? 201 : 200);
+  });
+  app.openapi(routes.jobs, async (context) => context.json({ jobs: await facilitator.jobs() }, 200));
+  app.openapi(routes.job, async (context) => context.json(await facilitator.job(context.req.valid('param').job), 200));
+  app.openapi(routes.endJob, async (context) => {
+    await facilitator.endJob(context.req.valid('param').job, context.req.valid('query').outcome);
+    return context.body(null, 204);
+  });
+  app.openapi(routes.answerJob, async (context) => {
+    const { job, owner } = context.req.valid('param');
+    return context.json(await facilitator.answerJob(job, owner, context.req.valid('json')), 200);
+  });
+  app.openapi(routes.openRound, async (context) => {
+    const { job, round } = context.req.valid('param');
+    const { created, value } = await facilitator.openRound(job, round, context.req.valid('json'));
+    return context.json(value, created ? 201 : 200);
+  });
+  app.openapi(routes.round, async (context) => {
+    const { job, round } = context.req.valid('param');
+    return context.json(await facilitator.round(job, round), 200);
+  });
+  app.openapi(routes.contribute, async (context) => {
+    const { job, round, owner } = context.req.valid('param');
+    const bytes = new Uint8Array(await context.req.arrayBuffer());
+    const { created, value } = await facilitator.contribute(job, round, owner, bytes);
+    return context.json(value, created ? 201 : 200);
+  });
+  app.openapi(routes.aggregate, async (context) => {
+    const { job, round } = context.req.valid('param');
+    const bytes = await facilitator.aggregate(job, round);
+    return context.body(new Uint8Array(bytes), 200, { 'content-type': 'application/octet-stream' });
+  });
+  app.openapi(routes.jobEvents, async (context) => {
+    const { job } = context.req.valid('param');
+    await facilitator.job(job);
+    return serveEvents(
+      context,
+      {
+        read: (after) => facilitator.events(after, { job }),
+        bell: facilitator.bell,
+        last: (event) => event.type === 'job.ended',
+        clock,
+        signal,
+      },
+      resumePoint(context, 0),
+    );
+  });
+  app.openapi(routes.events, async (context) => {
+    const { owner } = context.req.valid('query');
+    const after = resumePoint(context, await facilitator.lastEvent());
+    return serveEvents(
+      context,
+      {
+        read: (position) => facilitator.events(position, owner === undefined ? {} : { owner }),
+        bell: facilitator.bell,
+        clock,
+        signal,
+        // An owner is listed as connected for as long as its stream stands.
+        ...(owner === undefined ? {} : { onLeft: facilitator.connect(owner) }),
+      },
+      after,
+    );
+  });
+  app.openapi(routes.owners, (context) => context.json({ owners: facilitator.connectedOwners() }, 200));
+  return app;
+}

@@ -1,0 +1,205 @@
+/** The model owner's interface: post a model.json, follow its training, get predictions. Behaviour is in service.ts. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
+import type { Logger } from '../../src/http/log.ts';
+import { problemSchema } from '../../src/http/problem.ts';
+import type { FeatureRow } from '../../src/learning/fields.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
+import type { ModelOwner } from './service.ts';
+import type { ModelView, PredictionView } from './views.ts';
+
+export interface ModelOwnerAppDependencies {
+  readonly modelOwner: ModelOwner;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const modelPath = z.object({ id: z.string().max(100) });
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const refused = {
+  description: 'Refused; `type` says how, `detail` why, `field` where.',
+  content: { 'application/problem+json': { schema: problemSchema } },
+};
+
+// Answers are made here and only described, not validated again.
+const modelView = z.custom<ModelView>().openapi('Model', {
+  type: 'object',
+  required: ['id', 'model_type', 'status', 'created_at', 'owners', 'updates', 'planned_updates', 'settings', 'privacy'],
+  properties: {
+    id: { type: 'string' },
+    name: { type: 'string' },
+    model_type: { type: 'string' },
+    status: {
+      type: 'string',
+      enum: ['preparing', 'waiting_for_owners', 'training', 'finished', 'failed', 'cancelled'],
+    },
+    created_at: { type: 'string', format: 'date-time' },
+    ended_at: { type: 'string', format: 'date-time' },
+    owners: { type: 'array', items: { type: 'object' } },
+    updates: { type: 'integer' },
+    planned_updates: { type: 'integer' },
+    last_round: { type: 'object' },
+    metrics: { type: 'object' },
+    settings: { type: 'object' },
+    privacy: { type: 'object' },
+    failure: { type: 'object' },
+  },
+});
+const predictionView = z.custom<PredictionView>().openapi('Predictions', {
+  type: 'object',
+  required: ['model', 'model_type', 'cost', 'metrics', 'predictions', 'dropped_rows', 'privacy'],
+  properties: {
+    model: { type: 'string' },
+    name: { type: 'string' },
+    model_type: { type: 'string' },
+    cost: { type: 'number' },
+    metrics: { type: 'object' },
+    predictions: { type: 'array', items: {} },
+    dropped_rows: { type: 'integer' },
+    privacy: { type: 'string' },
+  },
+});
+const predicted = z.object({ predictions: z.array(z.unknown()) });
+const cell = z.union([z.string(), z.number(), z.null()]);
+const rows = z.strictObject({
+  rows: z.array(z.union([z.array(cell), z.record(z.string(), cell)])).max(1_000_000),
+});
+const parameters = z.object({
+  columns: z.array(z.string()),
+  coefficients: z.union([z.array(z.number()), z.array(z.array(z.number()))]),
+  classes: z.array(z.string()).optional(),
+});
+
+const routes = {
+  start: createRoute({
+    method: 'post',
+    path: '/models',
+    summary: 'Post a model.json and start its training',
+    request: { body: { required: true, content: { 'application/json': { schema: z.unknown() } } } },
+    responses: { 202: json(modelView, 'The training has begun; Location says where it is shown.'), default: refused },
+  }),
+  models: createRoute({
+    method: 'get',
+    path: '/models',
+    summary: 'All models, oldest first',
+    responses: { 200: json(z.object({ models: z.array(modelView) }), 'The models.') },
+  }),
+  model: createRoute({
+    method: 'get',
+    path: '/models/{id}',
+    summary: 'One model: how far it is, how well it fits, what privacy was spent',
+    request: { params: modelPath },
+    responses: { 200: json(modelView, 'The model.'), default: refused },
+  }),
+  remove: createRoute({
+    method: 'delete',
+    path: '/models/{id}',
+    summary: 'Stop a training that runs and forget the model',
+    request: { params: modelPath },
+    responses: { 204: { description: 'Forgotten.' }, default: refused },
+  }),
+  events: createRoute({
+    method: 'get',
+    path: '/models/{id}/events',
+    summary: "Follow a model's training from its beginning",
+    request: { params: modelPath },
+    responses: {
+      200: { description: 'Events as they happen; resumes after Last-Event-ID.', content: { 'text/event-stream': {} } },
+      default: refused,
+    },
+  }),
+  parameters: createRoute({
+    method: 'get',
+    path: '/models/{id}/parameters',
+    summary: "A finished model's coefficients in the data's own units",
+    request: { params: modelPath },
+    responses: { 200: json(parameters, 'The coefficients.'), default: refused },
+  }),
+  predict: createRoute({
+    method: 'post',
+    path: '/models/{id}/predictions',
+    summary: 'Predict rows with a finished model; null for a row that a missing value drops',
+    request: { params: modelPath, body: { required: true, content: { 'application/json': { schema: rows } } } },
+    responses: { 200: json(predicted, 'One prediction per row.'), default: refused },
+  }),
+  newest: createRoute({
+    method: 'get',
+    path: '/prediction',
+    summary: "The newest finished model's final cost and predicted values",
+    responses: { 200: json(predictionView, 'Cost and predictions.'), default: refused },
+  }),
+  predictions: createRoute({
+    method: 'get',
+    path: '/predictions',
+    summary: "Every finished model's final cost and predicted values, oldest first",
+    responses: { 200: json(z.object({ models: z.array(predictionView) }), 'Costs and predictions.') },
+  }),
+};
+
+/** The greatest body: rows to predict, in bytes. */
+const greatestBody = 64 * 2 ** 20;
+
+export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): OpenAPIHono {
+  const { modelOwner, clock, signal } = dependencies;
+  const app = createBaseApp({
+    party: 'model owner',
+    description: 'Takes a model.json, trains it on encrypted gradients, and predicts.',
+    log: dependencies.log,
+    bodyLimit: greatestBody,
+    notReady: () => Promise.resolve(signal.aborted ? 'stopping' : undefined),
+  });
+  app.use('/models/*', async (context, next) => {
+    if (context.req.method === 'POST') requireMediaType(context.req.header('content-type'), 'application/json');
+    await next();
+  });
+
+  app.openapi(routes.start, async (context) => {
+    const view = await modelOwner.start(context.req.valid('json'));
+    context.header('Location', `/models/${view.id}`);
+    return context.json(view, 202);
+  });
+  app.openapi(routes.models, async (context) => context.json({ models: [...(await modelOwner.models())] }, 200));
+  app.openapi(routes.model, async (context) =>
+    context.json(await modelOwner.model(context.req.valid('param').id), 200),
+  );
+  app.openapi(routes.remove, async (context) => {
+    await modelOwner.remove(context.req.valid('param').id);
+    return context.body(null, 204);
+  });
+  app.openapi(routes.events, async (context) => {
+    const { id } = context.req.valid('param');
+    await modelOwner.model(id);
+    return serveEvents(
+      context,
+      {
+        read: (after) => modelOwner.events(id, after),
+        bell: modelOwner.bell,
+        last: (event) => event.type === 'finished' || event.type === 'failed',
+        clock,
+        signal,
+      },
+      resumePoint(context, 0),
+    );
+  });
+  app.openapi(routes.parameters, async (context) => {
+    const { columns, coefficients, classes } = await modelOwner.parameters(context.req.valid('param').id);
+    return context.json(
+      { columns: [...columns], coefficients, ...(classes === undefined ? {} : { classes: [...classes] }) },
+      200,
+    );
+  });
+  app.openapi(routes.predict, async (context) => {
+    const sent: { readonly rows: readonly FeatureRow[] } = context.req.valid('json');
+    return context.json({ predictions: await modelOwner.predictRows(context.req.valid('param').id, sent.rows) }, 200);
+  });
+  app.openapi(routes.newest, async (context) => context.json(await modelOwner.newestPrediction(), 200));
+  app.openapi(routes.predictions, async (context) =>
+    context.json({ models: [...(await modelOwner.predictions())] }, 200),
+  );
+  return app;
+}

@@ -1,0 +1,80 @@
+/** What a model owner shows of a model, in snake_case as on the wire. */
+import type { Metrics } from '../../src/learning/metrics.ts';
+import type { Model } from '../../src/learning/model.ts';
+import type { Prediction } from '../../src/learning/prediction.ts';
+import type { PrivacyStatement } from '../../src/privacy/statement.ts';
+import { timestamp } from '../../src/protocol/clock.ts';
+import type { OwnerView } from '../../src/protocol/messages.ts';
+import type { Failure, ModelRecord, ModelStatus, RoundReport } from '../../src/storage/model-store.ts';
+
+export interface ModelView {
+  readonly id: string;
+  readonly name?: string;
+  readonly model_type: Model['model_type'];
+  readonly status: ModelStatus;
+  readonly created_at: string;
+  readonly ended_at?: string;
+  readonly owners: readonly OwnerView[];
+  /** Updates of the parameters made, and planned. */
+  readonly updates: number;
+  readonly planned_updates: number;
+  /** The newest round; a gradient training ends with one that only evaluates. */
+  readonly last_round?: RoundReport;
+  readonly metrics?: Metrics;
+  /** The model's settings with every default filled in. */
+  readonly settings: Pick<Model, 'training' | 'encryption' | 'participation' | 'privacy'>;
+  readonly privacy: PrivacyStatement;
+  readonly failure?: Failure;
+}
+
+/** One step of a model's life; numbered from 1. */
+export interface ModelEvent {
+  readonly id: number;
+  readonly type: 'status' | 'round' | 'finished' | 'failed';
+  readonly status: ModelStatus;
+  readonly updates: number;
+  readonly planned_updates: number;
+  readonly owners: readonly OwnerView[];
+  readonly round?: RoundReport;
+  readonly failure?: Failure;
+}
+
+export interface PredictionView {
+  readonly model: string;
+  readonly name?: string;
+  readonly model_type: Model['model_type'];
+  /** The final cost: mean squared error in the target's own unit squared, or mean log-loss in nats. */
+  readonly cost: number;
+  readonly metrics: Metrics;
+  /** Of the evaluation rows, in their order, without those that a missing value drops. */
+  readonly predictions: readonly Prediction[];
+  readonly dropped_rows: number;
+  readonly privacy: string;
+}
+
+export function viewModel(record: ModelRecord): ModelView {
+  const { id, model, status, owners, updates, metrics, privacy, failure } = record;
+  const { training, encryption, participation } = model;
+  const last = record.rounds.at(-1);
+  return {
+    id,
+    ...(model.name === undefined ? {} : { name: model.name }),
+    model_type: model.model_type,
+    status,
+    created_at: timestamp(record.createdAt),
+    ...(record.endedAt === undefined ? {} : { ended_at: timestamp(record.endedAt) }),
+    owners,
+    updates,
+    planned_updates: record.plannedUpdates,
+    ...(last === undefined ? {} : { last_round: last }),
+    ...(metrics === undefined ? {} : { metrics }),
+    settings: {
+      training,
+      encryption,
+      participation,
+      ...(model.privacy === undefined ? {} : { privacy: model.privacy }),
+    },
+    privacy,
+    ...(failure === undefined ? {} : { failure }),
+  };
+}

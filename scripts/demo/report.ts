@@ -1,0 +1,46 @@
+/** What the demo prints for people. */
+import type { DataUnitParameters } from '../../src/learning/prediction.ts';
+import type { DemoRun } from './run.ts';
+
+export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: number): void {
+  const { parameters, metrics, privacy, predictions } = run;
+  const measured = Object.entries(metrics as Readonly<Record<string, number>>);
+  const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+  const lines = [
+    '',
+    `${owners} data owners, ${count(run.updates, 'update')} in ${count(run.rounds.length, 'round')}, ${run.secondsInAll.toFixed(1)} s in all`,
+    `final cost          ${run.cost.toPrecision(8)} (${measured.map(([name, value]) => `${name} ${value.toPrecision(7)}`).join(', ')})`,
+    `bytes sent          ${run.bytesPerOwnerRound} per owner and round`,
+    `time per round      ${(run.secondsPerRound * 1000).toFixed(1)} ms (median)`,
+    `privacy             ${privacy}`,
+    '',
+    `${'coefficient'.padEnd(36)}${'encrypted'.padStart(18)}${'pooled plaintext'.padStart(18)}`,
+    ...coefficientLines(parameters, pooled),
+    '',
+    `predictions         ${predictions
+      .slice(0, 5)
+      .map((each) => (typeof each === 'number' ? each.toPrecision(6) : each.class))
+      .join(', ')}${predictions.length > 5 ? `, … (${predictions.length} in all)` : ''}`,
+  ];
+  console.log(lines.join('\n'));
+}
+
+function coefficientLines(parameters: DataUnitParameters, pooled: DataUnitParameters): string[] {
+  const rows = (each: DataUnitParameters): number[][] =>
+    each.classes !== undefined && Array.isArray(each.coefficients[0])
+      ? (each.coefficients as number[][])
+      : [each.coefficients as number[]];
+  const mine = rows(parameters);
+  const theirs = rows(pooled);
+  return mine.flatMap((row, output) =>
+    row.map((value, index) => {
+      const column = parameters.columns[index] ?? '';
+      const name = mine.length === 1 ? column : `${parameters.classes?.[output] ?? ''}: ${column}`;
+      return `${name.padEnd(36)}${number(value)}${number(theirs[output]?.[index] ?? Number.NaN)}`;
+    }),
+  );
+}
+
+function number(value: number): string {
+  return value.toPrecision(10).padStart(18);
+}

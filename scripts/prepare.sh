@@ -1,0 +1,27 @@
+# Sourced by the other scripts: installs from the lock file and builds, each only when needed. Says what it does on standard
+# error, so that standard output stays clean.
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+if ! command -v node >/dev/null || [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" != true ]; then
+  echo 'sealsum needs Node.js 20 or newer' >&2
+  exit 1
+fi
+
+install() {
+  if [ "$root/package-lock.json" -nt "$root/node_modules/.package-lock.json" ]; then
+    echo 'installing from the lock file …' >&2
+    (cd "$root" && npm ci --no-audit --no-fund >&2)
+    touch "$root/node_modules/.package-lock.json"
+  fi
+}
+
+build() {
+  install
+  local built="$root/dist/.built"
+  if [ ! -e "$built" ] || [ -n "$(find "$root/src" "$root/parties" "$root/scripts" "$root/examples" \
+    "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" -newer "$built" \( -name '*.ts' -o -name '*.json' \) -print -quit)" ]; then
+    echo 'building …' >&2
+    (cd "$root" && npm run --silent build >&2)
+    touch "$built"
+  fi
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Starts a data owner and says where it listens; Ctrl-C stops it. --help shows the options.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
+build
+exec node "$root/dist/parties/data-owner/main.js" "$@"

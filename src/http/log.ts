@@ -1,0 +1,22 @@
+/** JSON logs on standard error, for machines; values, keys and records are never given to it, and what may slip is redacted. */
+import { destination, type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** The levels of a log, most to least. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A log for one party. `party` names it in every line. */
+export function createLog(party: string, level: LogLevel): Logger {
+  return pino(
+    {
+      base: { party },
+      level,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: ['parameters', '*.parameters', 'private_key', '*.private_key', '*.p', '*.q', 'headers.authorization'],
+    },
+    destination({ fd: 2, sync: true }),
+  );
+}

@@ -1,0 +1,121 @@
+/**
+ * Errors on the wire: RFC 9457 problem details with a closed list of types, one for each error code, so that the client
+ * turns what it receives back into the error that was thrown. `type` is a URN; `title` is fixed by it; `detail` says what
+ * was wrong here; `field` and `line` name the place.
+ */
+import { z } from 'zod';
+import { type ErrorCode, SealsumError } from '../errors.ts';
+
+/** The HTTP status and title of every code. */
+const problems: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
+  key_invalid: [422, 'The key is not a valid Paillier key'],
+  key_too_small: [422, 'The key is too small'],
+  ciphertext_invalid: [422, 'The bytes are not valid ciphertexts'],
+  plaintext_out_of_range: [422, 'The plaintext is out of range'],
+  exponent_out_of_range: [422, 'The exponent is out of range'],
+  backend_unavailable: [500, 'The modular arithmetic backend does not work here'],
+  number_not_finite: [422, 'A number is not finite'],
+  number_out_of_bounds: [422, 'A number is out of bounds'],
+  plan_unsafe: [422, 'The plan cannot hold the sum'],
+  plan_mismatch: [422, 'The plan is not the one the model gives'],
+  slot_overflow: [422, 'A slot of the sum overflowed'],
+  count_mismatch: [422, 'The sum does not count its contributors'],
+  weight_zero: [422, 'The sum has no weight'],
+  privacy_invalid: [422, 'The privacy parameters make no sense'],
+  model_invalid: [422, 'The model makes no sense'],
+  data_invalid: [422, 'The data do not fit the model'],
+  matrix_singular: [422, 'The normal equations have no unique solution'],
+  message_invalid: [400, 'The request is not as expected'],
+  job_unknown: [404, 'There is no such job'],
+  job_conflict: [409, 'The job exists and differs'],
+  job_ended: [409, 'The job has ended'],
+  owner_not_on_roster: [403, 'The owner is not on the roster'],
+  owners_too_few: [409, 'There are too few data owners'],
+  round_unknown: [404, 'There is no such round'],
+  round_conflict: [409, 'The round cannot be opened like this'],
+  round_open: [409, 'The round is still open'],
+  round_closed: [409, 'The round is closed'],
+  round_abandoned: [409, 'The round was abandoned'],
+  contribution_conflict: [409, 'The owner has contributed other bytes'],
+  model_unknown: [404, 'There is no such model'],
+  model_unfinished: [404, 'No model is finished yet'],
+  route_unknown: [404, 'There is nothing at this address'],
+  media_type_unsupported: [415, 'The content type is not the one expected'],
+  body_too_large: [413, 'The body is too large'],
+  facilitator_unreachable: [503, 'The facilitator does not answer'],
+  request_failed: [502, 'A request to another party failed'],
+  aborted: [503, 'The work was stopped'],
+  internal: [500, 'Something went wrong here'],
+};
+
+const prefix = 'urn:sealsum:problem:';
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** The field, column or parameter that was refused. */
+  readonly field?: string;
+  /** The line of a data file, counted from 1. */
+  readonly line?: number;
+}
+
+export const problemSchema: z.ZodType<Problem> = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  field: z.string().exactOptional(),
+  line: z.number().int().exactOptional(),
+});
+
+/** What to answer to an error. Anything that was not thrown on purpose says nothing about itself. */
+export function toProblem(error: unknown): Problem {
+  const known =
+    error instanceof SealsumError ? error : new SealsumError('internal', 'an unexpected error; see the log');
+  const [status, title] = problems[known.code];
+  return {
+    type: prefix + known.code.replaceAll('_', '-'),
+    title,
+    status,
+    detail: known.message,
+    ...(known.field === undefined ? {} : { field: known.field }),
+    ...(known.line === undefined ? {} : { line: known.line }),
+  };
+}
+
+/** The error that a problem stands for, or undefined when it is not one of ours. */
+export function fromProblem(body: unknown): SealsumError | undefined {
+  const parsed = problemSchema.safeParse(body);
+  if (!parsed.success || !parsed.data.type.startsWith(prefix)) return undefined;
+  const { type, detail, field, line } = parsed.data;
+  const code = type.slice(prefix.length).replaceAll('-', '_');
+  if (!isErrorCode(code)) return undefined;
+  return new SealsumError(code, detail, {
+    ...(field === undefined ? {} : { field }),
+    ...(line === undefined ? {} : { line }),
+  });
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(problems, code);
+}
+
+/** Parses a message by its schema. @throws SealsumError message_invalid naming the first field that is wrong */
+export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalidMessage(parsed.error, what);
+}
+
+/** The error for what zod found, naming the first field that is wrong. */
+export function invalidMessage(error: z.ZodError, what: string): SealsumError {
+  const issue = error.issues[0];
+  const path = issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
+  const field = path.map(String).join('.');
+  const message = issue?.code === 'unrecognized_keys' ? 'is not a known field' : (issue?.message ?? 'is not valid');
+  return new SealsumError('message_invalid', `${what}: ${field === '' ? '' : `${field}: `}${message}`, {
+    ...(field === '' ? {} : { field }),
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * The whole way of the data on one screen:
+ *
+ *     gradient → clip → fixed-point → pack → encrypt → send      seal(), at every data owner
+ *              → multiply                                        aggregate(), at the facilitator (src/paillier/aggregate.ts)
+ *              → decrypt → unpack → noise → renormalise          open(), at the model owner
+ *              → update                                          Trainer.absorb() (src/learning/trainer.ts)
+ *
+ * Noise is added to the integer sum, where the theorem about the discrete Gaussian speaks; renormalising and updating are
+ * post-processing and cost no privacy.
+ */
+import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
+import { pack, unpack } from './encoding/packing.ts';
+import type { Plan } from './encoding/plan.ts';
+import type { Records } from './learning/features.ts';
+import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { decodeCiphertexts, encodeCiphertexts } from './paillier/ciphertexts.ts';
+import type { Decryptor } from './paillier/decryptor.ts';
+import type { Encryptor } from './paillier/encryptor.ts';
+import type { RandomBytes } from './paillier/random.ts';
+import { sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
+import type { Rational } from './privacy/rational.ts';
+
+/** What an owner needs to take part in a job. */
+export interface Sealer {
+  readonly task: Task;
+  readonly plan: Plan;
+  readonly encryptor: Encryptor;
+}
+
+/** What the model owner needs to read a job's sums. */
+export interface Opener {
+  readonly task: Task;
+  readonly plan: Plan;
+  readonly decryptor: Decryptor;
+  /** Discrete Gaussian noise for every slot but the count, in integers at the plan's scale; absent: no differential privacy. */
+  readonly noise?: { readonly variance: Rational; readonly random: RandomBytes };
+}
+
+/**
+ * An owner's contribution to a round.
+ *
+ * @param parameters the model's parameters, `task.parameterCount` of them
+ * @returns `plan.ciphertexts` ciphertexts in fixed-width big-endian bytes, one after the other
+ * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan
+ */
+export function seal({ task, plan, encryptor }: Sealer, records: Records, parameters: Float64Array): Uint8Array {
+  const vector = contribution(task, records, parameters);
+  return sealVector(plan, encryptor, vector);
+}
+
+/** The second half of the way out, for any weighted vector of integers: pack → encrypt. */
+export function sealVector(plan: Plan, encryptor: Encryptor, vector: WeightedVector): Uint8Array {
+  const plaintexts = pack(plan, contributionSlots(plan, vector), encryptor.publicKey.n);
+  return encodeCiphertexts(
+    encryptor.publicKey,
+    plaintexts.map((plaintext) => encryptor.encrypt(plaintext)),
+  );
+}
+
+/**
+ * The statistics of a round's records, from its aggregate.
+ *
+ * @param contributors the number of contributions that the manifest names
+ * @throws SealsumError ciphertext_invalid, slot_overflow, count_mismatch, weight_zero: a sum that is not what it should be is
+ *   never turned into numbers
+ */
+export function open(opener: Opener, aggregate: Uint8Array, contributors: number): Statistics {
+  const exact = openVector(opener.plan, opener.decryptor, aggregate, contributors);
+  return statisticsOf(opener.task, opener.noise === undefined ? exact : addNoise(exact, opener.noise));
+}
+
+/** The first half of the way back: decrypt → unpack. The sum is exact. */
+export function openVector(
+  plan: Plan,
+  decryptor: Decryptor,
+  aggregate: Uint8Array,
+  contributors: number,
+): WeightedVector {
+  const ciphertexts = decodeCiphertexts(decryptor.publicKey, aggregate, plan.ciphertexts);
+  const plaintexts = ciphertexts.map((ciphertext) => decryptor.decrypt(ciphertext));
+  const [, weight = 0n, ...values] = unpack(plan, plaintexts, decryptor.publicKey.n, contributors);
+  return { weight, values };
+}
+
+/** Adds independent exact discrete Gaussian noise to the weight and to every value. */
+function addNoise(exact: WeightedVector, noise: NonNullable<Opener['noise']>): WeightedVector {
+  const [forWeight = 0n, ...forValues] = sampleDiscreteGaussians(exact.values.length + 1, noise.variance, noise.random);
+  return {
+    weight: exact.weight + forWeight,
+    values: exact.values.map((value, index) => value + (forValues[index] ?? 0n)),
+  };
+}

@@ -1,0 +1,30 @@
+/** Time as a dependency: services never ask the machine for it, so that tests decide what time it is. */
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  now(): number;
+  /** Milliseconds since some moment, with fractions, never going back: for measuring how long something took. */
+  monotonic(): number;
+  /** Runs `action` once after `milliseconds`; returns the way to cancel it. */
+  after(milliseconds: number, action: () => void): () => void;
+}
+
+/** setTimeout takes at most this many milliseconds (24.8 days); a longer wait would fire at once. */
+const longestTimer = 2 ** 31 - 1;
+
+/** The machine's clock. Its timers do not keep a process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (milliseconds, action) => {
+    const timer = setTimeout(action, Math.min(Math.max(0, milliseconds), longestTimer));
+    timer.unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** A moment as it is written on the wire: RFC 3339, UTC, milliseconds. */
+export function timestamp(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

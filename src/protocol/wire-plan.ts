@@ -1,0 +1,64 @@
+/** The plan as it travels: the same fields in snake_case, big integers as decimal strings. */
+import { z } from 'zod';
+import type { Plan } from '../encoding/plan.ts';
+
+export interface WirePlan {
+  readonly key_bits: number;
+  readonly length: number;
+  readonly owners: number;
+  readonly max_weight: string;
+  readonly value_bound: string;
+  readonly scale: number;
+  readonly weight_unit: string;
+  readonly noise_bound: string;
+  readonly sum_bound: string;
+  readonly slot_bits: number;
+  readonly slots_per_ciphertext: number;
+  readonly slots: number;
+  readonly ciphertexts: number;
+}
+
+const decimal = z
+  .string()
+  .max(3000)
+  .regex(/^(0|[1-9][0-9]*)$/, 'expected a decimal integer without leading zeros');
+const count = z.number().int().min(1).max(100_000_000);
+
+export const wirePlanSchema: z.ZodType<WirePlan> = z.strictObject({
+  key_bits: z.number().int().min(2048).max(16_384),
+  length: count,
+  owners: z.number().int().min(2).max(10_000),
+  max_weight: decimal,
+  value_bound: decimal,
+  scale: z.number().positive(),
+  weight_unit: decimal,
+  noise_bound: decimal,
+  sum_bound: decimal,
+  slot_bits: count,
+  slots_per_ciphertext: count,
+  slots: count,
+  ciphertexts: count,
+});
+
+export function planToWire(plan: Plan): WirePlan {
+  return {
+    key_bits: plan.keyBits,
+    length: plan.length,
+    owners: plan.owners,
+    max_weight: String(plan.maxWeight),
+    value_bound: String(plan.valueBound),
+    scale: plan.scale,
+    weight_unit: String(plan.weightUnit),
+    noise_bound: String(plan.noiseBound),
+    sum_bound: String(plan.sumBound),
+    slot_bits: plan.slotBits,
+    slots_per_ciphertext: plan.slotsPerCiphertext,
+    slots: plan.slots,
+    ciphertexts: plan.ciphertexts,
+  };
+}
+
+/** The names of the fields in which two plans differ; an owner computes its own plan and accepts no other. */
+export function planDifferences(own: WirePlan, offered: WirePlan): string[] {
+  return (Object.keys(own) as (keyof WirePlan)[]).filter((field) => own[field] !== offered[field]);
+}
