@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { modPow } from 'bigint-crypto-utils';
+import fc from 'fast-check';
+import { PublicKey } from 'paillier-bigint';
+import { suite } from 'uvu';
+import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
+import { bitLength } from '../../src/paillier/bytes.ts';
+import { breakEven, Encryption, exponentBits } from '../../src/paillier/encryption.ts';
+import { FixedBaseTable, fixedBaseTableBytes } from '../../src/paillier/fixed-base.ts';
+import { generateKeyPair, testOnlyGenerateKeyPair } from '../../src/paillier/key-generation.ts';
+import type { Ciphertext } from '../../src/paillier/public-key.ts';
+import { randomBits, systemRandom } from '../../src/paillier/random.ts';
+import { below, runs, smallKeys } from './keys.ts';
+
+const test = suite('encryption');
+
+const { publicKey, privateKey } = smallKeys;
+const { n, _n2: square } = publicKey;
+const alphaBits = exponentBits(publicKey);
+const mostAlpha = (1n << BigInt(alphaBits)) - 1n;
+const alphas = fc.oneof(
+  { weight: 8, arbitrary: fc.bigInt({ min: 1n, max: mostAlpha }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(1n, 2n, 255n, 256n, 257n, mostAlpha >> 8n, mostAlpha >> 1n, mostAlpha - 1n, mostAlpha),
+  },
+  { weight: 1, arbitrary: fc.nat(alphaBits - 1).map((bit) => 1n << BigInt(bit)) },
+);
+const x = 2n + randomBits(500, systemRandom);
+
+function complete(encryption: Encryption): Encryption {
+  while (!encryption.tableComplete) encryption.buildWindow();
+  return encryption;
+}
+
+/** The formula as the paper has it, by plain modular powers. */
+function reference(m: bigint, alpha: bigint): bigint {
+  const h = n - modPow(x, 2n, n);
+  return (modPow(n + 1n, m, square) * modPow(modPow(h, n, square), alpha, square)) % square;
+}
+
+test('property: backend path and table path both give (1 + n)^m·h_s^α mod n², for either backend', () => {
+  const native = new Encryption(publicKey, x, opensslBackend);
+  const plain = new Encryption(publicKey, x, bigintBackend);
+  const tabled = complete(new Encryption(publicKey, x, opensslBackend));
+  fc.assert(
+    fc.property(below(n), alphas, (m, alpha) => {
+      const expected = reference(m, alpha);
+      for (const encryption of [native, plain, tabled]) {
+        assert.equal(encryption.encryptWithExponent(m, alpha), expected);
+      }
+    }),
+    { numRuns: runs },
+  );
+  assert.ok(!native.tableComplete && !plain.tableComplete && tabled.tableComplete);
+});
+
+test('every width of window gives the same ciphertexts as the backend', () => {
+  const plain = new Encryption(publicKey, x, opensslBackend);
+  for (let windowBits = 1; windowBits <= 12; windowBits += 1) {
+    const tabled = complete(new Encryption(publicKey, x, opensslBackend, windowBits));
+    for (const alpha of [1n, 2n ** BigInt(windowBits), mostAlpha, randomBits(alphaBits, systemRandom) | 1n]) {
+      assert.equal(tabled.encryptWithExponent(7n, alpha), plain.encryptWithExponent(7n, alpha), `${windowBits} bits`);
+    }
+  }
+});
+
+test('keys of odd lengths and lengths that fill no byte encrypt alike on both paths', async () => {
+  for (const bits of [32, 34, 50, 62, 130, 254, 258]) {
+    const keys = await testOnlyGenerateKeyPair({ bits });
+    const own = 2n + randomBits(bits / 2 - 2, systemRandom);
+    const plain = new Encryption(keys.publicKey, own, opensslBackend);
+    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend));
+    const most = (1n << BigInt(exponentBits(keys.publicKey))) - 1n;
+    for (const alpha of [1n, most, most >> 1n, most - (most >> 3n)]) {
+      for (const m of [0n, 1n, keys.publicKey.n - 1n]) {
+        assert.equal(tabled.encryptWithExponent(m, alpha), plain.encryptWithExponent(m, alpha));
+      }
+    }
+  }
+});
+
+for (const bits of [2048, 3072]) {
+  test(`at ${bits} bits both paths give the same, and paillier-bigint decrypts it`, async () => {
+    const keys = await generateKeyPair({ bits });
+    const own = randomBits(bits - 1, systemRandom) + 2n;
+    const plain = new Encryption(keys.publicKey, own, opensslBackend);
+    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend, 4));
+    for (const m of [0n, 1n, keys.publicKey.n - 1n, randomBits(bits - 1, systemRandom)]) {
+      const alpha = randomBits(bits / 2, systemRandom) + 1n;
+      const c = plain.encryptWithExponent(m, alpha);
+      assert.equal(tabled.encryptWithExponent(m, alpha), c);
+      assert.equal(keys.privateKey.decrypt(c), m);
+    }
+  });
+}
+
+test('property: rerandomiseWithExponent multiplies by h_s^α and keeps the plaintext', () => {
+  for (const encryption of [
+    new Encryption(publicKey, x, opensslBackend),
+    complete(new Encryption(publicKey, x, opensslBackend)),
+  ]) {
+    fc.assert(
+      fc.property(below(n), alphas, alphas, (m, alpha, beta) => {
+        const c = encryption.encryptWithExponent(m, alpha);
+        const again = encryption.rerandomiseWithExponent(c, beta);
+        assert.equal(again, (reference(m, alpha) * reference(0n, beta)) % square);
+        assert.notEqual(again, c);
+        assert.equal(privateKey.decrypt(again), m);
+      }),
+      { numRuns: runs / 3 },
+    );
+  }
+});
+
+test('refuses plaintexts outside [0, n) on both paths, without showing them', () => {
+  for (const encryption of [
+    new Encryption(publicKey, x, opensslBackend),
+    complete(new Encryption(publicKey, x, opensslBackend)),
+  ]) {
+    for (const m of [-1n, -n, n, n + 1n, square]) {
+      assert.throws(() => encryption.encryptWithExponent(m, 5n), {
+        name: 'SealsumError',
+        code: 'plaintext_out_of_range',
+        field: 'plaintext',
+        message: 'plaintext: expected 0 ≤ m < n; write a negative one as n − |m|',
+      });
+    }
+  }
+});
+
+test('refuses an α of zero, which would not hide the plaintext, a negative one and one of too many bits', () => {
+  for (const encryption of [
+    new Encryption(publicKey, x, opensslBackend),
+    complete(new Encryption(publicKey, x, opensslBackend)),
+  ]) {
+    for (const alpha of [0n, -1n, -mostAlpha, mostAlpha + 1n, mostAlpha << 9n]) {
+      const expected = {
+        code: 'exponent_out_of_range',
+        field: 'alpha',
+        message: 'α: expected 0 < α < 2^⌈|n|/2⌉',
+      };
+      assert.throws(() => encryption.encryptWithExponent(5n, alpha), expected);
+      assert.throws(() => encryption.rerandomiseWithExponent(5n as Ciphertext, alpha), expected);
+    }
+  }
+});
+
+test('refuses windows of other widths than 1 to 12 bits', () => {
+  for (const windowBits of [0, -1, 13, 2.5, Number.NaN]) {
+    assert.throws(() => new Encryption(publicKey, x, opensslBackend, windowBits), {
+      code: 'number_out_of_bounds',
+      field: 'windowBits',
+      message: `windowBits: expected 1 to 12, found ${windowBits}`,
+    });
+  }
+});
+
+test('refuses a key that was never checked', () => {
+  assert.throws(() => new Encryption(new PublicKey(n, n + 1n), x, opensslBackend), {
+    code: 'key_invalid',
+    field: 'public key',
+  });
+});
+
+test('a table refuses to be used before it is complete, and building it further does nothing', () => {
+  const table = new FixedBaseTable(n, 7n, 32, 8);
+  for (let window = 0; window < 4; window += 1) {
+    assert.ok(!table.complete);
+    assert.throws(() => table.power(0xffff_ffffn, 0n), {
+      code: 'backend_unavailable',
+      message: 'fixed-base table: not complete; build its other windows first',
+    });
+    table.buildWindow();
+  }
+  assert.ok(table.complete);
+  table.buildWindow();
+  assert.equal(table.power(0xffff_ffffn, 0n), modPow(7n, 0xffff_ffffn, square));
+  assert.equal(table.power(0n, 0n), 1n);
+  assert.equal(table.power(0n, 3n), 1n + 3n * n);
+});
+
+test('property: a table takes any unit as its base, not only powers of n', () => {
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: 2n, max: square - 1n }),
+      fc.integer({ min: 1, max: 9 }),
+      below(n),
+      (base, windowBits, m) => {
+        const table = new FixedBaseTable(n, base, 24, windowBits);
+        while (!table.complete) table.buildWindow();
+        for (const exponent of [1n, 0x80_0000n, 0xff_ffffn, 0x12_3456n]) {
+          assert.equal(table.power(exponent, m), (modPow(base, exponent, square) * (1n + m * n)) % square);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test('the memory of a table is what its entries take', () => {
+  // 128 windows of 255 entries, each two integers of 256 bytes and their overhead of 24.
+  assert.equal(fixedBaseTableBytes(2048, 1024, 8), 128 * 255 * 2 * (256 + 24));
+  assert.equal(fixedBaseTableBytes(3072, 1536, 8), 192 * 255 * 2 * (384 + 24));
+  assert.equal(fixedBaseTableBytes(2049, 1025, 8), 129 * 255 * 2 * (264 + 24));
+  assert.equal(new Encryption(publicKey, x, opensslBackend).tableBytes, 32 * 255 * 2 * (64 + 24));
+});
+
+test('the table pays for itself after a few hundred powers through OpenSSL, and much sooner through BigInt', () => {
+  for (const bits of [1024, 1536, 2048, 4096]) {
+    assert.ok(breakEven(bits, 8, 'openssl') > 100 && breakEven(bits, 8, 'openssl') < 400);
+    assert.ok(breakEven(bits, 8, 'bigint') < breakEven(bits, 8, 'openssl') / 4);
+  }
+  assert.equal(breakEven(1024, 1, 'openssl'), Number.POSITIVE_INFINITY);
+  assert.equal(bitLength(mostAlpha), alphaBits);
+});
+
+test.run();

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { PublicKey } from 'paillier-bigint';
+import { suite } from 'uvu';
+import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
+import { createDecryptor } from '../../src/paillier/decryptor.ts';
+import { breakEven } from '../../src/paillier/encryption.ts';
+import { createEncryptor } from '../../src/paillier/encryptor.ts';
+import type { Ciphertext } from '../../src/paillier/public-key.ts';
+import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import { below, runs, smallKeys } from './keys.ts';
+
+const test = suite('encryptor');
+
+const { publicKey, privateKey } = smallKeys;
+const { n, _n2: square } = publicKey;
+const decryptor = createDecryptor(privateKey);
+
+/** The system's randomness, and a record of how much of it was asked for. */
+function countedRandom(): { random: RandomBytes; lengths: number[] } {
+  const lengths: number[] = [];
+  return {
+    lengths,
+    random: (length) => {
+      lengths.push(length);
+      return systemRandom(length);
+    },
+  };
+}
+
+for (const backend of [opensslBackend, bigintBackend]) {
+  for (const prepared of [false, true]) {
+    const encryptor = createEncryptor(publicKey, { backend, windowBits: 4 });
+    if (prepared) await encryptor.prepare();
+    const which = `${backend.name}, ${prepared ? 'with' : 'without'} prepare()`;
+
+    test(`property: decryption undoes encryption, and no two ciphertexts are alike (${which})`, () => {
+      fc.assert(
+        fc.property(below(n), (m) => {
+          const [first, second] = [encryptor.encrypt(m), encryptor.encrypt(m)];
+          assert.equal(decryptor.decrypt(first), m);
+          assert.equal(decryptor.decrypt(second), m);
+          assert.notEqual(first, second);
+          assert.ok(first > 0n && first < square);
+        }),
+        { numRuns: runs / 3 },
+      );
+    });
+
+    test(`property: re-randomising changes the ciphertext and keeps the plaintext (${which})`, () => {
+      fc.assert(
+        fc.property(below(n), (m) => {
+          const c = encryptor.encrypt(m);
+          const again = encryptor.rerandomise(c);
+          assert.notEqual(again, c);
+          assert.notEqual(again, encryptor.rerandomise(c));
+          assert.equal(decryptor.decrypt(again), m);
+        }),
+        { numRuns: runs / 3 },
+      );
+    });
+  }
+}
+
+test('refuses plaintexts outside [0, n), and ciphertexts outside (0, n²)', () => {
+  const encryptor = createEncryptor(publicKey);
+  for (const m of [-1n, -n, n, n + 1n, square]) {
+    assert.throws(() => encryptor.encrypt(m), {
+      code: 'plaintext_out_of_range',
+      field: 'plaintext',
+      message: 'plaintext: expected 0 ≤ m < n; write a negative one as n − |m|',
+    });
+  }
+  for (const c of [0n, -1n, square, square + 1n]) {
+    assert.throws(() => encryptor.rerandomise(c as Ciphertext), {
+      code: 'ciphertext_invalid',
+      field: 'ciphertext',
+      message: 'ciphertext: expected 0 < c < n²',
+    });
+  }
+});
+
+test('refuses a key that was never checked, however large', () => {
+  assert.throws(() => createEncryptor(new PublicKey(n, n + 1n)), { code: 'key_invalid', field: 'public key' });
+});
+
+test('draws x once and ⌈|n|/2⌉ fresh bits for every ciphertext', async () => {
+  const { random, lengths } = countedRandom();
+  const encryptor = createEncryptor(publicKey, { random, windowBits: 4 });
+  const before = lengths.length;
+  assert.ok(lengths.every((length) => length === 64) && before >= 1);
+  for (let round = 0; round < 5; round += 1) encryptor.encrypt(1n);
+  encryptor.rerandomise(encryptor.encrypt(2n));
+  assert.deepEqual(lengths.slice(before), new Array<number>(7).fill(32));
+  await encryptor.prepare();
+  encryptor.encrypt(3n);
+  assert.deepEqual(lengths.slice(before), new Array<number>(8).fill(32));
+});
+
+test('draws another x when the first is no unit, and another α when that is zero', () => {
+  const zeroFirst = (length: number): RandomBytes => {
+    let draws = 0;
+    return (wanted) => {
+      draws += 1;
+      return draws === 1 && wanted === length ? new Uint8Array(wanted) : systemRandom(wanted);
+    };
+  };
+  const encryptor = createEncryptor(publicKey, { random: zeroFirst(64) });
+  assert.equal(decryptor.decrypt(encryptor.encrypt(5n)), 5n);
+  let armed = false;
+  const second = createEncryptor(publicKey, {
+    random: (wanted) => {
+      if (!armed) return systemRandom(wanted);
+      armed = false;
+      return new Uint8Array(wanted);
+    },
+  });
+  armed = true;
+  const c = second.encrypt(5n);
+  assert.ok(!armed);
+  assert.notEqual(c % n, 1n);
+  assert.equal(decryptor.decrypt(c), 5n);
+});
+
+test('two encryptors given the same randomness give the same ciphertexts: nothing else is random', () => {
+  const stream = (): RandomBytes => {
+    let state = 1;
+    return (length) =>
+      Uint8Array.from({ length }, () => {
+        state = (state * 48_271) % 2_147_483_647;
+        return state & 255;
+      });
+  };
+  const [first, second] = [
+    createEncryptor(publicKey, { random: stream() }),
+    createEncryptor(publicKey, { random: stream() }),
+  ];
+  const third = createEncryptor(publicKey);
+  for (let round = 0; round < 5; round += 1) {
+    const c = first.encrypt(9n);
+    assert.equal(second.encrypt(9n), c);
+    assert.notEqual(third.encrypt(9n), c);
+  }
+});
+
+test('states the memory of its table before and after building it, and says when it is built', async () => {
+  const encryptor = createEncryptor(publicKey);
+  assert.equal(encryptor.tableBytes, 32 * 255 * 2 * (64 + 24));
+  assert.equal(encryptor.prepared, false);
+  encryptor.encrypt(1n);
+  assert.equal(encryptor.prepared, false);
+  await encryptor.prepare();
+  assert.equal(encryptor.prepared, true);
+  assert.equal(encryptor.tableBytes, 32 * 255 * 2 * (64 + 24));
+  await encryptor.prepare();
+});
+
+test('serves the event loop while it prepares, and encrypts meanwhile', async () => {
+  const encryptor = createEncryptor(publicKey, { windowBits: 4 });
+  let turns = 0;
+  let last: Ciphertext | undefined;
+  const tick = (): void => {
+    turns += 1;
+    last = encryptor.encrypt(BigInt(turns));
+    if (!encryptor.prepared) setImmediate(tick);
+  };
+  setImmediate(tick);
+  await Promise.all([encryptor.prepare(), encryptor.prepare()]);
+  assert.ok(turns > 10, `${turns} turns`);
+  assert.equal(last === undefined ? undefined : decryptor.decrypt(last), BigInt(turns));
+});
+
+test('stops preparing when the signal fires, and goes on from there when asked again', async () => {
+  const encryptor = createEncryptor(publicKey);
+  const reason = new Error('enough');
+  await assert.rejects(encryptor.prepare(AbortSignal.abort(reason)), {
+    code: 'aborted',
+    message: 'preparing the encryptor was aborted',
+    cause: reason,
+  });
+  const controller = new AbortController();
+  setImmediate(() => {
+    controller.abort();
+  });
+  await assert.rejects(encryptor.prepare(controller.signal), { code: 'aborted' });
+  assert.equal(encryptor.prepared, false);
+  assert.equal(decryptor.decrypt(encryptor.encrypt(5n)), 5n);
+  await encryptor.prepare();
+  assert.equal(decryptor.decrypt(encryptor.encrypt(6n)), 6n);
+});
+
+test('builds the table unasked after the break-even point, one window an encryption, and is right all the way', () => {
+  const encryptor = createEncryptor(publicKey, { backend: opensslBackend, windowBits: 6 });
+  const windows = Math.ceil(256 / 6);
+  assert.equal(encryptor.breakEven, breakEven(256, 6, 'openssl'));
+  for (let made = 1; made <= encryptor.breakEven + windows + 5; made += 1) {
+    const c = made % 2 === 0 ? encryptor.encrypt(BigInt(made)) : encryptor.rerandomise(encryptorOf(made));
+    assert.equal(decryptor.decrypt(c), BigInt(made));
+    assert.equal(encryptor.prepared, made >= encryptor.breakEven + windows, `after ${made}`);
+  }
+});
+
+/** A ciphertext of m by another encryptor. */
+function encryptorOf(m: number): Ciphertext {
+  return createEncryptor(publicKey).encrypt(BigInt(m));
+}
+
+test('what one encryptor makes, another adds to and re-randomises', async () => {
+  const [first, second] = [createEncryptor(publicKey), createEncryptor(publicKey)];
+  await second.prepare();
+  const sum = ((first.encrypt(30n) * second.encrypt(12n)) % square) as Ciphertext;
+  assert.equal(decryptor.decrypt(second.rerandomise(first.rerandomise(sum))), 42n);
+});
+
+test.run();
