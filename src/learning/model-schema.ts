@@ -104,7 +104,7 @@ const target = z
 
 function requireOnePlace(value: Feature | Target, context: z.RefinementCtx): void {
   if ((value.name === undefined) === (value.col_idx === undefined)) {
-    context.addIssue({ code: 'custom', message: 'expected either name or col_idx', path: [] });
+    context.addIssue({ code: 'custom', message: 'expected one of name and col_idx', path: [] });
   }
 }
 
@@ -177,7 +177,7 @@ const participation = z.strictObject(
       .array(text('the name of an owner'), { error: 'expected a list of owners' })
       .refine((list) => new Set(list).size === list.length, { error: 'expected distinct owners' })
       .optional(),
-    max_records: wholeNumber(1, 2 ** 40).default(2 ** 20),
+    max_records: wholeNumber(1, 2 ** 32).default(2 ** 20),
   },
   { error: 'expected an object' },
 );
@@ -251,8 +251,11 @@ function fillDefaults(json: unknown): unknown {
   if (!isObject(data)) return filled;
   const properties: Record<string, unknown> = { ...data };
   if (isObject(data.target) && data.target.type === undefined) {
-    const numeric = linear ? 'continuous' : 'discrete';
-    const type = linear || (modelType === 'LOGISTIC_REGRESSION' && 'range' in data.target) ? numeric : 'nominal';
+    // A yes-or-no target may be declared as the numbers 0 and 1; of an unknown model type nothing is presumed.
+    const presumed = modelType === 'LOGISTIC_REGRESSION' && 'range' in data.target ? 'discrete' : 'nominal';
+    const unknown = 'levels' in data.target ? 'nominal' : 'continuous';
+    const classifier = modelType === 'LOGISTIC_REGRESSION' || modelType === 'SOFTMAX_REGRESSION';
+    const type = linear ? 'continuous' : classifier ? presumed : unknown;
     properties.target = { ...data.target, type };
   }
   if (data.header === undefined) {

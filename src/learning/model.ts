@@ -75,7 +75,11 @@ type Issue = NonNullable<ReturnType<typeof modelSchema.safeParse>['error']>['iss
 
 function describeIssue(issue: Issue): Problem[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: dottedPath([...issue.path, key]), expected: 'unknown field; remove it' }));
+    const expected =
+      issue.path[0] === 'training'
+        ? 'not a setting of this solver; remove it, or set training.solver'
+        : 'unknown field; remove it';
+    return issue.keys.map((key) => ({ field: dottedPath([...issue.path, key]), expected }));
   }
   return [{ field: dottedPath(issue.path), expected: issue.message }];
 }

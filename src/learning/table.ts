@@ -46,38 +46,30 @@ export interface Table {
  */
 export async function readTable(source: TableSource, options: TableOptions): Promise<Table> {
   const texts = decode(source)[Symbol.asyncIterator]();
+  const builder = new TableBuilder(options);
   try {
     const start = await readFirstLine(texts);
     const delimiter = options.delimiter ?? findDelimiter(start);
-    const builder = new TableBuilder(delimiter, options);
-    await pipeline(
-      resume(start, texts),
-      parse({
-        delimiter,
-        info: true,
-        relax_column_count: true,
-        skip_empty_lines: true,
-        record_delimiter: ['\r\n', '\n', '\r'],
-      }),
-      async (entries: AsyncIterable<Entry>) => {
-        for await (const { record, info } of entries) builder.add(record, info.lines);
+    const parser = parse({
+      delimiter,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      record_delimiter: ['\r\n', '\n', '\r'],
+      on_record: (record: readonly string[], { lines }) => {
+        builder.add(record, lines, delimiter);
+        return null;
       },
-      { signal: options.signal },
-    );
-    return builder.finish();
+    });
+    // Nothing is left to read behind `on_record`, but a stream that nobody reads does not end.
+    parser.resume();
+    await pipeline(resume(start, texts), parser, { signal: options.signal });
+    return builder.finish(delimiter);
   } catch (error) {
-    throw explain(error, options.signal);
+    throw explain(error, builder, options.signal);
   }
 }
 
-/** What csv-parse gives for a record: its values, and the lines read up to its end. */
-interface Entry {
-  readonly record: readonly string[];
-  readonly info: { readonly lines: number };
-}
-
 class TableBuilder {
-  readonly #delimiter: Delimiter;
   readonly #withHeader: boolean;
   #first: { readonly width: number; readonly line: number } | undefined;
   #header: string[] | undefined;
@@ -86,19 +78,28 @@ class TableBuilder {
   /** csv-parse counts a CR LF inside quotes as two lines; this many were counted too much so far. */
   #countedTwice = 0;
 
-  constructor(delimiter: Delimiter, { header }: TableOptions) {
-    this.#delimiter = delimiter;
+  /** The last line of the newest record. */
+  #lastLine = 0;
+
+  constructor({ header }: TableOptions) {
     this.#withHeader = header;
   }
 
-  add(record: readonly string[], linesRead: number): void {
+  /** The line on which an error in csv-parse's count lies; what is not closed was opened after the newest record. */
+  lineOf({ code, lines }: CsvTrouble): number {
+    return code === 'CSV_QUOTE_NOT_CLOSED' ? this.#lastLine + 1 : lines - this.#countedTwice;
+  }
+
+  /** @param linesRead up to the end of the record, as csv-parse counts */
+  add(record: readonly string[], linesRead: number, delimiter: Delimiter): void {
     let breaks = 0;
     for (const value of record) {
       if (!/[\r\n]/.test(value)) continue;
       breaks += value.match(/\r\n|\r|\n/g)?.length ?? 0;
       this.#countedTwice += value.match(/\r\n/g)?.length ?? 0;
     }
-    const line = linesRead - this.#countedTwice - breaks;
+    this.#lastLine = linesRead - this.#countedTwice;
+    const line = this.#lastLine - breaks;
     const row = record.map((value) => value.trim());
     if (this.#first === undefined) {
       this.#first = { width: row.length, line };
@@ -111,7 +112,7 @@ class TableBuilder {
       throw new SealsumError(
         'data_invalid',
         `line ${line} has ${row.length} values where line ${this.#first.line} has ${this.#first.width}: ` +
-          `every line must have as many (values are separated by ${delimiterName(this.#delimiter)}; quote a value that contains one)`,
+          `every line must have as many (values are separated by ${delimiterName(delimiter)}; quote a value that contains one)`,
         { line },
       );
     }
@@ -119,7 +120,7 @@ class TableBuilder {
     this.#lines.push(line);
   }
 
-  finish(): Table {
+  finish(delimiter: Delimiter): Table {
     if (this.#first === undefined) {
       throw new SealsumError('data_invalid', 'the data file is empty: expected a line for every record');
     }
@@ -132,7 +133,7 @@ class TableBuilder {
       header: this.#header,
       headerLine: this.#header === undefined ? undefined : this.#first.line,
       width: this.#first.width,
-      delimiter: this.#delimiter,
+      delimiter,
       rows: this.#rows,
       lines: this.#lines,
     };
@@ -195,13 +196,14 @@ function findDelimiter(start: string): Delimiter {
 }
 
 /** The error in our words. csv-parse puts values into its messages, so they are not even kept as a cause. */
-function explain(error: unknown, signal: AbortSignal | undefined): unknown {
+function explain(error: unknown, builder: TableBuilder, signal: AbortSignal | undefined): unknown {
   if (error instanceof SealsumError) return error;
   if (signal?.aborted === true)
     return new SealsumError('aborted', 'reading the data file was aborted', { cause: error });
   if (error instanceof CsvError) {
-    const line = error.lines as number;
-    return new SealsumError('data_invalid', `line ${line}: ${quoteTrouble(error.code)}`, { line });
+    const trouble = { code: error.code, lines: Number(error.lines) };
+    const line = builder.lineOf(trouble);
+    return new SealsumError('data_invalid', `line ${line}: ${quoteTrouble(trouble.code)}`, { line });
   }
   if (!(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
@@ -214,10 +216,15 @@ function explain(error: unknown, signal: AbortSignal | undefined): unknown {
   return error;
 }
 
+interface CsvTrouble {
+  readonly code: string;
+  readonly lines: number;
+}
+
 function quoteTrouble(code: string): string {
   switch (code) {
     case 'CSV_QUOTE_NOT_CLOSED':
-      return 'a quote is opened and not closed before the end of the file';
+      return 'a quote that is opened here or below is not closed before the end of the file';
     case 'CSV_INVALID_CLOSING_QUOTE':
       return 'a closing quote is followed by something other than a delimiter; write a quote inside quotes twice';
     case 'INVALID_OPENING_QUOTE':
