@@ -66,7 +66,7 @@ export interface Facilitator {
   /** Notes that an owner's stream stands; returns the way to note that it does not any more. */
   connect(owner: OwnerId): () => void;
   connectedOwners(): readonly OwnerId[];
-  /** Stops the timers. */
+  /** Stops the timers and whatever is being prepared. */
   readonly stop: () => void;
 }
 
@@ -76,6 +76,7 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
   const encryptors = new Map<JobId, Encryptor>();
   const deadlines = new Map<JobId, () => void>();
   const connections = new Map<OwnerId, number>();
+  const stopped = new AbortController();
 
   /** One change of a job after the other. */
   function inTurn<T>(job: JobId, work: () => Promise<T>): Promise<T> {
@@ -119,6 +120,14 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
     const encryptor = encryptors.get(job) ?? createEncryptor(publicKeyFromJwk(public_key));
     encryptors.set(job, encryptor);
     return encryptor;
+  }
+
+  function prepareEncryptor(record: JobRecord): void {
+    encryptorOf(record)
+      .prepare(stopped.signal)
+      .catch((error: unknown) => {
+        if (!stopped.signal.aborted) log.warn({ err: error, job: record.descriptor.job }, 'no table could be built');
+      });
   }
 
   const event = (job: JobId, type: JobEventBody['type'], more: Partial<JobEventBody> = {}): JobEventBody => ({
@@ -311,6 +320,8 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
         };
         await commit({ job: { ...record, round }, round: opened, events: [event(job, 'round.opened', { round })] });
         waitForDeadline(opened.state);
+        // A second round tells that there will be many: from then on re-randomising is worth a table.
+        if (round === 2) prepareEncryptor(record);
         return { created: true, value: viewRound(opened) };
       }),
 
@@ -376,6 +387,7 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
     connectedOwners: () => [...connections.keys()].sort(),
 
     stop: () => {
+      stopped.abort();
       for (const cancel of deadlines.values()) cancel();
       deadlines.clear();
     },

@@ -4,7 +4,7 @@ import type { DemoRun } from './run.ts';
 
 export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: number): void {
   const { parameters, metrics, privacy, predictions } = run;
-  const measured = Object.entries(metrics as Readonly<Record<string, number>>);
+  const measured = Object.entries({ ...metrics });
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
   const lines = [
     '',
