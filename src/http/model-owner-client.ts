@@ -32,6 +32,8 @@ export interface TrainedModel {
   readonly rounds: readonly RoundReport[];
   /** What the model promises about its records, in a few words. */
   readonly privacy: string;
+  /** What GET /prediction answers for this model. */
+  readonly answer: unknown;
 }
 
 const eventSchema = z.object({
@@ -76,7 +78,7 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   const mine = all.models.find((each) => each.model === id);
   if (mine === undefined) throw new SealsumError('model_unknown', `model ${id} was removed`, { field: 'id' });
   const { cost, metrics, predictions, privacy } = mine;
-  return { id, status: 'finished', updates, cost, metrics, parameters, predictions, rounds, privacy };
+  return { id, status: 'finished', updates, cost, metrics, parameters, predictions, rounds, privacy, answer: mine };
 }
 
 async function request(options: FollowModelOptions, url: string, init: RequestInit = {}): Promise<unknown> {
