@@ -1,0 +1,80 @@
+/**
+ * sealsum's public interface, in the order in which data goes its way:
+ *
+ *     gradient → clip → fixed-point → pack → encrypt → send → multiply → decrypt → unpack → noise → renormalise → update
+ *
+ * Start with pipeline.ts: it shows the whole way on one screen.
+ */
+
+// Numbers: fixed point, the plan with its proof, packing, renormalisation.
+export { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
+export { fromFixedPoint, quantise, toFixedPoint } from './encoding/fixed-point.ts';
+export { pack, unpack } from './encoding/packing.ts';
+export { createPlan, describePlan, type Plan, type PlanRequest } from './encoding/plan.ts';
+export { renormalise } from './encoding/renormalise.ts';
+// Every refusal.
+export { type ErrorCode, SealsumError } from './errors.ts';
+export { createFacilitatorClient, type FacilitatorClient } from './http/facilitator-client.ts';
+export { followModel, type TrainedModel } from './http/model-owner-client.ts';
+// Learning: model.json, tables, tasks, trainers, predictions.
+export {
+  compileFeatures,
+  encodeRows,
+  encodeTable,
+  type FeatureMap,
+  type Records,
+  rowsOf,
+} from './learning/features.ts';
+export type { FeatureRow } from './learning/fields.ts';
+export type { Metrics } from './learning/metrics.ts';
+export { type Model, parseModel } from './learning/model.ts';
+export { type PooledFit, trainPooled } from './learning/pooled.ts';
+export { type DataUnitParameters, type Prediction, parametersInDataUnits, predict } from './learning/prediction.ts';
+export { readTable, type Table, type TableOptions, type TableSource } from './learning/table.ts';
+export { contribution, createTask, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+export { createTrainer, restoreTrainer, type Trainer, type TrainerState } from './learning/trainer.ts';
+export { aggregate } from './paillier/aggregate.ts';
+// Paillier: integers in, ciphertexts out.
+export { bigintBackend, type ModularBackend, opensslBackend, selectBackend } from './paillier/backend.ts';
+export {
+  addCiphertexts,
+  addPlaintext,
+  decodeCiphertexts,
+  encodeCiphertexts,
+  multiplyCiphertext,
+  validateCiphertexts,
+} from './paillier/ciphertexts.ts';
+export { createDecryptor, type Decryptor, type DecryptorOptions } from './paillier/decryptor.ts';
+export { createEncryptor, type Encryptor, type EncryptorOptions } from './paillier/encryptor.ts';
+export { generateKeyPair, type KeyPair } from './paillier/key-generation.ts';
+export {
+  PrivateKey,
+  type PrivateKeyJwk,
+  privateKeyFromJwk,
+  privateKeyFromPrimes,
+  privateKeyToJwk,
+} from './paillier/private-key.ts';
+export {
+  type Ciphertext,
+  ciphertextBytes,
+  type Plaintext,
+  PublicKey,
+  type PublicKeyJwk,
+  publicKeyFromJwk,
+  publicKeyFromModulus,
+  publicKeyToJwk,
+} from './paillier/public-key.ts';
+export { type RandomBytes, systemRandom } from './paillier/random.ts';
+// The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner.
+export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
+// Privacy: clipping, exact noise, accounting, the ledger.
+export { type Calibration, calibrate, type PrivacyTarget } from './privacy/calibration.ts';
+export { CLIP_SCALE, type ClippedVector, clipToIntegers } from './privacy/clipping.ts';
+export { sampleDiscreteGaussian, sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
+export { createLedger, type Ledger, type LedgerEntry, type LedgerStore, type Spent } from './privacy/ledger.ts';
+export { type Rational, rational, rationalFromNumber } from './privacy/rational.ts';
+export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts';
+export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/zcdp.ts';
+// Protocol and HTTP: what a job fixes, and the clients of two of the parties.
+export { type Clock, systemClock } from './protocol/clock.ts';
+export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';
