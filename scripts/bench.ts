@@ -64,6 +64,7 @@ interface Case {
   readonly run: () => void;
 }
 
+/** Throws unless a result is right. */
 function expect(right: boolean, what: string): void {
   if (!right) throw new Error(`${what} gave a wrong result; there is nothing to measure`);
 }
@@ -302,14 +303,14 @@ function print(rows: readonly Row[]): void {
   console.log(
     [
       '',
-      `* measured on ${SAMPLE} values and scaled; ${ciphertextList(rows)} bytes a value`,
+      `* measured on ${SAMPLE} values and scaled; paillier-bigint sends ${peerBytes(rows)} bytes a value`,
       `aggregate: slots of ${SLOT_BITS} bits, everything from integers to integers, with tables prepared before`,
       `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits`).join(', ')}`,
     ].join('\n'),
   );
 }
 
-function ciphertextList(rows: readonly Row[]): string {
+function peerBytes(rows: readonly Row[]): string {
   return rows
     .filter((row) => row.scaled_from !== undefined)
     .map((row) => `${row.bytes_per_value} at ${row.key_bits} bits`)
@@ -317,7 +318,7 @@ function ciphertextList(rows: readonly Row[]): string {
 }
 
 function milliseconds({ median_ms: time }: Row): string {
-  return time >= 1000 ? `${(time / 1000).toPrecision(3)} s` : `${Number(time.toPrecision(3))} ms`;
+  return time >= 1000 ? `${Number((time / 1000).toPrecision(3))} s` : `${Number(time.toPrecision(3))} ms`;
 }
 
 function megabytes(bytes: number): string {
