@@ -81,8 +81,8 @@ function classNames(target: NumericField | LevelField): readonly string[] {
  * without a line where no record is left, or more than `max_records` are.
  */
 export function encodeTable(map: FeatureMap, table: Table): Records {
-  const targetColumn = findColumn(map.target, table);
   const columns = map.features.map((feature) => findColumn(feature, table));
+  const targetColumn = findColumn(map.target, table);
   refuseSharedColumns([...map.features, map.target], [...columns, targetColumn]);
   refuseMistakenHeader([...map.features, map.target], [...columns, targetColumn], table);
   const readers = map.features.map((feature) => cellReader(feature));
