@@ -1,0 +1,89 @@
+/**
+ * Per-record L2 clipping into integers: what one record can change in a sum is bounded exactly, not up to rounding.
+ *
+ * A record's vector is clipped to length C, stretched so that C becomes `norm`, rounded to integers, and then Σv² ≤ norm²
+ * is checked in whole-number arithmetic; a vector that rounding made too long is shortened until it holds. That check is the
+ * sensitivity which the noise is calibrated to (Kairouz, Liu, Steinke 2021, Section 4.1, clip and round): whatever the
+ * floats before it did, no record weighs more. Records are rounded before they are summed.
+ */
+import { SealsumError } from '../errors.ts';
+
+/** S: the integer length that stands for a record's whole allowance. */
+export const CLIP_SCALE: bigint = 2n ** 20n;
+
+/** Up to this norm every sum of squares below stays under 2^53, where doubles count exactly. */
+const GREATEST_NORM = 2n ** 26n;
+
+export interface ClippedVector {
+  /** Integers with Σv² ≤ norm²; one stands for clip/norm. */
+  readonly values: Int32Array;
+  /** Whether the vector was longer than `clip`, so that its length was cut. */
+  readonly clipped: boolean;
+  /** False when an entry was NaN or infinite: the record then counts as the zero vector. */
+  readonly finite: boolean;
+}
+
+/**
+ * The vector as integers of L2 norm at most `norm`, in units of clip/norm; a vector no longer than `clip` is only rounded,
+ * half to even, unless the rounding itself made it too long.
+ *
+ * `clip` is a finite number above 0, `norm` lies in [1, 2^26]. Throws `privacy_invalid` for anything else. Never throws on
+ * account of the vector: a record must not be able to stop a round, which would say something about it.
+ */
+export function clipToIntegers(vector: ArrayLike<number>, clip: number, norm: bigint = CLIP_SCALE): ClippedVector {
+  if (!(Number.isFinite(clip) && clip > 0)) {
+    throw new SealsumError('privacy_invalid', `clip: expected a finite length above 0, got ${clip}`, { field: 'clip' });
+  }
+  if (norm < 1n || norm > GREATEST_NORM) {
+    throw new SealsumError('privacy_invalid', `norm: expected 1 to 2^26, got ${norm.toString()}`, { field: 'norm' });
+  }
+  const values = new Int32Array(vector.length);
+  let greatest = 0;
+  for (let index = 0; index < vector.length; index++) {
+    const magnitude = Math.abs(vector[index] as number);
+    if (!Number.isFinite(magnitude)) return { values, clipped: false, finite: false };
+    if (magnitude > greatest) greatest = magnitude;
+  }
+  if (greatest === 0) return { values, clipped: false, finite: true };
+
+  // The length is greatest × relative, where relative lies in [1, √d]. It is never multiplied out: it might overflow.
+  let relativeSquares = 0;
+  for (let index = 0; index < vector.length; index++) relativeSquares += ((vector[index] as number) / greatest) ** 2;
+  const relative = Math.sqrt(relativeSquares);
+  const clipped = relative > clip / greatest;
+
+  const length = Number(norm);
+  for (let index = 0; index < vector.length; index++) {
+    const value = vector[index] as number;
+    values[index] = roundHalfEven(clipped ? (value / greatest / relative) * length : (value / clip) * length);
+  }
+  shorten(values, length);
+  return { values, clipped, finite: true };
+}
+
+/** Σv², exact below 2^53. */
+export function squaredNorm(values: Int32Array): number {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  return squares;
+}
+
+/**
+ * Moves entries one step towards zero, in turn, until Σv² ≤ norm². A rounded vector exceeds by so little that the first few
+ * entries suffice; every step makes the sum smaller, so it ends.
+ */
+function shorten(values: Int32Array, norm: number): void {
+  let surplus = squaredNorm(values) - norm * norm;
+  for (let index = 0; surplus > 0; index = (index + 1) % values.length) {
+    const value = values[index] as number;
+    if (value === 0) continue;
+    surplus -= 2 * Math.abs(value) - 1;
+    values[index] = value - Math.sign(value);
+  }
+}
+
+/** The nearest integer to a double of magnitude below 2^31, ties to even. */
+function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}

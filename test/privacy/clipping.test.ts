@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import { CLIP_SCALE, clipToIntegers } from '../../src/privacy/clipping.ts';
+import { integerSquareRoot } from '../../src/privacy/integer.ts';
+import { rationalFromNumber } from '../../src/privacy/rational.ts';
+
+const test = suite('clipping');
+
+/** Σv² in BigInt: the check that the sensitivity rests on, made a second way. */
+function squares(values: Iterable<number>): bigint {
+  let total = 0n;
+  for (const value of values) total += BigInt(value) ** 2n;
+  return total;
+}
+
+/** x·norm/clip rounded half to even, on exact fractions. */
+function rounded(value: number, clip: number, norm: bigint): number {
+  const x = rationalFromNumber(value);
+  const c = rationalFromNumber(clip);
+  const numerator = 2n * x.numerator * c.denominator * norm + x.denominator * c.numerator;
+  const denominator = 2n * x.denominator * c.numerator;
+  const remainder = ((numerator % denominator) + denominator) % denominator;
+  const floor = (numerator - remainder) / denominator;
+  return Number(remainder === 0n && floor % 2n !== 0n ? floor - 1n : floor);
+}
+
+const anyVector = fc.array(fc.double(), { maxLength: 40 });
+const someVector = fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: 1, maxLength: 40 });
+const someClip = fc.double({ min: 5e-324, max: Number.MAX_VALUE, noNaN: true });
+const someNorm = fc.oneof(fc.bigInt(1n, 2n ** 26n), fc.bigInt(1n, 9n), fc.constant(CLIP_SCALE));
+
+test('the norm is never above its bound: for any doubles, NaN, ±Inf, subnormal and huge ones too', () => {
+  fc.assert(
+    fc.property(anyVector, someClip, someNorm, (vector, clip, norm) => {
+      const { values, finite } = clipToIntegers(vector, clip, norm);
+      assert.equal(values.length, vector.length);
+      assert.ok(squares(values) <= norm ** 2n);
+      assert.equal(finite, vector.every(Number.isFinite));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('nor for vectors about as long as the clip, where only rounding is at stake', () => {
+  fc.assert(
+    fc.property(someVector, someNorm, fc.double({ min: 0.999, max: 1.001, noNaN: true }), (vector, norm, factor) => {
+      const length = Math.hypot(...vector);
+      fc.pre(length > 1e-300);
+      const { values } = clipToIntegers(vector, length * factor, norm);
+      assert.ok(squares(values) <= norm ** 2n);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a vector already within the norm is only rounded', () => {
+  fc.assert(
+    // A clip that is a power of two: then the scaling is exact and halves are halves.
+    fc.property(someVector, fc.integer({ min: -60, max: 60 }), (vector, exponent) => {
+      const clip = 2 ** exponent;
+      const longest = Math.hypot(...vector);
+      fc.pre(longest > 1e-3);
+      const shorter = vector.map((value) => (value / longest) * clip * 0.99);
+      const { values, clipped, finite } = clipToIntegers(shorter, clip);
+      assert.deepEqual(
+        [...values],
+        shorter.map((value) => rounded(value, clip, CLIP_SCALE) + 0),
+      );
+      assert.deepEqual([clipped, finite], [false, true]);
+    }),
+  );
+});
+
+test('a longer vector keeps its direction and is cut to the clip, not below it', () => {
+  fc.assert(
+    fc.property(someVector, fc.double({ min: 1e-6, max: 0.999, noNaN: true }), (vector, share) => {
+      const length = Math.hypot(...vector);
+      fc.pre(length > 1e-3);
+      const { values, clipped } = clipToIntegers(vector, length * share);
+      assert.ok(clipped);
+      for (const [index, value] of values.entries()) {
+        // Half a step of rounding, and where that made the vector too long one step towards zero.
+        assert.ok(Math.abs(value - ((vector[index] ?? 0) / length) * Number(CLIP_SCALE)) < 1.51);
+      }
+      const norm = integerSquareRoot(squares(values));
+      assert.ok(CLIP_SCALE - norm <= BigInt(Math.ceil(1.51 * Math.sqrt(vector.length))) + 1n);
+    }),
+  );
+});
+
+test('a vector that rounding makes too long is shortened, and only by what is needed', () => {
+  // Four entries of 1.5 have length 3; rounded to 2 they would have length 4.
+  assert.deepEqual([...clipToIntegers([0.5, 0.5, 0.5, 0.5], 1, 3n).values], [1, 1, 1, 2]);
+  assert.deepEqual([...clipToIntegers([-0.5, -0.5, -0.5, -0.5], 1, 3n).values], [-1, -1, -1, -2]);
+  // Ten thousand entries of 0.6 would each become 1, of length 100 where 60 is allowed.
+  const { values } = clipToIntegers(new Float64Array(10_000).fill(0.01), 1, 60n);
+  assert.equal(squares(values), 3600n);
+  assert.deepEqual([...clipToIntegers([0, 3, 0, 4], 5, 5n).values], [0, 3, 0, 4]);
+});
+
+test('halves go to the even neighbour', () => {
+  assert.deepEqual(
+    [...clipToIntegers([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999999999999994], 64, 64n).values],
+    [0, 2, 2, 0, -2, -2, 0],
+  );
+});
+
+test('a record that is not finite counts as nothing and is flagged; it stops nothing', () => {
+  for (const strange of [Number.NaN, Infinity, -Infinity]) {
+    for (const place of [0, 1, 2]) {
+      const { values, clipped, finite } = clipToIntegers([1, 2, 3].with(place, strange), 1);
+      assert.deepEqual([...values], [0, 0, 0]);
+      assert.deepEqual([clipped, finite], [false, false]);
+    }
+  }
+});
+
+test('huge and subnormal vectors neither overflow nor vanish', () => {
+  const scale = Number(CLIP_SCALE);
+  const diagonal = Math.round(scale / Math.sqrt(2));
+  for (const size of [Number.MAX_VALUE, 1e300, 1, 1e-300, 5e-324]) {
+    const { values, clipped } = clipToIntegers([size, -size], size / 4 || 5e-324);
+    assert.ok(clipped);
+    assert.ok(Math.abs((values[0] ?? 0) - diagonal) <= 1);
+    assert.ok(Math.abs((values[1] ?? 0) + diagonal) <= 1);
+  }
+  assert.deepEqual([...clipToIntegers([5e-324], 5e-324).values], [scale]);
+  assert.deepEqual([...clipToIntegers([Number.MAX_VALUE], Number.MAX_VALUE).values], [scale]);
+  assert.deepEqual([...clipToIntegers([5e-324], Number.MAX_VALUE).values], [0]);
+  assert.deepEqual([...clipToIntegers([], 1).values], []);
+  assert.deepEqual([...clipToIntegers([0, -0], 1).values], [0, 0]);
+});
+
+test('refuses a clip that is no length and a norm out of range', () => {
+  for (const clip of [0, -1, Number.NaN, Infinity]) {
+    assert.throws(() => clipToIntegers([1], clip), { code: 'privacy_invalid', field: 'clip' });
+  }
+  for (const norm of [0n, -5n, 2n ** 26n + 1n]) {
+    assert.throws(() => clipToIntegers([1], 1, norm), { code: 'privacy_invalid', field: 'norm' });
+  }
+});
+
+test('control: a vector that is rounded but not clipped is caught by the check of the norm', () => {
+  const unclipped = [0.9, 0.9].map((value) => rounded(value, 1, CLIP_SCALE));
+  assert.ok(squares(unclipped) > CLIP_SCALE ** 2n);
+  // And one that was clipped but rounded without the check after it.
+  const unchecked = [0.5, 0.5, 0.5, 0.5].map((value) => rounded(value, 1, 3n));
+  assert.ok(squares(unchecked) > 9n);
+});
+
+test.run();
