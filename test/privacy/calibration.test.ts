@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import { calibrate } from '../../src/privacy/calibration.ts';
+import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
+import {
+  compareRationals,
+  multiplyRationals,
+  rational,
+  rationalFromNumber,
+  toNumber,
+} from '../../src/privacy/rational.ts';
+import { rhoFromEpsilon } from '../../src/privacy/zcdp.ts';
+import { agree, testCases } from './vectors.ts';
+
+const test = suite('calibration');
+
+const someRho = fc.double({ min: -12, max: 6, noNaN: true }).map((exponent) => 10 ** exponent);
+const someRounds = fc.integer({ min: 1, max: 100_000 });
+const someSensitivity = fc.oneof(fc.constant(CLIP_SCALE), fc.bigInt(1n, 2n ** 40n));
+
+testCases(test, 'rho and noise multiplier for epsilon, delta and rounds, within 1e-10', 'zcdp_calibration', (each) => {
+  const found = calibrate({ epsilon: each.epsilon, delta: each.delta }, each.rounds);
+  assert.ok(agree(toNumber(found.rhoTotal), each.rho_total, 1e-10));
+  assert.ok(agree(toNumber(found.rhoPerRound), each.rho_round, 1e-10));
+  const multiplier = Math.sqrt(toNumber(found.variance)) / Number(CLIP_SCALE);
+  assert.ok(agree(multiplier, each.noise_multiplier, 1e-10), `${multiplier}`);
+  assert.ok(found.epsilon !== undefined && found.epsilon <= each.epsilon && found.epsilon > each.epsilon * (1 - 1e-9));
+  assert.equal(found.delta, each.delta);
+});
+
+test('all rounds together stay within rho exactly, and one less of σ² would not', () => {
+  fc.assert(
+    fc.property(someRho, someRounds, someSensitivity, (rho, rounds, sensitivity) => {
+      const found = calibrate({ rho }, rounds, sensitivity);
+      const asked = rationalFromNumber(rho);
+      const spentAt = (variance: bigint) => rational(BigInt(rounds) * sensitivity ** 2n, 2n * variance);
+      assert.equal(found.variance.denominator, 1n);
+      assert.deepEqual(found.rhoPerRound, rational(sensitivity ** 2n, 2n * found.variance.numerator));
+      assert.deepEqual(found.rhoTotal, multiplyRationals(rational(BigInt(rounds)), found.rhoPerRound));
+      assert.ok(compareRationals(found.rhoTotal, asked) <= 0);
+      assert.deepEqual(found.rhoTotal, spentAt(found.variance.numerator));
+      if (found.variance.numerator > 1n) {
+        assert.ok(compareRationals(spentAt(found.variance.numerator - 1n), asked) > 0);
+      }
+      assert.deepEqual([found.epsilon, found.delta], [undefined, undefined]);
+    }),
+  );
+});
+
+test('more rounds, more sensitivity or less rho mean more noise', () => {
+  fc.assert(
+    fc.property(someRho, someRounds, someSensitivity, (rho, rounds, sensitivity) => {
+      const { variance } = calibrate({ rho }, rounds, sensitivity);
+      for (const other of [
+        calibrate({ rho }, rounds + 1, sensitivity),
+        calibrate({ rho }, rounds, sensitivity + 1n),
+        calibrate({ rho: rho * 0.99 }, rounds, sensitivity),
+      ]) {
+        assert.ok(compareRationals(other.variance, variance) >= 0);
+      }
+    }),
+  );
+});
+
+test('from epsilon and delta it spends no more than the rho that gives them', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 1e-3, max: 50, noNaN: true }),
+      fc.double({ min: 1e-12, max: 0.5, noNaN: true }),
+      someRounds,
+      (epsilon, delta, rounds) => {
+        const found = calibrate({ epsilon, delta }, rounds);
+        const greatest = rationalFromNumber(rhoFromEpsilon(epsilon, delta));
+        assert.ok(compareRationals(found.rhoTotal, greatest) <= 0);
+        assert.ok(found.epsilon !== undefined && found.epsilon <= epsilon);
+      },
+    ),
+  );
+});
+
+test('figures one can follow by hand', () => {
+  // Δ = 1, ten rounds of rho 1/2 in all: σ² = 10/(2 · 1/2) = 10.
+  const found = calibrate({ rho: 0.5, delta: 1e-5 }, 10, 1n);
+  assert.deepEqual(found.variance, rational(10n));
+  assert.deepEqual(found.rhoPerRound, rational(1n, 20n));
+  assert.deepEqual(found.rhoTotal, rational(1n, 2n));
+  assert.ok(agree(found.epsilon ?? 0, 4.728386984943314, 1e-12));
+  // 0.1 as a double is a trace more than a tenth, so σ² = 5 is allowed; the double below it asks for 6.
+  assert.deepEqual(calibrate({ rho: 0.1 }, 1, 1n).variance, rational(5n));
+  assert.deepEqual(calibrate({ rho: 0.09999999999999999 }, 1, 1n).variance, rational(6n));
+});
+
+test('refuses what makes no sense, naming the field', () => {
+  for (const rho of [0, -1, Number.NaN, Infinity]) {
+    assert.throws(() => calibrate({ rho }, 1), { code: 'privacy_invalid', field: 'rho' });
+  }
+  for (const epsilon of [0, -1, Number.NaN, Infinity]) {
+    assert.throws(() => calibrate({ epsilon, delta: 1e-5 }, 1), { code: 'privacy_invalid', field: 'epsilon' });
+  }
+  for (const delta of [0, 1, -1, Number.NaN]) {
+    assert.throws(() => calibrate({ epsilon: 1, delta }, 1), { code: 'privacy_invalid', field: 'delta' });
+    assert.throws(() => calibrate({ rho: 1, delta }, 1), { code: 'privacy_invalid', field: 'delta' });
+  }
+  for (const rounds of [0, -1, 1.5, Number.NaN]) {
+    assert.throws(() => calibrate({ rho: 1 }, rounds), { code: 'privacy_invalid', field: 'rounds' });
+  }
+  assert.throws(() => calibrate({ rho: 1 }, 1, 0n), { code: 'privacy_invalid', field: 'sensitivity' });
+  assert.throws(() => calibrate({ epsilon: 1e-300, delta: 1e-300 }, 1), { code: 'privacy_invalid', field: 'epsilon' });
+});
+
+test.run();
