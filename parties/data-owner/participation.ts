@@ -6,18 +6,18 @@
  * fields of the model, never a line or a value of its data.
  */
 import { SealsumError } from '../../src/errors.ts';
-import type { Records } from '../../src/learning/features.ts';
-import { parseModel } from '../../src/learning/model.ts';
+import { type Model, parseModel } from '../../src/learning/model.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import { type Sealer, seal } from '../../src/pipeline.ts';
 import type { Rational } from '../../src/privacy/rational.ts';
 import type { OwnerId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor, RoundView } from '../../src/protocol/messages.ts';
-import { noiseToWire, termsOf } from '../../src/protocol/terms.ts';
+import { noiseToWire, type Terms, termsOf } from '../../src/protocol/terms.ts';
 import { planDifferences, planToWire } from '../../src/protocol/wire-plan.ts';
 import type { Dataset } from './dataset.ts';
 
+/** A job that this owner has accepted. */
 export interface Participation {
   readonly descriptor: JobDescriptor;
   /** How many of the owner's records take part, and how many a missing value left out. */
@@ -25,8 +25,8 @@ export interface Participation {
   readonly dropped: number;
   /** What each round charges to the ledger; null: no differential privacy. */
   readonly rhoPerRound: Rational | null;
-  /** The most rounds the job may ask for. */
-  readonly rounds: number;
+  /** Refuses a round that the job did not promise. @throws SealsumError privacy_invalid, owners_too_few, message_invalid */
+  check(round: RoundView): void;
   /** The bytes of this owner's contribution to a round: a fresh encryption each time it is called. */
   contribution(round: RoundView): Uint8Array;
 }
@@ -59,24 +59,14 @@ export async function acceptJob(
     throw new SealsumError('privacy_invalid', 'the noise that the job states is not what its privacy settings give', {
       field: 'noise',
     });
-  if (descriptor.quorum !== model.participation.quorum)
-    throw new SealsumError('model_invalid', 'the quorum of the job is not that of its model', { field: 'quorum' });
+  requireParticipation(descriptor, model);
   const publicKey = publicKeyFromJwk(descriptor.public_key);
   if (publicKey.bitLength !== model.encryption.key_bits)
     throw new SealsumError('key_invalid', `the key has ${publicKey.bitLength} bits, not ${model.encryption.key_bits}`, {
       field: 'public_key',
     });
 
-  const records: Records = await dataset.records(model, terms.map, signal);
-  if (records.count === 0)
-    throw new SealsumError('data_invalid', 'no record is left once those with missing values are dropped');
-  if (records.count > model.participation.max_records)
-    throw new SealsumError(
-      'data_invalid',
-      `there are more records than the job allows; raise participation.max_records above ${model.participation.max_records}`,
-      { field: 'participation.max_records' },
-    );
-
+  const records = await dataset.records(model, terms.map, signal);
   const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor: createEncryptor(publicKey) };
   if (terms.task.rounds * terms.plan.ciphertexts > sealer.encryptor.breakEven) await sealer.encryptor.prepare(signal);
   return {
@@ -84,23 +74,51 @@ export async function acceptJob(
     records: records.count,
     dropped: records.dropped,
     rhoPerRound: terms.calibration?.rhoPerRound ?? null,
-    rounds: terms.task.rounds,
-    contribution: (round) => {
-      if (round.parameters.length !== terms.task.parameterCount)
-        throw new SealsumError(
-          'message_invalid',
-          `round ${round.round} gives ${round.parameters.length} parameters, the model has ${terms.task.parameterCount}`,
-          { field: 'parameters' },
-        );
-      return seal(sealer, records, Float64Array.from(round.parameters));
+    check: (round) => {
+      checkRound(round, descriptor, terms);
     },
+    contribution: (round) => seal(sealer, records, Float64Array.from(round.parameters)),
   };
+}
+
+/** Who takes part, how many at least, and how long a round waits must be what the model says. */
+function requireParticipation({ roster, quorum, deadline_seconds }: JobDescriptor, { participation }: Model): void {
+  const refuse = (field: string): SealsumError =>
+    new SealsumError('model_invalid', `the ${field} of the job is not that of its model`, { field });
+  if (quorum !== participation.quorum) throw refuse('quorum');
+  if (deadline_seconds !== participation.deadline_seconds) throw refuse('deadline_seconds');
+  const named = participation.roster;
+  if (named === undefined) return;
+  if (named.length !== roster.length || !roster.every((each) => named.includes(each))) throw refuse('roster');
+}
+
+function checkRound(view: RoundView, { quorum }: JobDescriptor, { task }: Terms): void {
+  const { round, roster, parameters } = view;
+  if (round > task.rounds)
+    throw new SealsumError(
+      'privacy_invalid',
+      `round ${round} is more than the ${task.rounds} rounds that the job stated`,
+      { field: 'round' },
+    );
+  if (roster.length < quorum)
+    throw new SealsumError(
+      'owners_too_few',
+      `round ${round} asks ${roster.length} owners, and the quorum of the job is ${quorum}`,
+      { field: 'roster' },
+    );
+  if (parameters.length !== task.parameterCount)
+    throw new SealsumError(
+      'message_invalid',
+      `round ${round} gives ${parameters.length} parameters, the model has ${task.parameterCount}`,
+      { field: 'parameters' },
+    );
 }
 
 /** What others may be told of an error: its kind and the field or column of the model, nothing of a line or a value. */
 export function publicReason(error: unknown): string {
   if (!(error instanceof SealsumError)) return 'an unexpected error; the owner knows more';
   const dataOnly = error.code === 'data_invalid' || error.code === 'number_not_finite';
-  const place = error.field === undefined ? '' : ` (${error.field})`;
-  return dataOnly ? `the data do not fit the model${place}; the owner knows the line` : error.message.slice(0, 1000);
+  if (!dataOnly) return error.message.slice(0, 1000);
+  if (error.field === undefined) return 'the data cannot be used for this model; the owner knows why';
+  return `the data do not fit the model (${error.field}); the owner knows the line`;
 }

@@ -5,13 +5,14 @@
  * Events are hints; the facilitator's state is what counts. Whenever the line stands (again), the owner reads which jobs are
  * open and which rounds wait, so that nothing is lost with a lost event. A retry sends the stored bytes, never a fresh encryption.
  */
-import { SealsumError } from '../../src/errors.ts';
+import { type ErrorCode, SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
 import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
+import type { JobDescriptor, OwnerAnswer, RoundView } from '../../src/protocol/messages.ts';
 import type { DataOwnerStore } from '../../src/storage/data-owner-store.ts';
 import type { Dataset, DatasetView } from './dataset.ts';
 import { acceptJob, type Participation, publicReason } from './participation.ts';
@@ -53,6 +54,8 @@ const endedJobsKept = 100;
 
 export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner {
   const { owner, client, dataset, store, ledger, clock, log, signal } = dependencies;
+  /** What this owner says of itself in each job that runs; the jobs it is ready for are in `participations` too. */
+  const answers = new Map<JobId, OwnerAnswer>();
   const participations = new Map<JobId, Participation>();
   const views = new Map<JobId, OwnedJobView>();
   const queues = new Map<JobId, Promise<void>>();
@@ -64,122 +67,129 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   }
 
   /** Work on one job happens in order; what fails is logged and tried again when the line stands again. */
-  function inTurn(job: JobId, work: () => Promise<void>): void {
-    const turn = (queues.get(job) ?? Promise.resolve()).then(work).catch((error: unknown) => {
-      if (!signal.aborted) log.warn({ err: error, job }, 'a step of the job failed');
-    });
+  function inTurn(job: JobId, work: () => Promise<void> | void): void {
+    const turn = (queues.get(job) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => {
+        if (isEnd(error)) end(job);
+        else if (!signal.aborted) log.warn({ err: error, job }, 'a step of the job failed');
+      })
+      .then(() => {
+        if (queues.get(job) === turn) queues.delete(job);
+      });
     queues.set(job, turn);
   }
 
+  /** Accepts or refuses a job that is new, and sees to it that the facilitator knows the answer. */
   async function join(job: JobId): Promise<void> {
-    if (views.has(job)) return;
+    const { status, descriptor, owners } = await client.job(job, signal);
+    if (status !== 'open' || !descriptor.roster.includes(owner)) return;
+    if (!answers.has(job)) await consider(descriptor);
+    const answer = answers.get(job);
+    const known = owners.find((each) => each.owner === owner);
+    if (answer !== undefined && known?.status !== answer.status) await client.answerJob(job, owner, answer, signal);
+  }
+
+  async function consider(descriptor: JobDescriptor): Promise<void> {
+    const { job } = descriptor;
     show(job, { status: 'joining' });
-    const view = await client.job(job, signal).catch((error: unknown) => {
-      views.delete(job);
-      throw error;
-    });
-    if (view.status !== 'open' || !view.descriptor.roster.includes(owner)) {
-      views.delete(job);
-      return;
-    }
     try {
-      const participation = await acceptJob(view.descriptor, owner, dataset, signal);
+      const participation = await acceptJob(descriptor, owner, dataset, signal);
+      const { records, dropped } = participation;
       participations.set(job, participation);
-      show(job, { status: 'ready', records: participation.records, dropped: participation.dropped });
-      await client.answerJob(job, owner, { status: 'ready' }, signal);
-      log.info({ job, records: participation.records }, 'ready');
+      answers.set(job, { status: 'ready' });
+      show(job, { status: 'ready', records, dropped });
+      log.info({ job, records }, 'ready');
     } catch (error) {
-      await leave(job, 'refused', error);
+      if (signal.aborted) throw error;
+      decline(job, 'refused', error);
     }
   }
 
-  /** Says that this owner does not take part (any more): the reason in full here, its public half to the others. */
-  async function leave(job: JobId, status: 'refused' | 'withdrawn', error: unknown): Promise<void> {
-    if (signal.aborted) return;
-    if (isEnd(error)) {
-      end(job);
-      return;
-    }
+  /** Notes that this owner does not take part (any more): the reason in full here, its public half for the others. */
+  function decline(job: JobId, status: 'refused' | 'withdrawn', error: unknown): void {
     participations.delete(job);
+    answers.set(job, { status, reason: publicReason(error) });
     const reason = error instanceof SealsumError ? error.message : 'an unexpected error; see the log';
     show(job, { status, reason });
     log.error({ err: error, job }, `${status}: ${reason}`);
-    await client.answerJob(job, owner, { status, reason: publicReason(error) }, signal);
+  }
+
+  async function withdraw(job: JobId, error: unknown): Promise<void> {
+    decline(job, 'withdrawn', error);
+    await join(job);
   }
 
   async function contribute(job: JobId, round: number): Promise<void> {
+    // Joining may have failed when the job was new, on a line that was bad.
+    if (!answers.has(job)) await join(job);
     const participation = participations.get(job);
     if (participation === undefined) return;
     const view = await client.round(job, round, signal);
     if (view.status !== 'open' || !view.roster.includes(owner) || view.contributors.includes(owner)) return;
-    const bytes = (await store.contribution(job, round)) ?? (await make(job, participation, view));
-    if (bytes === undefined) return;
+    let bytes = await store.contribution(job, round);
+    try {
+      bytes ??= await make(job, participation, view);
+    } catch (error) {
+      await withdraw(job, error);
+      return;
+    }
     try {
       await client.contribute(job, round, owner, bytes, signal);
       show(job, { round });
     } catch (error) {
-      // Too late for this round, not for the next.
-      if (!(error instanceof SealsumError) || !['round_closed', 'round_abandoned'].includes(error.code)) throw error;
-      log.warn({ job, round }, error.message);
+      if (isPassing(error) || isEnd(error)) throw error;
+      if (isTooLate(error)) log.warn({ job, round }, error.message);
+      else await withdraw(job, error);
     }
     await store.forgetContributions(job, round);
   }
 
-  /** Charge, compute, encrypt, keep: in this order, so that nothing leaves uncharged and no retry encrypts again. */
-  async function make(
-    job: JobId,
-    participation: Participation,
-    view: Awaited<ReturnType<FacilitatorClient['round']>>,
-  ): Promise<Uint8Array | undefined> {
-    try {
-      if (view.round > participation.rounds)
-        throw new SealsumError(
-          'privacy_invalid',
-          `round ${view.round} is more than the ${participation.rounds} rounds that the job stated`,
-          { field: 'round' },
-        );
-      await ledger.charge({ job, round: view.round, rho: participation.rhoPerRound });
-      const bytes = participation.contribution(view);
-      await store.keepContribution(job, view.round, bytes);
-      return bytes;
-    } catch (error) {
-      await leave(job, 'withdrawn', error);
-      return undefined;
-    }
+  /** Check, charge, compute, encrypt, keep: in this order, so that nothing leaves uncharged and no retry encrypts again. */
+  async function make(job: JobId, participation: Participation, view: RoundView): Promise<Uint8Array> {
+    participation.check(view);
+    await ledger.charge({ job, round: view.round, rho: participation.rhoPerRound });
+    const bytes = participation.contribution(view);
+    await store.keepContribution(job, view.round, bytes);
+    return bytes;
   }
 
   function end(job: JobId): void {
     participations.delete(job);
-    queues.delete(job);
-    if (views.get(job)?.status === 'ready') show(job, { status: 'ended' });
-    const ended = [...views.values()].filter((view) => view.status !== 'ready' && view.status !== 'joining');
-    for (const view of ended.slice(0, Math.max(0, ended.length - endedJobsKept))) views.delete(view.job);
-    void store.forgetContributions(job);
+    answers.delete(job);
+    const status = views.get(job)?.status;
+    if (status === 'ready') show(job, { status: 'ended' });
+    else if (status === 'joining') views.delete(job);
+    const over = [...views.values()].filter((view) => view.status !== 'ready' && view.status !== 'joining');
+    for (const view of over.slice(0, Math.max(0, over.length - endedJobsKept))) views.delete(view.job);
+    store.forgetContributions(job).catch((error: unknown) => {
+      log.warn({ err: error, job }, 'the contributions of a job that has ended could not be forgotten');
+    });
   }
 
   /** Reads what is open, whatever was missed. */
   async function catchUp(): Promise<void> {
     const open = (await client.jobs(signal)).filter((job) => job.status === 'open' && job.roster.includes(owner));
-    for (const job of participations.keys()) if (!open.some((each) => each.job === job)) end(job);
+    for (const job of answers.keys())
+      if (!open.some((each) => each.job === job)) {
+        inTurn(job, () => {
+          end(job);
+        });
+      }
     for (const { job, round } of open) {
       inTurn(job, () => join(job));
       if (round > 0) inTurn(job, () => contribute(job, round));
     }
   }
 
-  function handle(event: JobEvent): void {
-    const { job, round } = event;
-    if (event.type === 'job.created') inTurn(job, () => join(job));
-    else if (event.type === 'round.opened' && round !== undefined) inTurn(job, () => contribute(job, round));
-    else if (event.type === 'job.ended')
+  function handle({ type, job, round, owner: about, status }: JobEvent): void {
+    if (type === 'job.created') inTurn(job, () => join(job));
+    else if (type === 'round.opened' && round !== undefined) inTurn(job, () => contribute(job, round));
+    // A deadline passed without us; we are here again.
+    else if (type === 'owner.answered' && about === owner && status === 'absent') inTurn(job, () => join(job));
+    else if (type === 'job.ended')
       inTurn(job, () => {
         end(job);
-        return Promise.resolve();
-      });
-    else if (event.type === 'owner.answered' && event.owner === owner && event.status === 'absent')
-      inTurn(job, async () => {
-        // A deadline passed without us; we are here again.
-        if (participations.has(job)) await client.answerJob(job, owner, { status: 'ready' }, signal);
       });
   }
 
@@ -202,7 +212,21 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   };
 }
 
+function hasCode(error: unknown, codes: readonly ErrorCode[]): error is SealsumError {
+  return error instanceof SealsumError && codes.includes(error.code);
+}
+
 /** Whether an error says that the job is over, which is no fault of ours. */
 function isEnd(error: unknown): boolean {
-  return error instanceof SealsumError && ['job_ended', 'job_unknown'].includes(error.code);
+  return hasCode(error, ['job_ended', 'job_unknown']);
+}
+
+/** Whether an error says that a round is over, which says nothing of the next. */
+function isTooLate(error: unknown): error is SealsumError {
+  return hasCode(error, ['round_closed', 'round_abandoned', 'round_unknown']);
+}
+
+/** Whether an error is one of the line or of the other side, not of what was sent. */
+function isPassing(error: unknown): boolean {
+  return hasCode(error, ['facilitator_unreachable', 'request_failed', 'internal', 'aborted']);
 }
