@@ -66,8 +66,13 @@ const predictionView = z.custom<PredictionView>().openapi('Predictions', {
 });
 const predicted = z.object({ predictions: z.array(z.unknown()) });
 const cell = z.union([z.string(), z.number(), z.null()]);
+const rowError = 'expected an array or an object of texts, numbers and nulls';
 const rows = z.strictObject({
-  rows: z.array(z.union([z.array(cell), z.record(z.string(), cell)])).max(1_000_000),
+  rows: z
+    .array(z.union([z.array(cell), z.record(z.string(), cell)], { error: rowError }), {
+      error: 'expected a list of rows',
+    })
+    .max(1_000_000),
 });
 const parameters = z.object({
   columns: z.array(z.string()),
@@ -172,12 +177,11 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     return context.body(null, 204);
   });
   app.openapi(routes.events, async (context) => {
-    const { id } = context.req.valid('param');
-    await modelOwner.model(id);
+    const read = await modelOwner.events(context.req.valid('param').id);
     return serveEvents(
       context,
       {
-        read: (after) => modelOwner.events(id, after),
+        read: (after) => Promise.resolve(read(after)),
         bell: modelOwner.bell,
         last: (event) => event.type === 'finished' || event.type === 'failed',
         clock,

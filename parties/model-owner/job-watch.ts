@@ -1,9 +1,10 @@
 /**
  * What a model owner knows of its job while it runs: the owners' answers and how rounds ended, from the facilitator's events,
- * which resume by themselves when the line breaks.
+ * which resume by themselves when the line breaks. A line that stays broken for longer than a round may take ends every wait.
  */
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
+import { limitOutage } from '../../src/http/outage.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import type { OwnerId } from '../../src/protocol/identifiers.ts';
@@ -20,14 +21,22 @@ export interface JobWatch {
   roundClosed(round: number): Promise<void>;
 }
 
+export interface JobWatchOptions {
+  readonly client: FacilitatorClient;
+  readonly job: JobView;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Told of every owner's answer: all owners, in the order of the roster. */
+  readonly onOwners: (owners: readonly OwnerView[]) => void;
+}
+
+/** The least time that a line may be broken, in milliseconds: what repeating a request takes. */
+const leastPatience = 3000;
+
 /** Watches until the signal aborts; every wait then ends with an error. */
-export function watchJob(
-  client: FacilitatorClient,
-  job: JobView,
-  clock: Clock,
-  signal: AbortSignal,
-  onOwners: () => void,
-): JobWatch {
+export function watchJob({ client, job, clock, signal, onOwners }: JobWatchOptions): JobWatch {
+  const { descriptor } = job;
+  const patience = Math.max(leastPatience, descriptor.deadline_seconds * 1000);
   const owners = new Map<OwnerId, OwnerView>(job.owners.map((view) => [view.owner, view]));
   const ended = new Map<number, JobEvent>();
   let waiting: (() => void)[] = [];
@@ -38,7 +47,7 @@ export function watchJob(
       const { owner, reason } = event;
       const status = event.status as OwnerStatus;
       owners.set(owner, { owner, status, ...(reason === undefined ? {} : { reason }) });
-      onOwners();
+      onOwners([...owners.values()]);
     }
     if ((event.type === 'round.closed' || event.type === 'round.abandoned') && event.round !== undefined)
       ended.set(event.round, event);
@@ -53,11 +62,22 @@ export function watchJob(
   }
 
   async function follow(): Promise<void> {
+    const line = new AbortController();
+    const outage = limitOutage(clock, patience, () => {
+      failure ??= new SealsumError(
+        'facilitator_unreachable',
+        `the facilitator has not answered for ${patience / 1000} s, so the training was given up`,
+      );
+      line.abort();
+    });
     try {
-      for await (const event of client.followJob(job.descriptor.job, signal)) note(event);
+      const either = AbortSignal.any([signal, line.signal]);
+      for await (const event of client.followJob(descriptor.job, either, outage)) note(event);
       failure ??= new SealsumError('aborted', 'the training was stopped');
     } catch (error) {
       failure ??= error;
+    } finally {
+      outage.cancel();
     }
     wake();
   }

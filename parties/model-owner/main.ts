@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** A model owner as a process. */
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Option } from 'commander';
 import { SealsumError } from '../../src/errors.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
@@ -9,7 +9,7 @@ import { type CommonOptions, facilitatorOption, partyCommand, runParty } from '.
 import { parseMessage } from '../../src/http/problem.ts';
 import { startServer } from '../../src/http/server.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
+import { type OwnerId, ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import { createMemoryModelStore } from '../../src/storage/model-store.ts';
 import { createModelOwnerApp } from './app.ts';
 import { createModelOwner } from './service.ts';
@@ -32,16 +32,24 @@ const options = partyCommand('model-owner', 'Take model.json files, train them o
   .parse()
   .opts<ModelOwnerOptions>();
 
+function parseRoster(names: string | undefined): OwnerId[] | undefined {
+  const roster = names?.split(',').map((name) => parseMessage(ownerIdSchema, name.trim(), '--owners'));
+  const twice = roster?.find((name, index) => roster.indexOf(name) !== index);
+  if (twice === undefined) return roster;
+  throw new SealsumError('message_invalid', `--owners: ${twice} is named twice`, { field: '--owners' });
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new SealsumError('data_invalid', `the data file ${path} cannot be read`, { field: 'data', cause });
+  });
+  if (!found.isFile()) throw new SealsumError('data_invalid', `${path} is not a file`, { field: 'data' });
+}
+
 await runParty('model owner', async (signal) => {
-  const roster = options.owners?.split(',').map((name) => parseMessage(ownerIdSchema, name.trim(), '--owners'));
+  const roster = parseRoster(options.owners);
   const evaluationFile = options.data;
-  if (evaluationFile !== undefined)
-    await access(evaluationFile).catch((cause: unknown) => {
-      throw new SealsumError('data_invalid', `the data file ${evaluationFile} cannot be read`, {
-        field: 'data',
-        cause,
-      });
-    });
+  if (evaluationFile !== undefined) await requireFile(evaluationFile);
   const log = createLog('model owner', options.logLevel);
   const modelOwner = createModelOwner({
     client: createFacilitatorClient({ url: options.facilitator, fetch, clock: systemClock }),

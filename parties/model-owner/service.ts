@@ -45,8 +45,8 @@ export interface ModelOwner {
   /** The newest finished model's final cost and predicted values. */
   newestPrediction(): Promise<PredictionView>;
   predictions(): Promise<readonly PredictionView[]>;
-  /** A model's events after a number. */
-  events(id: string, after: number): Promise<readonly ModelEvent[]>;
+  /** The way to read a model's events after a number; it still reads them to their end when the model is removed meanwhile. */
+  events(id: string): Promise<(after: number) => readonly ModelEvent[]>;
   readonly bell: Bell;
   /** Resolves when no training runs any more. */
   idle(): Promise<void>;
@@ -93,8 +93,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
   }
 
   async function rosterFor(model: Model): Promise<readonly OwnerId[]> {
-    const named = model.participation.roster?.map((name) => ownerIdSchema.parse(name)) ?? dependencies.roster;
-    const roster = named ?? (await client.owners(signal));
+    const named = model.participation.roster?.map(ownerIdOf) ?? dependencies.roster;
+    // Asked for in any case: a facilitator that does not answer is better known now than after the keys are made.
+    const connected = await client.owners(signal);
+    const roster = named ?? connected;
     const { quorum } = model.participation;
     if (roster.length >= quorum) return roster;
     const where = named === undefined ? 'connected to the facilitator' : 'on the roster';
@@ -113,7 +115,11 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     const change = (next: Partial<ModelRecord>, type: ModelEvent['type']): void => {
       record = { ...record, ...next };
       const now = record;
-      told = told.then(() => tell(now, type));
+      told = told
+        .then(() => tell(now, type))
+        .catch((error: unknown) => {
+          log.error({ err: error, model: now.id }, 'what happened could not be kept');
+        });
     };
     const { id, model } = record;
     try {
@@ -243,15 +249,26 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     predictions: async () => (await finishedModels()).map(predictionOf),
 
-    events: async (id, after) => {
+    events: async (id) => {
       await existing(id);
-      return (events.get(id) ?? []).slice(after);
+      const list = events.get(id) ?? [];
+      return (after) => list.slice(after);
     },
 
     idle: async () => {
       await Promise.all([...running.values()].map((training) => training.done));
     },
   };
+}
+
+/** A name on a model's roster. @throws SealsumError model_invalid */
+function ownerIdOf(name: string, index: number): OwnerId {
+  const parsed = ownerIdSchema.safeParse(name);
+  if (parsed.success) return parsed.data;
+  const field = `participation.roster[${index}]`;
+  throw new SealsumError('model_invalid', `${field}: ${parsed.error.issues[0]?.message ?? 'expected a name'}`, {
+    field,
+  });
 }
 
 function failureOf(error: unknown): Failure {

@@ -15,7 +15,7 @@ import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobDescriptor, JobOutcome, OwnerView, RoundView } from '../../src/protocol/messages.ts';
+import type { JobDescriptor, JobOutcome, OwnerStatus, OwnerView, RoundView } from '../../src/protocol/messages.ts';
 import { noiseToWire, type Terms } from '../../src/protocol/terms.ts';
 import { planToWire } from '../../src/protocol/wire-plan.ts';
 import type { RoundReport } from '../../src/storage/model-store.ts';
@@ -49,14 +49,16 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const keyPair = options.keyPair ?? (await generateKeyPair({ bits: model.encryption.key_bits, signal }));
-  const job = await client.createJob(describeJob(options, keyPair), signal);
+  const { quorum, deadline_seconds } = model.participation;
   let outcome: JobOutcome = 'failed';
   try {
-    const watch = watchJob(client, job, options.clock, signal, () => {
-      options.onWaiting(watch.owners());
-    });
-    const deadline = model.participation.deadline_seconds * 1000;
-    await watch.until(deadline, (owners) => !owners.some((view) => view.status === 'invited'));
+    const job = await client.createJob(describeJob(options, keyPair), signal);
+    options.onWaiting(job.owners);
+    const watch = watchJob({ client, job, clock: options.clock, signal, onOwners: options.onWaiting });
+    await watch.until(
+      deadline_seconds * 1000,
+      (owners) => count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
+    );
     const trainer = createTrainer(model, terms.map, terms.task);
     const opener: Opener = {
       task: terms.task,
@@ -70,10 +72,11 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
     outcome = 'finished';
     return trainer;
   } finally {
-    if (options.signal.aborted) outcome = 'cancelled';
+    if (outcome === 'failed' && options.signal.aborted) outcome = 'cancelled';
     stop.abort();
     // The owners must hear of the end even when this training was stopped.
     await client.endJob(options.job, outcome, AbortSignal.timeout(10_000)).catch((error: unknown) => {
+      if (error instanceof SealsumError && error.code === 'job_unknown') return;
       options.log.warn({ err: error, job: options.job }, 'the job could not be ended at the facilitator');
     });
   }
@@ -97,10 +100,10 @@ function describeJob({ job, model, terms, roster }: TrainingOptions, { publicKey
 
 /** The owners who are ready, once they are enough; waits for those who missed a deadline, but for no longer than a round would. */
 async function gatherQuorum(watch: JobWatch, { quorum, deadline_seconds }: Model['participation']): Promise<OwnerId[]> {
-  await watch.until(deadline_seconds * 1000, (owners) => {
-    const count = (status: OwnerView['status']): number => owners.filter((view) => view.status === status).length;
-    return count('ready') >= quorum || count('absent') === 0;
-  });
+  await watch.until(
+    deadline_seconds * 1000,
+    (owners) => count(owners, 'ready') >= quorum || count(owners, 'ready', 'absent') < quorum,
+  );
   const ready = watch.ready();
   if (ready.length >= quorum) return ready;
   const others = watch
@@ -112,6 +115,10 @@ async function gatherQuorum(watch: JobWatch, { quorum, deadline_seconds }: Model
     `${ready.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
     { field: 'participation.quorum' },
   );
+}
+
+function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]): number {
+  return owners.filter((view) => statuses.includes(view.status)).length;
 }
 
 async function runRound(

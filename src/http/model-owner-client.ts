@@ -6,7 +6,8 @@ import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { RoundReport } from '../storage/model-store.ts';
 import { followEvents } from './event-stream.ts';
-import { fromProblem } from './problem.ts';
+import { limitOutage } from './outage.ts';
+import { fromProblem, parseMessage } from './problem.ts';
 
 export interface FollowModelOptions {
   /** For example http://127.0.0.1:9090 */
@@ -45,30 +46,27 @@ const eventSchema = z.object({
   failure: z.object({ code: z.string(), detail: z.string(), field: z.string().optional() }).optional(),
 });
 
-/** @throws SealsumError what the model owner refused, or why the training failed */
+/** Milliseconds for which a model owner that fell silent is waited for, and one that is told of a stop. */
+const patience = 30_000;
+const farewell = 5000;
+
+/**
+ * Posts, follows, fetches.
+ *
+ * @throws SealsumError what the model owner refused or why the training failed; request_failed when it does not answer;
+ *   message_invalid when the address is none; aborted when the signal says so
+ */
 export async function followModel(options: FollowModelOptions): Promise<TrainedModel> {
   const base = options.url.replace(/\/+$/, '');
+  if (!/^https?:/.test(base) || !URL.canParse(base))
+    throw new SealsumError('message_invalid', `${base}: expected a URL such as http://127.0.0.1:9090`, {
+      field: 'url',
+    });
   const body = JSON.stringify(options.document);
   const posted = await request(options, `${base}/models`, { method: 'POST', body });
-  const { id } = z.object({ id: z.string() }).parse(posted);
+  const { id } = parseMessage(z.object({ id: z.string() }), posted, 'the answer to POST /models');
   const rounds: RoundReport[] = [];
-  let updates = 0;
-  try {
-    const url = `${base}/models/${id}/events`;
-    const { fetch, clock, signal, onProgress } = options;
-    for await (const event of followEvents({ url, schema: eventSchema, fetch, clock, signal, after: 0 })) {
-      updates = event.updates;
-      onProgress(updates, event.planned_updates);
-      if (event.round !== undefined) rounds.push(event.round);
-      if (event.type === 'failed') throw failure(event.failure);
-      if (event.type === 'finished') break;
-    }
-    if (signal.aborted) throw new SealsumError('aborted', 'the training was stopped');
-  } catch (error) {
-    if (options.signal.aborted)
-      await options.fetch(`${base}/models/${id}`, { method: 'DELETE', signal: AbortSignal.timeout(5000) });
-    throw error;
-  }
+  const updates = await followTraining(options, `${base}/models/${id}`, (round) => rounds.push(round));
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
   const all = (await request(options, `${base}/predictions`)) as {
     readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions' | 'privacy'> & {
@@ -81,6 +79,49 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   return { id, status: 'finished', updates, cost, metrics, parameters, predictions, rounds, privacy, answer: mine };
 }
 
+/** Follows a training to its end; stops it there when the signal aborts here. @returns the updates made */
+async function followTraining(
+  { fetch, clock, signal, onProgress }: FollowModelOptions,
+  address: string,
+  onRound: (round: RoundReport) => void,
+): Promise<number> {
+  const line = new AbortController();
+  const outage = limitOutage(clock, patience, () => {
+    line.abort();
+  });
+  // The clock's timers keep no process alive, and a line that is broken does not either.
+  const awake = setInterval(() => undefined, patience);
+  try {
+    const events = followEvents({
+      url: `${address}/events`,
+      schema: eventSchema,
+      fetch,
+      clock,
+      signal: AbortSignal.any([signal, line.signal]),
+      after: 0,
+      ...outage,
+    });
+    for await (const event of events) {
+      onProgress(event.updates, event.planned_updates);
+      if (event.round !== undefined) onRound(event.round);
+      if (event.type === 'failed') throw failure(event.failure);
+      if (event.type === 'finished') return event.updates;
+    }
+    if (!signal.aborted) throw silent(address);
+    await fetch(address, { method: 'DELETE', signal: AbortSignal.timeout(farewell) }).catch(() => undefined);
+    throw new SealsumError('aborted', 'the training was stopped');
+  } finally {
+    clearInterval(awake);
+    outage.cancel();
+  }
+}
+
+function silent(url: string, cause?: unknown): SealsumError {
+  return new SealsumError('request_failed', `${new URL(url).origin} does not answer; is the model owner running?`, {
+    cause,
+  });
+}
+
 async function request(options: FollowModelOptions, url: string, init: RequestInit = {}): Promise<unknown> {
   let response: Response;
   try {
@@ -90,16 +131,14 @@ async function request(options: FollowModelOptions, url: string, init: RequestIn
       signal: AbortSignal.any([options.signal, AbortSignal.timeout(60_000)]),
     });
   } catch (cause) {
-    throw new SealsumError('request_failed', `${new URL(url).origin} does not answer; is the model owner running?`, {
-      cause,
-    });
+    throw options.signal.aborted ? new SealsumError('aborted', 'the training was stopped') : silent(url, cause);
   }
   const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return body;
+  if (response.ok && body !== undefined) return body;
   throw fromProblem(body) ?? new SealsumError('request_failed', `${url} answered ${response.status}`);
 }
 
-function failure(reported: { code: string; detail: string } | undefined): SealsumError {
-  const code = (reported?.code ?? 'internal') as ErrorCode;
-  return new SealsumError(code, `the training failed: ${reported?.detail ?? 'no reason was given'}`);
+function failure(reported: z.infer<typeof eventSchema>['failure']): SealsumError {
+  const { code = 'internal', detail = 'no reason was given', field } = reported ?? {};
+  return new SealsumError(code as ErrorCode, `the training failed: ${detail}`, field === undefined ? {} : { field });
 }
