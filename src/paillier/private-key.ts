@@ -12,7 +12,6 @@ import { greatestCommonDivisor } from './divisors.ts';
 import { assertMembers, decodeInteger, encodeInteger, greatestKeyBits, invalid, members } from './jwk.ts';
 import { isPrime } from './primality.ts';
 import {
-  assertKeyBits,
   modulusFromJwk,
   type PublicKeyJwk,
   publicKeyFromModulus,
@@ -38,7 +37,6 @@ const primesOfKeys = new WeakMap<PrivateKey, Primes>();
  * length with gcd(p·q, (p − 1)(q − 1)) = 1.
  */
 export function privateKeyFromPrimes(p: bigint, q: bigint): PrivateKey {
-  if (p > 0n && q > 0n) assertKeyBits(bitLength(p * q));
   return checkedPrivateKey(p, q, publicKeyFromModulus);
 }
 

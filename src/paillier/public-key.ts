@@ -46,7 +46,7 @@ export function testOnlyPublicKeyFromModulus(n: bigint): PublicKey {
 }
 
 /** Throws key_too_small for fewer bits than 2048. */
-export function assertKeyBits(bits: number): void {
+function assertKeyBits(bits: number): void {
   if (bits < leastKeyBits) {
     throw new SealsumError(
       'key_too_small',

@@ -174,18 +174,19 @@ test('the self-test passes both backends, and they are the ones that are selecte
   assert.equal(selectBackend('bigint'), bigintBackend);
 });
 
-test('the self-test fails a backend that errs on a single base, leaves results unreduced, or throws', () => {
-  const wrongOn = (wrong: (base: bigint, modulus: bigint) => boolean): ModularBackend => ({
+test('the self-test fails a backend that errs on a single base or on the exponent 0, leaves results unreduced, or throws', () => {
+  const wrongOn = (wrong: (base: bigint, modulus: bigint, exponent: bigint) => boolean): ModularBackend => ({
     name: 'openssl',
     modularPower: (modulus) => {
       const power = bigintBackend.modularPower(modulus);
-      return (base, exponent) => power(base, exponent) + (wrong(base, modulus) ? 1n : 0n);
+      return (base, exponent) => power(base, exponent) + (wrong(base, modulus, exponent) ? 1n : 0n);
     },
   });
   for (const wrong of [0n, 1n, 2n, 3n]) assert.ok(!agrees(wrongOn((base) => base === wrong)));
   assert.ok(!agrees(wrongOn((base, modulus) => base === modulus - 1n)));
   assert.ok(!agrees(wrongOn((base, modulus) => base === modulus)));
   assert.ok(!agrees(wrongOn((base, modulus) => base > modulus)));
+  assert.ok(!agrees(wrongOn((base, _, exponent) => base === 3n && exponent === 0n)));
   assert.ok(
     !agrees({
       name: 'openssl',
