@@ -62,7 +62,7 @@ export function clipToIntegers(vector: ArrayLike<number>, clip: number, norm: bi
 }
 
 /** Σv², exact below 2^53. */
-export function squaredNorm(values: Int32Array): number {
+function squaredNorm(values: Int32Array): number {
   let squares = 0;
   for (const value of values) squares += value * value;
   return squares;

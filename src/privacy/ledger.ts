@@ -35,7 +35,9 @@ export interface Spent {
 
 export interface Ledger {
   /**
-   * Charges a round once and resolves when that is durable: true if it was charged now, false if it had been before.
+   * Charges a round once and resolves when that is durable: true if it was charged now, false if it had been before. One charge
+   * pays for one contribution: after false, send the bytes that were sent before or nothing, never a new computation.
+   *
    * Throws `privacy_invalid` for a negative ρ and for a round that was charged with another ρ.
    */
   charge(charge: { job: string; round: number; rho: Rational | null }): Promise<boolean>;
