@@ -126,6 +126,7 @@ test('every double comes back, with any lower exponent too', () => {
 
 test('uses the third of the residues nearest 0 on either side and not one more', () => {
   const bound = greatestMantissa(modulus);
+  assert.equal(bound, (2n ** 2048n - 4n) / 3n);
   assert.equal(decodeNumber({ encoding: bound, exponent: 0 }, modulus), bound);
   assert.equal(decodeNumber({ encoding: modulus - bound, exponent: 0 }, modulus), -bound);
   for (const encoding of [bound + 1n, modulus / 2n, modulus - bound - 1n]) {
