@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** A data owner as a process. */
 import { Option } from 'commander';
+import { SealsumError } from '../../src/errors.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { createLog } from '../../src/http/log.ts';
 import { type CommonOptions, facilitatorOption, partyCommand, runParty } from '../../src/http/party-process.ts';
@@ -30,7 +31,7 @@ const options = partyCommand('data-owner', 'Compute on your own records, encrypt
   .parse()
   .opts<DataOwnerOptions>();
 
-await runParty('data owner', async (signal) => {
+await runParty('data owner', async (signal, fail) => {
   const owner = parseMessage(ownerIdSchema, options.name, '--name');
   const log = createLog(`data-owner ${owner}`, options.logLevel);
   const dataset = await openDataset(options.data);
@@ -42,8 +43,10 @@ await runParty('data owner', async (signal) => {
   const facilitatorUrl = options.facilitator;
   const app = createDataOwnerApp({ owner, facilitatorUrl, dataOwner, ledger, ledgerStore, log, signal });
   const server = await startServer({ fetch: app.fetch, port: options.port, host: options.host });
-  dataOwner.run().catch((error: unknown) => {
-    log.fatal({ err: error }, 'the facilitator refused this owner for good');
+  dataOwner.run().catch((cause: unknown) => {
+    const why = cause instanceof SealsumError ? cause.message : 'an unexpected error; see the log';
+    log.error({ err: cause }, 'following the facilitator failed');
+    fail(new SealsumError('request_failed', `${facilitatorUrl} does not take this owner: ${why}`, { cause }));
   });
   return server;
 });

@@ -195,13 +195,17 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
 
   return {
     run: async () => {
+      // Said once for every outage, the one before the first connection too.
+      let told = false;
       const onBroken = (error: unknown): void => {
-        if (connected) log.warn({ err: error }, 'the line to the facilitator broke; trying again');
+        if (!told) log.warn({ err: error }, 'no line to the facilitator; trying again');
+        told = true;
         connected = false;
       };
       const onConnected = async (): Promise<void> => {
         await catchUp();
         connected = true;
+        told = false;
         log.info('following the facilitator');
       };
       for await (const event of client.followAll(owner, signal, { onConnected, onBroken })) handle(event);

@@ -17,7 +17,7 @@ export interface CommonOptions {
 
 /** A command with the options that every party has. */
 export function partyCommand(name: string, description: string, defaultPort: number): Command {
-  return new Command(name)
+  return refuseInOneLine(new Command(name), `sealsum ${name.replace('-', ' ')}`)
     .description(description)
     .version(version)
     .addOption(
@@ -32,8 +32,20 @@ export function partyCommand(name: string, description: string, defaultPort: num
         .env('SEALSUM_LOG_LEVEL')
         .choices([...logLevels])
         .default('warn'),
-    )
-    .showHelpAfterError('(--help shows what there is)');
+    );
+}
+
+/** Makes a command say on one line of standard error what was wrong with its options. */
+export function refuseInOneLine(command: Command, prefix: string): Command {
+  return command.configureOutput({
+    outputError: (text, write) => {
+      const told = text
+        .trim()
+        .replace(/^error: /, '')
+        .replaceAll(/\s*\n\s*/g, ' ');
+      write(`${prefix}: ${told} (--help shows the options)\n`);
+    },
+  });
 }
 
 export function facilitatorOption(): Option {
@@ -56,28 +68,36 @@ function parseUrl(text: string): string {
   return text;
 }
 
+/** Starts a party; `fail` ends it later, when what it lives for turns out to be impossible. */
+export type PartyStart = (signal: AbortSignal, fail: (error: unknown) => void) => Promise<RunningServer>;
+
 /** Starts a party, says where it listens, and stops it when the process is asked to end. Never rejects: it sets the exit code. */
-export async function runParty(party: string, start: (signal: AbortSignal) => Promise<RunningServer>): Promise<void> {
+export async function runParty(party: string, start: PartyStart): Promise<void> {
   const stop = new AbortController();
-  const asked = new Promise<void>((resolve) => {
+  let fail: (error: unknown) => void = () => undefined;
+  const ended = new Promise<void>((resolve, reject) => {
+    fail = reject;
+    // A second signal of a kind ends the process at once, as Node does without a handler.
     for (const name of ['SIGINT', 'SIGTERM'] as const)
       process.once(name, () => {
-        // A second signal ends the process at once, as Node does without a handler.
         resolve();
       });
   });
+  // It may fail before it is waited for.
+  ended.catch(() => undefined);
+  let server: RunningServer | undefined;
   try {
-    const server = await start(stop.signal);
+    server = await start(stop.signal, fail);
     console.log(`sealsum ${party} listens at ${server.url}`);
-    await asked;
-    stop.abort();
-    await server[Symbol.asyncDispose]();
-    console.log(`sealsum ${party} has stopped`);
+    await ended;
   } catch (error) {
-    stop.abort();
     const message =
       error instanceof SealsumError ? error.message : String(error instanceof Error ? error.stack : error);
     console.error(`sealsum ${party}: ${message}`);
     process.exitCode = 1;
   }
+  stop.abort();
+  if (server === undefined) return;
+  await server[Symbol.asyncDispose]();
+  console.log(`sealsum ${party} has stopped`);
 }
