@@ -115,36 +115,36 @@ function singleCases(keys: KeyPair, prepared: Encryptor, plain: Encryptor): Case
   expect(decryptor.decrypt(a) === m && privateKey.decrypt(a) === m, 'encrypt');
   expect(decryptor.decrypt(addCiphertexts(publicKey, a, b)) === m + 1n, 'add');
   return [
-    { row: { ...ours, operation: 'encrypt' }, repeats: 4, run: repeat(4, () => prepared.encrypt(m)) },
-    { row: { ...theirs, operation: 'encrypt' }, repeats: 1, run: () => publicKey.encrypt(m) },
+    { row: { operation: 'encrypt', ...ours }, repeats: 4, run: repeat(4, () => prepared.encrypt(m)) },
+    { row: { operation: 'encrypt', ...theirs }, repeats: 1, run: () => publicKey.encrypt(m) },
     {
-      row: { ...ours, operation: 'encrypt', remark: 'before the table is built' },
+      row: { operation: 'encrypt', ...ours, remark: 'before the table is built' },
       repeats: 2,
       run: repeat(2, () => plain.encrypt(m)),
     },
     {
-      row: { ...ours, operation: 'decrypt' },
+      row: { operation: 'decrypt', ...ours },
       repeats: 4,
       run: repeat(4, () => {
         expect(decryptor.decrypt(a) === m, 'decrypt');
       }),
     },
     {
-      row: { ...theirs, operation: 'decrypt' },
+      row: { operation: 'decrypt', ...theirs },
       repeats: 1,
       run: () => {
         expect(privateKey.decrypt(a) === m, 'decrypt of paillier-bigint');
       },
     },
     {
-      row: { ...ours, backend: 'bigint', operation: 'decrypt', remark: 'without OpenSSL' },
+      row: { operation: 'decrypt', ...ours, backend: 'bigint', remark: 'without OpenSSL' },
       repeats: 1,
       run: () => {
         expect(fallback.decrypt(a) === m, 'decrypt without OpenSSL');
       },
     },
-    { row: { ...ours, operation: 'add' }, repeats: 200, run: repeat(200, () => addCiphertexts(publicKey, a, b)) },
-    { row: { ...theirs, operation: 'add' }, repeats: 200, run: repeat(200, () => publicKey.addition(a, b)) },
+    { row: { operation: 'add', ...ours }, repeats: 200, run: repeat(200, () => addCiphertexts(publicKey, a, b)) },
+    { row: { operation: 'add', ...theirs }, repeats: 200, run: repeat(200, () => publicKey.addition(a, b)) },
   ];
 }
 

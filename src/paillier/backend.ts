@@ -3,8 +3,8 @@
  *
  * Node has no modular power of its own, but a Diffie–Hellman exchange is one: the shared secret of the public value `base`
  * and the private value `exponent` is base^exponent mod modulus, for any odd modulus. OpenSSL computes it with Montgomery
- * multiplication and in a time that does not depend on the exponent's bits (BN_mod_exp_mont_consttime), about ten times
- * faster than BigInt does. What is peculiar about it is handled here:
+ * multiplication and in a time that does not depend on the exponent's bits (BN_mod_exp_mont_consttime), six to
+ * eight times faster than BigInt does. What is peculiar about it is handled here:
  *
  * - a secret of 0, 1 or modulus − 1 is refused as weak (NIST SP 800-56A, 5.7.1.1), so those results are found otherwise;
  * - a modulus below 512 or above 10,000 bits is refused, sometimes silently by a secret of zero bytes: BigInt does these;
