@@ -48,12 +48,13 @@ function runFile(file: string): Promise<FileResult> {
         ? `did not end within ${secondsPerFile} s`
         : total === undefined
           ? `ran no test (does it call .run()?), exit code ${code ?? 'none'}`
-          : total === 0
-            ? 'ran no test'
+          : total + skipped === 0
+            ? 'has no test'
             : code !== 0
               ? `exit code ${code ?? 'none'}`
               : undefined;
-      const failed = Math.max((total ?? 0) - passed - skipped, trouble === undefined ? 0 : 1);
+      // uvu's total leaves out what was skipped.
+      const failed = Math.max((total ?? 0) - passed, trouble === undefined ? 0 : 1);
       resolve({ file, passed, failed, skipped, seconds: (performance.now() - started) / 1000, trouble, output });
     });
   });

@@ -11,7 +11,7 @@ import { SealsumError } from '../errors.ts';
 import { bitLength } from './bytes.ts';
 import { greatestCommonDivisor } from './divisors.ts';
 import { greatestKeyBits } from './jwk.ts';
-import { type PrivateKey, privateKeyFromPrimes, testOnlyPrivateKeyFromPrimes } from './private-key.ts';
+import { farApart, type PrivateKey, privateKeyFromPrimes, testOnlyPrivateKeyFromPrimes } from './private-key.ts';
 import { leastKeyBits, type PublicKey } from './public-key.ts';
 
 /** A private key and the public key that belongs to it (the same object as privateKey.publicKey). */
@@ -63,13 +63,8 @@ async function generatePrimes(bits: number, signal: AbortSignal | undefined): Pr
   const p = await generateBlumPrime(bits / 2, signal);
   for (;;) {
     const q = await generateBlumPrime(bits / 2, signal);
-    if (farApart(p, q, bits / 2) && greatestCommonDivisor(p - 1n, q - 1n) === 2n) return [p, q];
+    if (farApart(p, q) && greatestCommonDivisor(p - 1n, q - 1n) === 2n) return [p, q];
   }
-}
-
-/** |p − q| > 2^(length − 100), FIPS 186-5, A.1.3, step 5.4; below 100 bits only p ≠ q. */
-function farApart(p: bigint, q: bigint, length: number): boolean {
-  return bitLength(p < q ? q - p : p - q) > Math.max(0, length - 100);
 }
 
 /** A prime ≡ 3 mod 4 of `length` bits whose square has 2·length bits. */

@@ -34,7 +34,7 @@ const primesOfKeys = new WeakMap<PrivateKey, Primes>();
  * The private key of two primes after all checks.
  *
  * Throws key_too_small when p·q has fewer than 2048 bits, and key_invalid unless p and q are distinct primes of equal
- * length with gcd(p·q, (p − 1)(q − 1)) = 1.
+ * length, not close to each other, with gcd(p·q, (p − 1)(q − 1)) = 1.
  */
 export function privateKeyFromPrimes(p: bigint, q: bigint): PrivateKey {
   return checkedPrivateKey(p, q, publicKeyFromModulus);
@@ -61,12 +61,18 @@ function checkedPrivateKey(first: bigint, second: bigint, publicKeyOf: (n: bigin
   const totient = (p - 1n) * (q - 1n);
   if (greatestCommonDivisor(n, totient) !== 1n) throw invalid('p, q', 'expected gcd(p·q, (p − 1)·(q − 1)) = 1');
   if (bitLength(p) !== bitLength(q)) throw invalid('p, q', 'expected primes of equal length');
+  if (!farApart(p, q)) throw invalid('p, q', "expected primes further apart: Fermat's method factors their product");
   const lambda = totient / greatestCommonDivisor(p - 1n, q - 1n);
   // With g = n + 1, L(g^λ mod n²) = λ mod n, so μ = λ^−1 mod n.
   const privateKey = new PrivateKey(lambda, modInv(lambda, n), publicKeyOf(n), p, q);
   Object.freeze(privateKey);
   primesOfKeys.set(privateKey, { p, q });
   return privateKey;
+}
+
+/** |p − q| > 2^(length − 100) for primes of equal length (FIPS 186-5, A.1.3, step 5.4); below 100 bits only p ≠ q. */
+export function farApart(p: bigint, q: bigint): boolean {
+  return bitLength(p < q ? q - p : p - q) > Math.max(0, bitLength(q) - 100);
 }
 
 /** The primes of a key that was made here, p < q; key_invalid for a key made elsewhere and therefore never checked. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generatePrimeSync } from 'node:crypto';
+import { checkPrimeSync, generatePrimeSync } from 'node:crypto';
 import fc from 'fast-check';
 import { PrivateKey, PublicKey } from 'paillier-bigint';
 import { suite } from 'uvu';
@@ -71,6 +71,12 @@ test('refuses factors that are not odd primes', () => {
     assert.throws(() => testOnlyPrivateKeyFromPrimes(bad, q), { code: 'key_invalid', field: 'p' });
     assert.throws(() => testOnlyPrivateKeyFromPrimes(q, bad), { code: 'key_invalid', field: 'q' });
   }
+});
+
+test('refuses primes that are too close to each other', () => {
+  let next = p + 2n;
+  while (!checkPrimeSync(next)) next += 2n;
+  refuses(p, next, 'p, q', "expected primes further apart: Fermat's method factors their product");
 });
 
 test('refuses primes of unequal length', () => {
