@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+
+const runner = fileURLToPath(new URL('../../scripts/run-tests.ts', import.meta.url));
+const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+const test = suite('the test runner');
+
+/** Runs the runner in a folder that holds these test files. */
+function runIn(files: Readonly<Record<string, string>>, ...args: string[]): { code: number | null; output: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'sealsum-runner-'));
+  try {
+    mkdirSync(join(folder, 'test'));
+    symlinkSync(modules, join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'test', name), text);
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', runner, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return { code: status, output: stdout + stderr };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const header = "import { test } from 'uvu';\n";
+const passing = `${header}test('a', () => {});\ntest('b', () => {});\ntest.run();\n`;
+
+test('adds up what passes', () => {
+  const { code, output } = runIn({ 'a.test.ts': passing, 'b.test.ts': passing });
+  assert.equal(code, 0);
+  assert.match(output, /^4 passed, 0 failed, 0 skipped$/m);
+});
+
+test('fails with a test that fails, and shows it', () => {
+  const failing = `${header}test('a', () => {});\ntest('wrong', () => { throw new Error('seen'); });\ntest.run();\n`;
+  const { code, output } = runIn({ 'a.test.ts': failing, 'b.test.ts': passing });
+  assert.equal(code, 1);
+  assert.match(output, /seen/);
+  assert.match(output, /^3 passed, 1 failed, 0 skipped$/m);
+});
+
+test('fails with a file that forgets to run its tests', () => {
+  const { code, output } = runIn({ 'a.test.ts': passing, 'b.test.ts': `${header}test('a', () => {});\n` });
+  assert.equal(code, 1);
+  assert.match(output, /b\.test\.ts: ran no test \(does it call \.run\(\)\?\)/);
+  assert.match(output, /^2 passed, 1 failed, 0 skipped$/m);
+});
+
+test('fails with a file that has no test, or that ends early', () => {
+  assert.equal(runIn({ 'a.test.ts': `${header}test.run();\n` }).code, 1);
+  assert.equal(runIn({ 'a.test.ts': `${header}test('a', () => {});\ntest.run();\nprocess.exit(0);\n` }).code, 1);
+});
+
+test('fails with a pattern that matches nothing', () => {
+  const { code, output } = runIn({ 'a.test.ts': passing }, 'nothing');
+  assert.equal(code, 1);
+  assert.match(output, /no test file matches \/nothing\//);
+});
+
+test('counts what is skipped', () => {
+  const { code, output } = runIn({
+    'a.test.ts': `${header}test('a', () => {});\ntest.skip('b', () => {});\ntest.run();\n`,
+  });
+  assert.equal(code, 0);
+  assert.match(output, /^1 passed, 0 failed, 1 skipped$/m);
+});
+
+test.run();
