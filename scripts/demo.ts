@@ -4,14 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { SingleBar as Bar, Presets, type SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { SealsumError } from '../src/errors.ts';
+import { refuseInOneLine } from '../src/http/party-process.ts';
 import { compileFeatures, encodeTable } from '../src/learning/features.ts';
 import { type Model, parseModel } from '../src/learning/model.ts';
 import { trainPooled } from '../src/learning/pooled.ts';
 import { type DataUnitParameters, parametersInDataUnits } from '../src/learning/prediction.ts';
 import { readTable } from '../src/learning/table.ts';
+import { createProgress } from './demo/progress.ts';
 import { printReport } from './demo/report.ts';
 import { type DemoRun, runDemo } from './demo/run.ts';
 
@@ -24,7 +25,7 @@ interface DemoOptions {
 
 const example = (file: string): string => fileURLToPath(new URL(`../../examples/linear/${file}`, import.meta.url));
 
-const options = new Command('demo.sh')
+const options = refuseInOneLine(new Command('demo.sh'), 'demo')
   .description('Train a model with every party in a process of its own and compare it with pooled plaintext training.')
   .option('--data <file>', 'CSV or TSV file, split by rows among the owners; the linear example unless given')
   .option('--model <file>', 'model.json that describes it; goes together with --data')
@@ -34,7 +35,6 @@ const options = new Command('demo.sh')
     'after',
     '\nExample:\n  scripts/demo.sh --data examples/linear/data.csv --model examples/linear/model.json --owners 5',
   )
-  .showHelpAfterError('(--help shows what there is)')
   .parse()
   .opts<DemoOptions>();
 
@@ -65,18 +65,13 @@ async function trainPlaintext(model: Model, data: string): Promise<DataUnitParam
   return parametersInDataUnits(model, map, trainPooled(model, records).parameters);
 }
 
-function progressBar(): SingleBar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  return new Bar({ format: 'training {bar} {value}/{total} updates, {duration_formatted}' }, Presets.shades_classic);
-}
-
 try {
   if ((options.data === undefined) !== (options.model === undefined))
     throw new SealsumError('message_invalid', '--data and --model go together: give both or neither');
   const data = options.data ?? example('data.csv');
   const { document, model } = await readModel(options.model ?? example('model.json'));
   const pooled = await trainPlaintext(model, data);
-  const bar = progressBar();
+  const progress = createProgress();
   const run: DemoRun = await runDemo({
     document,
     data,
@@ -84,12 +79,8 @@ try {
     onStep: (line) => {
       if (!options.json) console.error(line);
     },
-    onProgress: (done, planned) => {
-      if (bar === undefined) return;
-      if (bar.getTotal() === 0) bar.start(planned, done);
-      else bar.update(done);
-    },
-  }).finally(() => bar?.stop());
+    onProgress: progress.show,
+  }).finally(progress.stop);
   if (options.json) {
     const { status, updates, metrics, parameters, bytesPerOwnerRound, secondsPerRound, predictions, privacy } = run;
     const printed = {
@@ -108,5 +99,6 @@ try {
 } catch (error) {
   const message = error instanceof SealsumError ? error.message : String(error instanceof Error ? error.stack : error);
   console.error(`demo: ${message}`);
-  process.exitCode = 1;
+  // Whoever asks a program to stop is not told of a failure when it does.
+  process.exitCode = error instanceof SealsumError && error.code === 'aborted' ? 0 : 1;
 }

@@ -6,7 +6,10 @@ import { SealsumError } from '../../src/errors.ts';
 
 export interface PartyProcess {
   readonly name: string;
-  readonly url: string;
+  /** Where it listens. Rejects with request_failed and what the party said when it ends before or takes too long. */
+  readonly url: Promise<string>;
+  /** Resolves with what it said last when it has ended, whatever the cause. */
+  readonly ended: Promise<string>;
   /** Asks it to stop and waits until it has; kills it when it does not. */
   stop(): Promise<void>;
 }
@@ -14,46 +17,47 @@ export interface PartyProcess {
 /** Milliseconds a party has to listen, and to stop. */
 const patience = 20_000;
 
-/** @throws SealsumError request_failed with what the party said when it does not start */
-export async function startParty(
+export function startParty(
   name: string,
   kind: 'facilitator' | 'data-owner' | 'model-owner',
   args: readonly string[],
-): Promise<PartyProcess> {
+): PartyProcess {
   const main = fileURLToPath(new URL(`../../parties/${kind}/main.js`, import.meta.url));
   const child = spawn(process.execPath, [main, '--port', '0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise<void>((resolve) => {
-    child.once('close', () => {
-      resolve();
-    });
-  });
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString('utf8')).slice(-4000);
   });
-  const url = await new Promise<string>((resolve, reject) => {
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => {
+      resolve(error.message);
+    });
+    child.once('close', () => {
+      resolve(complaints.trim());
+    });
+  });
+  const url = new Promise<string>((resolve, reject) => {
     const fail = (why: string): void => {
+      clearTimeout(timer);
       reject(new SealsumError('request_failed', `${name} did not start: ${why}`));
     };
     const timer = setTimeout(() => {
-      child.kill('SIGKILL');
       fail(`it was not listening after ${patience / 1000} s`);
     }, patience);
     createInterface({ input: child.stdout }).on('line', (line) => {
       const found = / listens at (\S+)$/.exec(line)?.[1];
-      if (found !== undefined) {
-        clearTimeout(timer);
-        resolve(found);
-      }
-    });
-    void ended.then(() => {
+      if (found === undefined) return;
       clearTimeout(timer);
-      fail(complaints.trim());
+      resolve(found);
     });
+    void ended.then(fail);
   });
+  // Whoever started it may be busy with another one that failed.
+  url.catch(() => undefined);
   return {
     name,
     url,
+    ended,
     stop: async () => {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), patience);

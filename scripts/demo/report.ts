@@ -1,18 +1,21 @@
 /** What the demo prints for people. */
 import type { DataUnitParameters } from '../../src/learning/prediction.ts';
+import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import type { DemoRun } from './run.ts';
 
 export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: number): void {
   const { parameters, metrics, privacy, predictions } = run;
-  const measured = Object.entries({ ...metrics });
-  const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+  const measured = Object.entries({ ...metrics })
+    .map(([name, value]: [string, number]) => `${name} ${value.toPrecision(7)}`)
+    .join(', ');
+  const noised = privacy.guarantee === 'no differential privacy' ? '' : '; from sums with noise';
   const lines = [
     '',
     `${owners} data owners, ${count(run.updates, 'update')} in ${count(run.rounds.length, 'round')}, ${run.secondsInAll.toFixed(1)} s in all`,
-    `final cost          ${run.cost.toPrecision(8)} (${measured.map(([name, value]) => `${name} ${value.toPrecision(7)}`).join(', ')})`,
+    `final cost          ${run.cost.toPrecision(8)} (${measured}${noised})`,
     `bytes sent          ${run.bytesPerOwnerRound} per owner and round`,
     `time per round      ${(run.secondsPerRound * 1000).toFixed(1)} ms (median)`,
-    `privacy             ${privacy}`,
+    ...privacyLines(privacy),
     '',
     `${'coefficient'.padEnd(36)}${'encrypted'.padStart(18)}${'pooled plaintext'.padStart(18)}`,
     ...coefficientLines(parameters, pooled),
@@ -23,6 +26,18 @@ export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: nu
       .join(', ')}${predictions.length > 5 ? `, … (${predictions.length} in all)` : ''}`,
   ];
   console.log(lines.join('\n'));
+}
+
+function privacyLines(privacy: PrivacyStatement): string[] {
+  const lines = [`privacy             ${privacy.guarantee}`];
+  if (privacy.guarantee === 'no differential privacy') return lines;
+  const { rounds, rho, epsilon, delta } = privacy.spent;
+  const inEpsilon = epsilon === null || delta === null ? '' : `, (epsilon ${epsilon.toPrecision(4)}, delta ${delta})`;
+  return [
+    ...lines,
+    `spent               rho ${rho.number.toPrecision(4)}${inEpsilon} per ${privacy.unit}, over ${count(rounds, 'round')}`,
+    '                    against whoever sees the model, not against the model owner',
+  ];
 }
 
 function coefficientLines(parameters: DataUnitParameters, pooled: DataUnitParameters): string[] {
@@ -39,6 +54,10 @@ function coefficientLines(parameters: DataUnitParameters, pooled: DataUnitParame
       return `${name.padEnd(36)}${number(value)}${number(theirs[output]?.[index] ?? Number.NaN)}`;
     }),
   );
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
 function number(value: number): string {

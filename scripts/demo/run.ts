@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SealsumError } from '../../src/errors.ts';
 import { followModel, type TrainedModel } from '../../src/http/model-owner-client.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { type PartyProcess, startParty } from './party.ts';
@@ -25,55 +26,71 @@ export interface DemoRun extends TrainedModel {
   readonly secondsInAll: number;
 }
 
+/** What ends a demo early; with the copies of the data it must not leave anything behind. */
+const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** @throws SealsumError why it could not be done; aborted when the process is asked to end */
 export async function runDemo(options: DemoOptions): Promise<DemoRun> {
-  const folder = await mkdtemp(join(tmpdir(), 'sealsum-demo-'));
-  const parties: PartyProcess[] = [];
-  const interrupted = new AbortController();
+  const stop = new AbortController();
   const interrupt = (): void => {
-    interrupted.abort();
+    stop.abort(new SealsumError('aborted', 'stopped'));
   };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  const start = async (...args: Parameters<typeof startParty>): Promise<PartyProcess> => {
-    const party = await startParty(...args);
-    parties.push(party);
-    options.onStep(`${party.name} at ${party.url}`);
-    return party;
-  };
+  for (const name of interruptions) process.on(name, interrupt);
+  const parties: PartyProcess[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'sealsum-demo-'));
   try {
-    const names = Array.from({ length: options.owners }, (_, index) => `owner-${index + 1}`);
-    const shares = await splitRows(options.data, options.document, folder, options.owners);
-    const facilitator = await start('facilitator', 'facilitator', []);
-    const common = ['--facilitator', facilitator.url];
-    await Promise.all(
-      names.map((name, index) =>
-        start(name, 'data-owner', [...common, '--name', name, '--data', shares[index]?.path ?? '']),
-      ),
-    );
-    for (const [index, name] of names.entries()) options.onStep(`${name} holds ${shares[index]?.rows ?? 0} rows`);
-    const evaluation = ['--data', options.data, '--owners', names.join(',')];
-    const modelOwner = await start('model owner', 'model-owner', [...common, ...evaluation]);
-    const started = performance.now();
-    const trained = await followModel({
-      url: modelOwner.url,
-      document: options.document,
-      fetch,
-      clock: systemClock,
-      signal: interrupted.signal,
-      onProgress: options.onProgress,
-    });
-    return {
-      ...trained,
-      bytesPerOwnerRound: trained.rounds.at(-1)?.bytes ?? 0,
-      secondsPerRound: median(trained.rounds.map((round) => round.seconds)),
-      secondsInAll: (performance.now() - started) / 1000,
-    };
+    return await train(options, folder, parties, stop);
+  } catch (error) {
+    // Whatever fails while everything is being stopped is a consequence of it.
+    throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
+    stop.abort();
     await Promise.all(parties.map((party) => party.stop()));
     await rm(folder, { recursive: true, force: true });
+    for (const name of interruptions) process.removeListener(name, interrupt);
   }
+}
+
+async function train(
+  { document, data, owners, onStep, onProgress }: DemoOptions,
+  folder: string,
+  parties: PartyProcess[],
+  stop: AbortController,
+): Promise<DemoRun> {
+  const { signal } = stop;
+  const start = async (...args: Parameters<typeof startParty>): Promise<string> => {
+    signal.throwIfAborted();
+    const party = startParty(...args);
+    parties.push(party);
+    void party.ended.then((said) => {
+      stop.abort(
+        new SealsumError('request_failed', `${party.name} has ended: ${said === '' ? 'nobody knows why' : said}`),
+      );
+    });
+    return party.url;
+  };
+  const names = Array.from({ length: owners }, (_, index) => `owner-${index + 1}`);
+  const shares = await splitRows(data, document, folder, owners);
+  const facilitator = await start('facilitator', 'facilitator', []);
+  onStep(`facilitator at ${facilitator}`);
+  const common = ['--facilitator', facilitator];
+  const urls = await Promise.all(
+    names.map((name, index) =>
+      start(name, 'data-owner', [...common, '--name', name, '--data', shares[index]?.path ?? '']),
+    ),
+  );
+  for (const [index, each] of urls.entries())
+    onStep(`${names[index] ?? ''} at ${each}, ${shares[index]?.rows ?? 0} rows`);
+  const url = await start('model owner', 'model-owner', [...common, '--data', data, '--owners', names.join(',')]);
+  onStep(`model owner at ${url}`);
+  const started = performance.now();
+  const trained = await followModel({ url, document, fetch, clock: systemClock, signal, onProgress });
+  return {
+    ...trained,
+    bytesPerOwnerRound: trained.rounds.at(-1)?.bytes ?? 0,
+    secondsPerRound: median(trained.rounds.map((round) => round.seconds)),
+    secondsInAll: (performance.now() - started) / 1000,
+  };
 }
 
 function median(values: readonly number[]): number {

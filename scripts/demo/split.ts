@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { parse } from 'csv-parse';
+import { SealsumError } from '../../src/errors.ts';
 import { parseModel } from '../../src/learning/model.ts';
 
 export interface Share {
@@ -10,7 +11,11 @@ export interface Share {
   readonly rows: number;
 }
 
-/** Rows keep their bytes; every share gets the header. */
+/**
+ * Rows keep their bytes; every share gets the header. The file has been read as a table before.
+ *
+ * @throws SealsumError data_invalid when there are fewer rows than owners
+ */
 export async function splitRows(data: string, document: unknown, folder: string, owners: number): Promise<Share[]> {
   const { header } = parseModel(document).data_props;
   const shares = Array.from({ length: owners }, (): string[] => []);
@@ -18,12 +23,23 @@ export async function splitRows(data: string, document: unknown, folder: string,
   let count = 0;
   // Only the ends of rows matter here, which quotes may hide but delimiters do not.
   const rows = createReadStream(data).pipe(
-    parse({ raw: true, delimiter: [',', ';', '\t'], relax_column_count: true, skip_empty_lines: true }),
+    parse({
+      raw: true,
+      bom: true,
+      delimiter: [',', ';', '\t'],
+      record_delimiter: ['\r\n', '\n', '\r'],
+      relax_column_count: true,
+      skip_empty_lines: true,
+    }),
   );
   for await (const { raw } of rows as AsyncIterable<{ raw: string }>) {
     if (header && first === '') first = raw;
     else shares[count++ % owners]?.push(raw);
   }
+  if (count < owners)
+    throw new SealsumError('data_invalid', `${data} has ${count} rows: too few to give each of ${owners} owners one`, {
+      field: '--owners',
+    });
   return Promise.all(
     shares.map(async (lines, index) => {
       const path = join(folder, `owner-${index + 1}${extname(data)}`);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
+import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { RoundReport } from '../storage/model-store.ts';
 import { followEvents } from './event-stream.ts';
@@ -31,8 +32,8 @@ export interface TrainedModel {
   readonly parameters: DataUnitParameters;
   readonly predictions: readonly Prediction[];
   readonly rounds: readonly RoundReport[];
-  /** What the model promises about its records, in a few words. */
-  readonly privacy: string;
+  /** What was promised about the records and what was spent of it. */
+  readonly privacy: PrivacyStatement;
   /** What GET /prediction answers for this model. */
   readonly answer: unknown;
 }
@@ -68,14 +69,13 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   const rounds: RoundReport[] = [];
   const updates = await followTraining(options, `${base}/models/${id}`, (round) => rounds.push(round));
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
+  const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
   const all = (await request(options, `${base}/predictions`)) as {
-    readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions' | 'privacy'> & {
-      readonly model: string;
-    })[];
+    readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions'> & { readonly model: string })[];
   };
   const mine = all.models.find((each) => each.model === id);
   if (mine === undefined) throw new SealsumError('model_unknown', `model ${id} was removed`, { field: 'id' });
-  const { cost, metrics, predictions, privacy } = mine;
+  const { cost, metrics, predictions } = mine;
   return { id, status: 'finished', updates, cost, metrics, parameters, predictions, rounds, privacy, answer: mine };
 }
 
