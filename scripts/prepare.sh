@@ -1,5 +1,5 @@
-# Sourced by the other scripts: installs from the lock file and builds, each only when needed. Says what it does on standard
-# error, so that standard output stays clean.
+# Sourced by the other scripts: installs from the lock file and builds, each only when needed and one script at a time. Says
+# what it does on standard error, so that standard output stays clean.
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 if ! command -v node >/dev/null || [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" != true ]; then
@@ -7,7 +7,23 @@ if ! command -v node >/dev/null || [ "$(node -p 'process.versions.node.split("."
   exit 1
 fi
 
+# Runs a function while no other script does, where the system has flock; the lock goes with the process.
+alone() {
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    "$@"
+  ) 9<"$root"
+}
+
 install() {
+  alone install_alone
+}
+
+build() {
+  alone build_alone
+}
+
+install_alone() {
   if [ "$root/package-lock.json" -nt "$root/node_modules/.package-lock.json" ]; then
     echo 'installing from the lock file …' >&2
     (cd "$root" && npm ci --no-audit --no-fund >&2)
@@ -15,13 +31,16 @@ install() {
   fi
 }
 
-build() {
-  install
+build_alone() {
+  install_alone
   local built="$root/dist/.built"
   if [ ! -e "$built" ] || [ -n "$(find "$root/src" "$root/parties" "$root/scripts" "$root/examples" \
     "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" -newer "$built" \( -name '*.ts' -o -name '*.json' \) -print -quit)" ]; then
     echo 'building …' >&2
+    # What is saved during the build counts as newer than it.
+    mkdir -p "$root/dist"
+    touch "$built.began"
     (cd "$root" && npm run --silent build >&2)
-    touch "$built"
+    mv "$built.began" "$built"
   fi
 }
