@@ -110,9 +110,10 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   function decline(job: JobId, status: 'refused' | 'withdrawn', error: unknown): void {
     participations.delete(job);
     answers.set(job, { status, reason: publicReason(error) });
-    const reason = error instanceof SealsumError ? error.message : 'an unexpected error; see the log';
+    const known = error instanceof SealsumError;
+    const reason = known ? error.message : 'an unexpected error; see the log';
     show(job, { status, reason });
-    log.error({ err: error, job }, `${status}: ${reason}`);
+    log.error(known ? { job, code: error.code } : { job, err: error }, `${status}: ${reason}`);
   }
 
   async function withdraw(job: JobId, error: unknown): Promise<void> {

@@ -153,7 +153,12 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
       );
     } catch (error) {
       const cancelled = stop.aborted;
-      if (!cancelled) log.error({ err: error, model: id }, 'the training failed');
+      const known = error instanceof SealsumError ? error : undefined;
+      if (!cancelled)
+        log.error(
+          known === undefined ? { model: id, err: error } : { model: id, code: known.code },
+          `the training failed: ${known?.message ?? 'an unexpected error'}`,
+        );
       const failure = cancelled ? { code: 'aborted', detail: 'the training was stopped' } : failureOf(error);
       change({ status: cancelled ? 'cancelled' : 'failed', endedAt: clock.now(), failure }, 'failed');
     }

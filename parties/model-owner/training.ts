@@ -109,7 +109,10 @@ async function gatherQuorum(watch: JobWatch, { quorum, deadline_seconds }: Model
   const others = watch
     .owners()
     .filter((view) => view.status !== 'ready')
-    .map((view) => `${view.owner} ${view.status}${view.reason === undefined ? '' : `: ${view.reason}`}`);
+    .map(({ owner, status, reason }) => {
+      const said = status === 'invited' ? 'has not answered' : status === 'absent' ? 'missed a deadline' : status;
+      return `${owner} ${said}${reason === undefined ? '' : `: ${reason}`}`;
+    });
   throw new SealsumError(
     'owners_too_few',
     `${ready.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
