@@ -1,4 +1,9 @@
-/** How well a model fits: means over all records of all owners, in the terms people report. */
+/**
+ * How well a model fits: means over all records of all owners, in the terms people report.
+ *
+ * Under differential privacy they are as noisy as everything else that is released: estimates, of which the one by normal
+ * equations, a small difference of great noised sums, is the roughest.
+ */
 import type { FeatureMap } from './features.ts';
 import { isNumeric } from './fields.ts';
 import { rangeScale } from './scaling.ts';

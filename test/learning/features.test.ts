@@ -79,6 +79,11 @@ test('turns rows into records: scaled, imputed, dropped, wherever the columns st
   );
 });
 
+test('leaves nothing of a dropped record in the next one', async () => {
+  const records = await encode(compile([ward, severity]), 'ward,severity,stay\nmedicine,NA,1\nsurgery,mild,1\n');
+  assert.deepEqual([...records.x], [1, 0, 0, -1]);
+});
+
 test('gives classes their position', async () => {
   const text = 'age,died\n1,no\n2,yes\n3,no\n';
   const died = (target: Json): FeatureMap =>

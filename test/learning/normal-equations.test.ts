@@ -102,12 +102,12 @@ test('sums exactly beyond the records that fit one block of doubles, at the boun
       exactTriangleSums(ones, fractionBits),
       [1n, -1n, -1n, 1n, -1n, -1n, 1n, 1n, 1n].map((sign) => sign * unit),
     );
-    const odd = 1 - 2 ** -fractionBits;
-    const nearOnes = recordsFrom(
-      Array.from({ length: count }, () => [odd, -odd]),
-      new Array<number>(count).fill(odd),
-    );
-    assert.deepEqual(exactTriangleSums(nearOnes, fractionBits), plainSums(nearOnes, fractionBits));
+    // Odd low halves, and odd high halves whose squares fill the block to its last bit.
+    for (const near of [1 - 2 ** -fractionBits, 1 - 2 ** -Math.floor(fractionBits / 2)]) {
+      const rows = Array.from({ length: count }, () => [near, -near]);
+      const nearOnes = recordsFrom(rows, new Array<number>(count).fill(near));
+      assert.deepEqual(exactTriangleSums(nearOnes, fractionBits), plainSums(nearOnes, fractionBits));
+    }
   }
 });
 
@@ -172,12 +172,15 @@ test('solves (XᵀX/n + λI)θ = Xᵀy/n with the intercept free of the penalty'
       recordsOf(3, scaled, { minLength: 8, maxLength: 30 }),
       fc.double({ min: 0.01, max: 10, noNaN: true }),
       (records, l2) => {
-        const { parameters } = solveNormalEquations(mapOf(3), triangleSums(records), records.count, l2, false);
+        const fit = solveNormalEquations(mapOf(3), triangleSums(records), records.count, l2, false);
+        const { parameters } = fit;
         const slope = new Float64Array(3);
+        let loss = 0;
         for (let index = 0; index < records.count; index += 1) {
           const row = records.x.subarray(index * 3, index * 3 + 3);
           const error =
             row.reduce((sum, value, column) => sum + value * (parameters[column] ?? 0), 0) - (records.y[index] ?? 0);
+          loss += error ** 2 / 2 / records.count;
           for (let column = 0; column < 3; column += 1)
             slope[column] = (slope[column] ?? 0) + error * (row[column] ?? 0);
         }
@@ -185,6 +188,8 @@ test('solves (XᵀX/n + λI)θ = Xᵀy/n with the intercept free of the penalty'
           const penalty = column === 0 ? 0 : l2 * (parameters[column] ?? 0);
           assert.ok(Math.abs((slope[column] ?? 0) / records.count + penalty) < 1e-12);
         }
+        // The loss is that of the records alone.
+        assert.ok(Math.abs(fit.metrics.loss - loss) < 1e-12);
       },
     ),
     { numRuns: 300 },

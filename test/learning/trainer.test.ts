@@ -110,6 +110,12 @@ test('measures a settled loss with the penalty, and relative to a great one', ()
   assert.deepEqual([...trainer.parameters], [0, 1]);
   trainer.absorb(statistics(penalised.task, [0, 0], [0.1]));
   assert.equal(trainer.finished, true);
+  // The intercept is free of it.
+  const free = newTrainer(penalised);
+  free.absorb(statistics(penalised.task, [-1, 0], [0.5]));
+  assert.deepEqual([...free.parameters], [1, 0]);
+  free.absorb(statistics(penalised.task, [0, 0], [0.1]));
+  assert.equal(free.finished, false);
   // 100 → 95 is no improvement by a tenth, 100 → 89 is.
   for (const [loss, finished] of [
     [95, true],
