@@ -212,7 +212,7 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     return serveEvents(
       context,
       {
-        read: (after) => facilitator.events(after, { job }),
+        read: facilitator.reader({ job }),
         bell: facilitator.bell,
         last: (event) => event.type === 'job.ended',
         clock,
@@ -227,7 +227,7 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     return serveEvents(
       context,
       {
-        read: (position) => facilitator.events(position, owner === undefined ? {} : { owner }),
+        read: facilitator.reader(owner === undefined ? {} : { owner }),
         bell: facilitator.bell,
         clock,
         signal,

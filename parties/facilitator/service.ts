@@ -6,6 +6,7 @@
  * anybody hears of it.
  */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { SealsumError } from '../../src/errors.ts';
 import { type Bell, createBell } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -35,6 +36,7 @@ import {
   settleRound,
   withdrawOwner,
 } from '../../src/protocol/round.ts';
+import { planFromWire } from '../../src/protocol/wire-plan.ts';
 import type { FacilitatorStore, JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 
 export interface FacilitatorDependencies {
@@ -59,8 +61,11 @@ export interface Facilitator {
   round(job: JobId, round: number): Promise<RoundView>;
   contribute(job: JobId, round: number, owner: OwnerId, bytes: Uint8Array): Promise<Outcome<ContributionReceipt>>;
   aggregate(job: JobId, round: number): Promise<Uint8Array>;
-  /** The events after a number: of one job, or of all jobs that name `owner`, or of all. */
-  events(after: number, of: { readonly job?: JobId; readonly owner?: OwnerId }): Promise<readonly JobEvent[]>;
+  /**
+   * What reads the events after a number: of one job, or of all jobs that name `owner`, or of all. For one reader, which goes
+   * forward only: it looks once at each event that is not for it.
+   */
+  reader(of: { readonly job?: JobId; readonly owner?: OwnerId }): (after: number) => Promise<readonly JobEvent[]>;
   lastEvent(): Promise<number>;
   readonly bell: Bell;
   /** Notes that an owner's stream stands; returns the way to note that it does not any more. */
@@ -70,13 +75,26 @@ export interface Facilitator {
   readonly stop: () => void;
 }
 
+/** Events that a reader takes from the store at a time. */
+const eventsAtATime = 1000;
+
+/** Milliseconds until a deadline that could not be handled, because the store failed, is handled again. */
+const secondTry = 1000;
+
+/** A job's means of re-randomising, and the way to stop what prepares them. */
+interface Preparation {
+  readonly encryptor: Encryptor;
+  readonly stop: AbortController;
+}
+
 export function createFacilitator({ store, clock, log }: FacilitatorDependencies): Facilitator {
   const bell = createBell();
   const queues = new Map<JobId, Promise<unknown>>();
-  const encryptors = new Map<JobId, Encryptor>();
+  /** Of jobs that are open; made and dropped in a job's turn only, so that none outlives its job. */
+  const preparations = new Map<JobId, Preparation>();
   const deadlines = new Map<JobId, () => void>();
   const connections = new Map<OwnerId, number>();
-  const stopped = new AbortController();
+  let stopped = false;
 
   /** One change of a job after the other. */
   function inTurn<T>(job: JobId, work: () => Promise<T>): Promise<T> {
@@ -103,31 +121,45 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
 
   async function openJob(job: JobId): Promise<JobRecord> {
     const record = await existingJob(job);
-    if (record.status !== 'open') throw new SealsumError('job_ended', `job ${job} has ended: ${record.status}`);
+    if (record.status !== 'open') throw jobEnded(record, '');
     return record;
   }
 
   async function existingRound(job: JobId, round: number): Promise<RoundRecord> {
-    await existingJob(job);
+    const owner = await existingJob(job);
     const record = await store.round(job, round);
-    if (record === undefined)
-      throw new SealsumError('round_unknown', `job ${job} has no round ${round}`, { field: 'round' });
-    return record;
+    if (record !== undefined) return record;
+    if (owner.status !== 'open' && round <= owner.round) throw jobEnded(owner, '; its rounds are forgotten');
+    throw new SealsumError('round_unknown', `job ${job} has no round ${round}`, { field: 'round' });
   }
 
-  function encryptorOf(record: JobRecord): Encryptor {
-    const { job, public_key } = record.descriptor;
-    const encryptor = encryptors.get(job) ?? createEncryptor(publicKeyFromJwk(public_key));
-    encryptors.set(job, encryptor);
-    return encryptor;
+  /** To be called in the job's turn, once it is known to be open. */
+  function preparationOf({ descriptor }: JobRecord): Preparation {
+    const known = preparations.get(descriptor.job);
+    if (known !== undefined) return known;
+    const encryptor = createEncryptor(publicKeyFromJwk(descriptor.public_key));
+    const preparation = { encryptor, stop: new AbortController() };
+    preparations.set(descriptor.job, preparation);
+    return preparation;
   }
 
-  function prepareEncryptor(record: JobRecord): void {
-    encryptorOf(record)
-      .prepare(stopped.signal)
-      .catch((error: unknown) => {
-        if (!stopped.signal.aborted) log.warn({ err: error, job: record.descriptor.job }, 'no table could be built');
-      });
+  function buildTable(record: JobRecord): void {
+    const { encryptor, stop } = preparationOf(record);
+    encryptor.prepare(stop.signal).catch((error: unknown) => {
+      if (!stop.signal.aborted) log.warn({ err: error, job: record.descriptor.job }, 'no table could be built');
+    });
+  }
+
+  function forgetDeadline(job: JobId): void {
+    deadlines.get(job)?.();
+    deadlines.delete(job);
+  }
+
+  /** Lets go of what is kept for an open job outside the store. */
+  function release(job: JobId): void {
+    forgetDeadline(job);
+    preparations.get(job)?.stop.abort();
+    preparations.delete(job);
   }
 
   const event = (job: JobId, type: JobEventBody['type'], more: Partial<JobEventBody> = {}): JobEventBody => ({
@@ -140,28 +172,30 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
   /** Closes or abandons a round if it is time, and commits that together with what led to it. */
   async function settle(job: JobRecord, record: RoundRecord, change: SettledChange): Promise<RoundRecord> {
     const { state, parameters } = record;
-    const settled = settleRound(state, clock.now());
+    const now = clock.now();
+    const settled = settleRound(state, now);
     const name = state.job;
     if (settled.status === 'open') {
       await commit({ ...change, round: record });
       return record;
     }
-    deadlines.get(name)?.();
-    deadlines.delete(name);
-    const expired = missingOwners(settled).filter((owner) => !settled.withdrawn.includes(owner));
+    // Absent is who let the deadline pass in silence, not who still had time when the round ended.
+    const silent = missingOwners(settled).filter((owner) => !settled.withdrawn.includes(owner));
+    const absent = now >= settled.deadline ? silent : [];
     const owners = job.owners.map((each) =>
-      expired.includes(each.owner) ? { owner: each.owner, status: 'absent' as const } : each,
+      absent.includes(each.owner) ? { owner: each.owner, status: 'absent' as const } : each,
     );
-    const absences = expired.map((owner) => event(name, 'owner.answered', { owner, status: 'absent' }));
+    const absences = absent.map((owner) => event(name, 'owner.answered', { owner, status: 'absent' }));
     const common = { ...change, job: { ...job, owners }, forget: { job: name, round: settled.round } };
     if (settled.status === 'abandoned') {
       const abandoned = { state: settled, parameters };
       const reason = settled.reason ?? '';
       const last = event(name, 'round.abandoned', { round: settled.round, reason });
       await commit({ ...common, round: abandoned, events: [...change.events, ...absences, last] });
+      forgetDeadline(name);
       return abandoned;
     }
-    const bytes = aggregate(encryptorOf(job), job.descriptor.plan.ciphertexts, [
+    const bytes = aggregate(preparationOf(job).encryptor, job.descriptor.plan.ciphertexts, [
       ...(await store.contributions(name, settled.round)),
       ...(change.contribution === undefined ? [] : [change.contribution.bytes]),
     ]);
@@ -180,19 +214,23 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
       aggregate: { job: name, round: settled.round, bytes },
       events: [...change.events, ...absences, event(name, 'round.closed', { round: settled.round })],
     });
+    forgetDeadline(name);
     return closed;
   }
 
-  function waitForDeadline(state: RoundState): void {
-    const cancel = clock.after(state.deadline - clock.now(), () => {
+  function waitForDeadline(state: RoundState, milliseconds: number): void {
+    if (stopped) return;
+    const cancel = clock.after(milliseconds, () => {
       inTurn(state.job, async () => {
         const job = await store.job(state.job);
         const record = await store.round(state.job, state.round);
         if (job === undefined || record?.state.status !== 'open') return;
-        if (clock.now() < record.state.deadline) waitForDeadline(record.state);
+        const left = record.state.deadline - clock.now();
+        if (left > 0) waitForDeadline(record.state, left);
         else await settle(job, record, { events: [] });
       }).catch((error: unknown) => {
         log.error({ err: error, job: state.job, round: state.round }, 'the deadline could not be handled');
+        waitForDeadline(state, secondTry);
       });
     });
     deadlines.set(state.job, cancel);
@@ -205,8 +243,7 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
       inTurn(descriptor.job, async () => {
         const existing = await store.job(descriptor.job);
         if (existing !== undefined) {
-          if (JSON.stringify(existing.descriptor) === JSON.stringify(descriptor))
-            return { created: false, value: viewJob(existing) };
+          if (isDeepStrictEqual(existing.descriptor, descriptor)) return { created: false, value: viewJob(existing) };
           throw new SealsumError('job_conflict', `job ${descriptor.job} exists with another descriptor`, {
             field: 'job',
           });
@@ -217,6 +254,13 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
             'plan_mismatch',
             `plan.key_bits is ${descriptor.plan.key_bits}, the key has ${publicKey.bitLength} bits`,
             { field: 'plan.key_bits' },
+          );
+        const plan = planFromWire(descriptor.plan);
+        if (plan.owners < descriptor.roster.length)
+          throw new SealsumError(
+            'plan_mismatch',
+            `plan.owners is ${plan.owners}, the roster names ${descriptor.roster.length}`,
+            { field: 'plan.owners' },
           );
         const record: JobRecord = {
           descriptor,
@@ -244,14 +288,12 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
       inTurn(job, async () => {
         const record = await existingJob(job);
         if (record.status !== 'open') return;
-        deadlines.get(job)?.();
-        deadlines.delete(job);
-        encryptors.delete(job);
         await commit({
           job: { ...record, status: outcome },
           forget: { job },
           events: [event(job, 'job.ended', { status: outcome })],
         });
+        release(job);
       }),
 
     answerJob: (job, owner, answer) =>
@@ -307,39 +349,47 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
             field: 'roster',
           });
         const now = clock.now();
-        const opened: RoundRecord = {
-          state: openRound({
-            job,
-            round,
-            roster: descriptor.roster,
-            quorum,
-            openedAt: now,
-            deadline: now + deadline_seconds * 1000,
-          }),
-          parameters: descriptor.parameters,
-        };
-        await commit({ job: { ...record, round }, round: opened, events: [event(job, 'round.opened', { round })] });
-        waitForDeadline(opened.state);
+        const state = openRound({
+          job,
+          round,
+          roster: descriptor.roster,
+          quorum,
+          openedAt: now,
+          deadline: now + deadline_seconds * 1000,
+        });
+        // Whoever opens the round may not have heard yet who will not come.
+        const unwilling = record.owners.filter(({ status }) => status === 'refused' || status === 'withdrawn');
+        const numbered = { ...record, round };
+        const opened = await settle(
+          numbered,
+          {
+            state: unwilling.reduce((waiting, { owner }) => withdrawOwner(waiting, owner), state),
+            parameters: descriptor.parameters,
+          },
+          { job: numbered, events: [event(job, 'round.opened', { round })] },
+        );
+        if (opened.state.status === 'open') waitForDeadline(opened.state, opened.state.deadline - now);
         // A second round tells that there will be many: from then on re-randomising is worth a table.
-        if (round === 2) prepareEncryptor(record);
+        if (round === 2) buildTable(record);
         return { created: true, value: viewRound(opened) };
       }),
 
     round: async (job, round) => viewRound(await existingRound(job, round)),
 
-    contribute: async (job, round, owner, bytes) => {
-      const record = await openJob(job);
-      await existingRound(job, round);
-      decodeCiphertexts(encryptorOf(record).publicKey, bytes, record.descriptor.plan.ciphertexts);
-      const digest = sha256(bytes);
-      return inTurn(job, async () => {
-        const current = await openJob(job);
-        const open = await existingRound(job, round);
+    contribute: (job, round, owner, bytes) =>
+      inTurn(job, async () => {
+        const record = await openJob(job);
+        const found = await existingRound(job, round);
+        // The deadline may have passed while this waited for its turn, and its own turn come after.
+        const late = found.state.status === 'open' && clock.now() >= found.state.deadline;
+        const open = late ? await settle(record, found, { events: [] }) : found;
+        const digest = sha256(bytes);
         const state = acceptContribution(open.state, owner, digest);
         const receipt: ContributionReceipt = { job, round, owner, digest };
         if (state === open.state) return { created: false, value: receipt };
+        decodeCiphertexts(preparationOf(record).encryptor.publicKey, bytes, record.descriptor.plan.ciphertexts);
         await settle(
-          current,
+          record,
           { ...open, state },
           {
             contribution: { job, round, owner, bytes },
@@ -347,8 +397,7 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
           },
         );
         return { created: true, value: receipt };
-      });
-    },
+      }),
 
     aggregate: async (job, round) => {
       const { state } = await existingRound(job, round);
@@ -358,17 +407,21 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
       return bytes;
     },
 
-    events: async (after, { job, owner }) => {
-      for (let position = after; ; ) {
-        const page = await store.events(position, job, 1000);
-        const last = page.at(-1);
-        if (owner === undefined || last === undefined) return page;
-        const kept: JobEvent[] = [];
-        for (const each of page)
-          if ((await store.job(each.job))?.descriptor.roster.includes(owner) === true) kept.push(each);
-        if (kept.length > 0) return kept;
-        position = last.id;
-      }
+    reader: ({ job, owner }) => {
+      let looked = 0;
+      return async (after) => {
+        for (let position = Math.max(after, looked); ; ) {
+          const newest = await store.lastEvent();
+          const page = await store.events(position, job, eventsAtATime);
+          const kept: JobEvent[] = [];
+          for (const each of page)
+            if (owner === undefined || (await store.job(each.job))?.descriptor.roster.includes(owner) === true)
+              kept.push(each);
+          looked = page.length < eventsAtATime ? Math.max(newest, page.at(-1)?.id ?? 0) : (page.at(-1)?.id ?? newest);
+          if (kept.length > 0 || page.length < eventsAtATime) return kept;
+          position = looked;
+        }
+      };
     },
 
     lastEvent: () => store.lastEvent(),
@@ -387,9 +440,8 @@ export function createFacilitator({ store, clock, log }: FacilitatorDependencies
     connectedOwners: () => [...connections.keys()].sort(),
 
     stop: () => {
-      stopped.abort();
-      for (const cancel of deadlines.values()) cancel();
-      deadlines.clear();
+      stopped = true;
+      for (const job of new Set([...deadlines.keys(), ...preparations.keys()])) release(job);
     },
   };
 }
@@ -404,6 +456,10 @@ interface SettledChange {
     readonly bytes: Uint8Array;
   };
   readonly events: readonly JobEventBody[];
+}
+
+function jobEnded({ descriptor, status }: JobRecord, more: string): SealsumError {
+  return new SealsumError('job_ended', `job ${descriptor.job} has ended: ${status}${more}`);
 }
 
 function viewJob(record: JobRecord): JobView {
@@ -437,5 +493,5 @@ function sha256(bytes: Uint8Array): string {
 }
 
 function sameList(left: readonly unknown[], right: readonly unknown[]): boolean {
-  return left.length === right.length && left.every((each, index) => Object.is(each, right[index]));
+  return left.length === right.length && left.every((each, index) => each === right[index]);
 }

@@ -1,5 +1,5 @@
 /** JSON logs on standard error, for machines; values, keys and records are never given to it, and what may slip is redacted. */
-import { destination, type Logger, pino } from 'pino';
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -7,8 +7,17 @@ export type { Logger } from 'pino';
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A log for one party. `party` names it in every line. */
-export function createLog(party: string, level: LogLevel): Logger {
+/**
+ * A log for one party.
+ *
+ * @param party names it in every line
+ * @param lines where lines go; standard error unless told
+ */
+export function createLog(
+  party: string,
+  level: LogLevel,
+  lines: DestinationStream = destination({ fd: 2, sync: true }),
+): Logger {
   return pino(
     {
       base: { party },
@@ -17,6 +26,6 @@ export function createLog(party: string, level: LogLevel): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: ['parameters', '*.parameters', 'private_key', '*.private_key', '*.p', '*.q', 'headers.authorization'],
     },
-    destination({ fd: 2, sync: true }),
+    lines,
   );
 }

@@ -1,6 +1,7 @@
 /** The plan as it travels: the same fields in snake_case, big integers as decimal strings. */
 import { z } from 'zod';
-import type { Plan } from '../encoding/plan.ts';
+import { createPlan, type Plan } from '../encoding/plan.ts';
+import { SealsumError } from '../errors.ts';
 
 export interface WirePlan {
   readonly key_bits: number;
@@ -58,7 +59,36 @@ export function planToWire(plan: Plan): WirePlan {
   };
 }
 
+/**
+ * The plan that a message states, computed anew from what it asks for.
+ *
+ * @throws SealsumError plan_unsafe when no sum of it would be safe; plan_mismatch naming the first field that does not follow
+ *   from the others
+ */
+export function planFromWire(wire: WirePlan): Plan {
+  const plan = createPlan({
+    keyBits: wire.key_bits,
+    length: wire.length,
+    owners: wire.owners,
+    maxWeight: BigInt(wire.max_weight),
+    valueBound: BigInt(wire.value_bound),
+    scale: wire.scale,
+    weightUnit: BigInt(wire.weight_unit),
+    noiseBound: BigInt(wire.noise_bound),
+    slotBits: wire.slot_bits,
+  });
+  const computed = planToWire(plan);
+  const [field] = planDifferences(computed, wire);
+  if (field !== undefined)
+    throw new SealsumError(
+      'plan_mismatch',
+      `plan.${field}: expected ${computed[field]}, which follows from the others, found ${wire[field]}`,
+      { field: `plan.${field}` },
+    );
+  return plan;
+}
+
 /** The names of the fields in which two plans differ; an owner computes its own plan and accepts no other. */
-export function planDifferences(own: WirePlan, offered: WirePlan): string[] {
+export function planDifferences(own: WirePlan, offered: WirePlan): (keyof WirePlan)[] {
   return (Object.keys(own) as (keyof WirePlan)[]).filter((field) => own[field] !== offered[field]);
 }

@@ -1,0 +1,25 @@
+/** Waiting in tests: for a condition, never for a time. */
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Resolves once `holds` does; rejects, saying what was waited for, when that takes longer than `limit` milliseconds. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+  const end = performance.now() + limit;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
+    await pause(1);
+  }
+}
+
+/** What `work` resolves to; rejects, saying what was waited for, when that takes longer than `limit` milliseconds. */
+export async function within<T>(what: string, work: Promise<T>, limit = 10_000): Promise<T> {
+  const stop = new AbortController();
+  const late = pause(limit, undefined, { signal: stop.signal }).then(() => {
+    throw new Error(`waited in vain for: ${what}`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    late.catch(() => undefined);
+    stop.abort();
+  }
+}
