@@ -5,9 +5,6 @@
  * records, so that nothing private leaks into it.
  */
 
-/** Ordinal levels are equally spaced on one axis; nominal ones get an indicator each, but the first, the reference. */
-export type FieldType = 'continuous' | 'discrete' | 'ordinal' | 'nominal';
-
 /** Where a column is found, and what it means. Exactly one of `name` and `col_idx` is given. */
 export interface FieldPlace {
   /** The column's name in the header. */
@@ -24,7 +21,10 @@ export interface NumericField extends FieldPlace {
   readonly range: readonly [number, number];
 }
 
-/** One of the declared `levels`, written as the data file writes them. */
+/**
+ * One of the declared `levels`, written as the data file writes them. Ordinal levels are equally spaced on one axis; nominal
+ * ones get an indicator each, but the first, the reference.
+ */
 export interface LevelField extends FieldPlace {
   readonly type: 'ordinal' | 'nominal';
   /** Distinct, at least 2; for `ordinal` from the lowest to the highest. */

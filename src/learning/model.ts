@@ -12,16 +12,11 @@ import type { DataProperties, Model, ParsedModel } from './model-types.ts';
 import { encodeFeatureRows } from './rows.ts';
 
 export type {
-  DataProperties,
   Delimiter,
-  EncryptionSettings,
   GradientTraining,
   Model,
   ModelType,
   NormalEquationsTraining,
-  ParticipationSettings,
-  PrivacySettings,
-  Training,
 } from './model-types.ts';
 
 /** The most values a round may carry per owner: a bound on what a model.json can make every party allocate. */
