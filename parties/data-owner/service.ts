@@ -149,7 +149,12 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   /** Check, charge, compute, encrypt, keep: in this order, so that nothing leaves uncharged and no retry encrypts again. */
   async function make(job: JobId, participation: Participation, view: RoundView): Promise<Uint8Array> {
     participation.check(view);
-    await ledger.charge({ job, round: view.round, rho: participation.rhoPerRound });
+    if (!(await ledger.charge({ job, round: view.round, rho: participation.rhoPerRound })))
+      throw new SealsumError(
+        'privacy_invalid',
+        `round ${view.round} was charged before and its contribution is not kept any more; one charge pays for one contribution`,
+        { field: 'round' },
+      );
     const bytes = participation.contribution(view);
     await store.keepContribution(job, view.round, bytes);
     return bytes;
