@@ -11,6 +11,8 @@ import { compileFeatures, encodeRows } from '../../src/learning/features.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
 import { type Prediction, parametersInDataUnits, predict } from '../../src/learning/prediction.ts';
+import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import { jobIdSchema, type OwnerId, ownerIdSchema } from '../../src/protocol/identifiers.ts';
@@ -31,6 +33,9 @@ export interface ModelOwnerDependencies {
   readonly roster?: readonly OwnerId[];
   /** The path of a data file whose rows every finished model predicts, instead of those in model.json. */
   readonly evaluationFile?: string;
+  /** Where key pairs and noise come from; fresh ones and the system's generator unless given. */
+  readonly newKeyPair?: typeof generateKeyPair;
+  readonly random?: RandomBytes;
 }
 
 export interface ModelOwner {
@@ -132,6 +137,8 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         clock,
         log,
         signal: stop,
+        random: dependencies.random ?? systemRandom,
+        newKeyPair: dependencies.newKeyPair ?? generateKeyPair,
         onWaiting: (owners) => {
           change(record.status === 'preparing' ? { owners, status: 'waiting_for_owners' } : { owners }, 'status');
         },

@@ -9,9 +9,9 @@ import type { Logger } from '../../src/http/log.ts';
 import type { Model } from '../../src/learning/model.ts';
 import { createTrainer, type Trainer } from '../../src/learning/trainer.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
-import { generateKeyPair, type KeyPair } from '../../src/paillier/key-generation.ts';
+import type { generateKeyPair, KeyPair } from '../../src/paillier/key-generation.ts';
 import { publicKeyToJwk } from '../../src/paillier/public-key.ts';
-import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import type { RandomBytes } from '../../src/paillier/random.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
@@ -31,9 +31,10 @@ export interface TrainingOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   /** Where the noise comes from. */
-  readonly random?: RandomBytes;
-  /** A key pair to use instead of a fresh one. */
-  readonly keyPair?: KeyPair;
+  readonly random: RandomBytes;
+  /** Where the job's key pair comes from. */
+  readonly newKeyPair: typeof generateKeyPair;
+  /** Told of the owners' answers: all owners, in the order of the roster. */
   readonly onWaiting: (owners: readonly OwnerView[]) => void;
   readonly onRound: (report: RoundReport, trainer: Trainer) => void;
 }
@@ -48,7 +49,7 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   const { client, model, terms } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const keyPair = options.keyPair ?? (await generateKeyPair({ bits: model.encryption.key_bits, signal }));
+  const keyPair = await options.newKeyPair({ bits: model.encryption.key_bits, signal });
   const { quorum, deadline_seconds } = model.participation;
   let outcome: JobOutcome = 'failed';
   try {
@@ -66,7 +67,7 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
       decryptor: createDecryptor(keyPair.privateKey),
       ...(terms.calibration === undefined
         ? {}
-        : { noise: { variance: terms.calibration.variance, random: options.random ?? systemRandom } }),
+        : { noise: { variance: terms.calibration.variance, random: options.random } }),
     };
     for (let round = 1; !trainer.finished; round++) await runRound(options, watch, opener, trainer, round, signal);
     outcome = 'finished';

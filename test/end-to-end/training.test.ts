@@ -1,0 +1,234 @@
+/** Whole trainings over real sockets, beside the same training on the pooled plaintext. */
+import assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import type { ModelEvent, ModelView, PredictionView } from '../../parties/model-owner/views.ts';
+import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
+import { parseModel } from '../../src/learning/model.ts';
+import { trainPooled } from '../../src/learning/pooled.ts';
+import { type DataUnitParameters, parametersInDataUnits } from '../../src/learning/prediction.ts';
+import { readTable } from '../../src/learning/table.ts';
+import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import { calibrate } from '../../src/privacy/calibration.ts';
+import { addRationals, compareRationals, type Rational, sumRationals, toNumber } from '../../src/privacy/rational.ts';
+import { dealtOut, linearSample, logisticSample, type Sample, softmaxSample, textOf } from './data.ts';
+import { type Consortium, getJson, over, postModel, type RunningOwner, startConsortium, trainOver } from './parties.ts';
+
+const test = suite('training end to end');
+
+const keyPair = await generateKeyPair({ bits: 2048 });
+const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
+
+const settings = { encryption: { key_bits: 2048 }, participation: { quorum: 2, deadline_seconds: 20 } };
+
+/** Three owners with a third of the rows each. */
+function consortiumFor(sample: Sample): Promise<Consortium> {
+  return startConsortium({ data: dealtOut(sample, 3), newKeyPair });
+}
+
+async function pooledParameters(document: unknown, sample: Sample): Promise<DataUnitParameters> {
+  const model = parseModel(document);
+  const map = compileFeatures(model);
+  const records = encodeTable(map, await readTable({ text: textOf(sample) }, model.data_props));
+  return parametersInDataUnits(model, map, trainPooled(model, records).parameters);
+}
+
+function parametersOf({ modelOwner }: Consortium, id: string): Promise<DataUnitParameters> {
+  return getJson<DataUnitParameters>(`${modelOwner.url}/models/${id}/parameters`);
+}
+
+/** The greatest |a − b| / |b| over all coefficients. */
+function difference(left: DataUnitParameters, right: DataUnitParameters): number {
+  const [a, b] = [left.coefficients.flat(), right.coefficients.flat()];
+  assert.equal(a.length, b.length);
+  assert.deepEqual(left.columns, right.columns);
+  assert.deepEqual(left.classes, right.classes);
+  return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? Number.NaN)) / Math.abs(b[index] ?? 0)));
+}
+
+const gradient = { solver: 'gradient' as const, rounds: 12, optimizer: 'adam', learning_rate: 0.1 };
+const cases: readonly (readonly [string, Sample, { readonly solver: 'normal-equations' } | typeof gradient])[] = [
+  ['linear by normal equations', linearSample(), { solver: 'normal-equations' }],
+  ['linear by gradient', linearSample(), gradient],
+  ['logistic by gradient', logisticSample(), { ...gradient, optimizer: 'momentum', l2: 0.01 }],
+  ['softmax by gradient', softmaxSample(), { ...gradient, optimizer: 'sgd', learning_rate: 0.5 }],
+];
+
+for (const [name, sample, training] of cases) {
+  test(`${name}: equals the training on pooled plaintext`, async () => {
+    await using consortium = await consortiumFor(sample);
+    const document = { ...sample.document, training, ...settings };
+    const view = await trainOver(consortium.modelOwner, document);
+    assert.equal(view.status, 'finished', view.failure?.detail);
+    const [parameters, pooled] = await Promise.all([
+      parametersOf(consortium, view.id),
+      pooledParameters(document, sample),
+    ]);
+    assert.ok(difference(parameters, pooled) < 1e-6, `differs by ${difference(parameters, pooled)}`);
+
+    const updates = training.solver === 'gradient' ? training.rounds : 1;
+    assert.equal(view.updates, updates);
+    assert.equal(view.planned_updates, updates);
+    // A gradient training ends with a round that only evaluates.
+    const rounds = updates === 1 ? 1 : 13;
+    assert.equal(view.last_round?.round, rounds);
+    assert.equal(view.last_round?.contributors, 3);
+    assert.equal(view.privacy.guarantee, 'no differential privacy');
+    assert.deepEqual(
+      view.owners.map((each) => [each.owner, each.status]),
+      consortium.owners.map(({ owner }) => [owner, 'ready']),
+    );
+    for (const { ledgerStore } of consortium.owners) {
+      const entries = await ledgerStore.entries();
+      assert.deepEqual(
+        entries.map(({ job, round, rho }) => ({ job, round, rho })),
+        Array.from({ length: rounds }, (_, index) => ({ job: view.id, round: index + 1, rho: null })),
+      );
+    }
+  });
+}
+
+test('the metrics are those of all records, and every round is told in order', async () => {
+  const sample = linearSample(60);
+  await using consortium = await consortiumFor(sample);
+  const document = { ...sample.document, training: { ...gradient, rounds: 4 }, ...settings };
+  const view = await trainOver(consortium.modelOwner, document);
+  const model = parseModel(document);
+  const map = compileFeatures(model);
+  const records = encodeTable(map, await readTable({ text: textOf(sample) }, model.data_props));
+  const { metrics } = trainPooled(model, records);
+  assert.ok(Math.abs((view.metrics?.mse ?? 0) - (metrics.mse ?? 1)) < 1e-6 * (metrics.mse ?? 1));
+
+  const text = await (await fetch(`${consortium.modelOwner.url}/models/${view.id}/events`)).text();
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as ModelEvent);
+  assert.deepEqual(
+    events.map((event) => event.id),
+    events.map((_, index) => index + 1),
+  );
+  const rounds = events.filter((event) => event.type === 'round');
+  assert.deepEqual(
+    rounds.map((event) => [event.round?.round, event.updates, event.round?.contributors]),
+    [
+      [1, 1, 3],
+      [2, 2, 3],
+      [3, 3, 3],
+      [4, 4, 3],
+      [5, 4, 3],
+    ],
+  );
+  assert.equal(events.at(-1)?.type, 'finished');
+});
+
+test('two trainings run beside each other and do not mix', async () => {
+  const sample = linearSample(45);
+  await using consortium = await consortiumFor(sample);
+  const documents = [{ l2: 0 }, { l2: 0.3 }].map((each) => ({
+    ...sample.document,
+    training: { ...gradient, rounds: 4, ...each },
+    ...settings,
+  }));
+  const ids = await Promise.all(documents.map((document) => postModel(consortium.modelOwner, document)));
+  for (const [index, id] of ids.entries()) {
+    assert.equal((await over(consortium.modelOwner, id)).status, 'finished');
+    const pooled = await pooledParameters(documents[index], sample);
+    assert.ok(difference(await parametersOf(consortium, id), pooled) < 1e-6);
+  }
+});
+
+test('a missing value that is dropped leaves the same record out as on the pooled data', async () => {
+  const whole = linearSample(60);
+  const sample: Sample = {
+    ...whole,
+    rows: whole.rows.map((row, index) => (index % 7 === 0 ? row.replace(/^[^,]+/, 'NA') : row)),
+  };
+  const [age, ...others] = whole.document.data_props.features;
+  const data_props = { ...whole.document.data_props, features: [{ ...age, missing: 'drop' }, ...others] };
+  const document = { ...whole.document, data_props, ...settings };
+  await using consortium = await consortiumFor(sample);
+  const view = await trainOver(consortium.modelOwner, document);
+  assert.equal(view.status, 'finished', view.failure?.detail);
+  assert.ok(difference(await parametersOf(consortium, view.id), await pooledParameters(document, sample)) < 1e-6);
+  assert.deepEqual(
+    consortium.owners.map(({ dataOwner }) => dataOwner.jobs().map((job) => [job.records, job.dropped])),
+    [[[17, 3]], [[17, 3]], [[17, 3]]],
+  );
+});
+
+/** What an owner was charged over all entries of its ledger, exactly; a round without privacy must not be among them. */
+async function chargedTo({ ledgerStore }: RunningOwner): Promise<Rational> {
+  const entries = await ledgerStore.entries();
+  return sumRationals(
+    entries.map(({ rho }) => {
+      assert.ok(rho !== null);
+      return rho;
+    }),
+  );
+}
+
+test('with privacy: the statement, the exact charge of every round at every owner, and noise in the result', async () => {
+  const sample = logisticSample(90);
+  await using consortium = await consortiumFor(sample);
+  const privacy = { epsilon: 8, delta: 1e-5 };
+  const document = { ...sample.document, training: { ...gradient, rounds: 5 }, privacy, ...settings };
+  const view = await trainOver(consortium.modelOwner, document);
+  assert.equal(view.status, 'finished', view.failure?.detail);
+
+  // Five updates and the round that evaluates.
+  const calibration = calibrate(privacy, 6);
+  const { privacy: statement } = view;
+  assert.ok(statement.guarantee === 'zero-concentrated differential privacy');
+  assert.equal(statement.noise.variance, String(calibration.variance.numerator));
+  assert.equal(statement.place, 'model-owner');
+  assert.equal(statement.promised.rounds, 6);
+  assert.equal(statement.spent.rounds, 6);
+  assert.equal(statement.spent.rho.fraction, statement.promised.rho.fraction);
+  assert.ok(statement.spent.epsilon !== null && statement.spent.epsilon <= 8);
+  assert.match(statement.does_not_protect_against.join(' '), /model owner/);
+
+  for (const owner of consortium.owners) {
+    const entries = await owner.ledgerStore.entries();
+    assert.deepEqual(
+      entries.map(({ job, round, rho }) => ({ job, round, rho })),
+      Array.from({ length: 6 }, (_, index) => ({ job: view.id, round: index + 1, rho: calibration.rhoPerRound })),
+    );
+    assert.equal(compareRationals(await chargedTo(owner), calibration.rhoTotal), 0);
+    const shown = await getJson<{ spent_rho: object; rounds: number; unprotected_rounds: number; entries: object[] }>(
+      `${owner.url}/ledger`,
+    );
+    assert.deepEqual(shown.spent_rho, figure(calibration.rhoTotal));
+    assert.deepEqual(shown.entries[0], { ...entries[0], rho: figure(calibration.rhoPerRound) });
+    assert.equal(shown.rounds, 6);
+    assert.equal(shown.unprotected_rounds, 0);
+  }
+
+  // Each mean gradient has noise of about a fiftieth of the clip: that all 5 coefficients come out within 1e-6 nevertheless has
+  // a chance below 1e-15.
+  const [parameters, pooled] = await Promise.all([
+    parametersOf(consortium, view.id),
+    pooledParameters(document, sample),
+  ]);
+  assert.ok(difference(parameters, pooled) > 1e-6);
+  const prediction = await getJson<PredictionView>(`${consortium.modelOwner.url}/prediction`);
+  assert.equal(prediction.privacy, 'zero-concentrated differential privacy');
+});
+
+/** A rational as the ledger shows it. */
+function figure(value: Rational): object {
+  return { numerator: String(value.numerator), denominator: String(value.denominator), value: toNumber(value) };
+}
+
+test('noise is added to every value of a sum: two trainings on the same records differ in every coefficient', async () => {
+  const sample = linearSample(90);
+  await using consortium = await consortiumFor(sample);
+  const document = { ...sample.document, privacy: { rho: 50 }, ...settings };
+  const views: ModelView[] = [];
+  for (let run = 0; run < 2; run++) views.push(await trainOver(consortium.modelOwner, document));
+  const [first, second] = await Promise.all(views.map(({ id }) => parametersOf(consortium, id)));
+  assert.ok(first !== undefined && second !== undefined);
+  const [a, b] = [first.coefficients.flat(), second.coefficients.flat()];
+  assert.ok(a.length === 5 && a.every((value, index) => value !== b[index]));
+  const { rhoTotal } = calibrate({ rho: 50 }, 1);
+  for (const owner of consortium.owners)
+    assert.equal(compareRationals(await chargedTo(owner), addRationals(rhoTotal, rhoTotal)), 0);
+});
+
+test.run();
