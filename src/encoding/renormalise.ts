@@ -14,9 +14,10 @@ import type { Plan } from './plan.ts';
  *
  * Where no noise is in the sum and every owner kept to its bound per unit of weight, each mean is within ±`plan.valueBound`.
  *
+ * @param plan the plan, or a task, which knows as much of it
  * @throws SealsumError `weight_zero` where the summed weight is not above 0, `plan_mismatch` where the length is not the plan's
  */
-export function renormalise(plan: Plan, sum: WeightedVector): bigint[] {
+export function renormalise(plan: Pick<Plan, 'length' | 'weightUnit'>, sum: WeightedVector): bigint[] {
   if (sum.values.length !== plan.length) {
     throw new SealsumError('plan_mismatch', `values: the plan has ${plan.length}, the sum ${sum.values.length}`, {
       field: 'values',

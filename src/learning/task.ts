@@ -11,9 +11,11 @@
  * released with the same noise as the rest and is never sent as a plain number.
  */
 import type { WeightedVector } from '../encoding/contribution.ts';
-import { divideRoundHalfEven, fromFixedPoint, toFixedPoint } from '../encoding/fixed-point.ts';
+import { fromFixedPoint, toFixedPoint } from '../encoding/fixed-point.ts';
+import { renormalise } from '../encoding/renormalise.ts';
 import { SealsumError } from '../errors.ts';
 import { CLIP_SCALE, clipToIntegers } from '../privacy/clipping.ts';
+import { integerSquareRoot } from '../privacy/integer.ts';
 import type { Family, MetricName } from './families.ts';
 import { addGradient, familyOf, forEachResidual, gradientSums } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
@@ -152,7 +154,8 @@ export function statisticsOf(task: Task, sum: WeightedVector): Statistics {
       field: 'values',
     });
   }
-  if (sum.weight <= 0n) {
+  // Less than one record of weight is nothing but noise.
+  if (sum.weight < task.weightUnit) {
     throw new SealsumError(
       'weight_zero',
       task.clipping === undefined
@@ -165,10 +168,8 @@ export function statisticsOf(task: Task, sum: WeightedVector): Statistics {
   if (task.solver === 'normal-equations') {
     return { weight, statistics: fromFixedPoint(sum.values, task.scale), metrics: new Float64Array(0) };
   }
-  // Renormalised: the gradient's mean goes into the parameters, so it is at the plan's scale; metrics are only reported.
-  const means = sum.values
-    .slice(0, task.statistics)
-    .map((value) => divideRoundHalfEven(value * task.weightUnit, sum.weight));
+  // The gradient's mean goes into the parameters, so it is renormalised to the plan's scale; metrics are only reported.
+  const means = renormalise(task, sum).slice(0, task.statistics);
   const metrics = sum.values
     .slice(task.statistics)
     .map((value, index) => Number(value) / (task.clipping?.metricScales[index] ?? task.scale) / weight);
@@ -187,15 +188,9 @@ function divideAllowance(clip: number, family: Family, metrics: readonly MetricN
   const left = CLIP_SCALE ** 2n - forWeight ** 2n - BigInt(metrics.length) * perMetric ** 2n;
   return {
     clip,
-    // Below 2^53, so the root of the double is right to the last integer or one above it.
-    norm: floorSquareRoot(left),
+    norm: integerSquareRoot(left),
     metricScales: metrics.map((name) => Number(perMetric) / (name === 'loss' ? family.lossBound : 1)),
   };
-}
-
-function floorSquareRoot(value: bigint): bigint {
-  const root = BigInt(Math.floor(Math.sqrt(Number(value))));
-  return root * root > value ? root - 1n : root;
 }
 
 /** Σ of the records' integer vectors. Every entry is at most 2^20, so doubles add 2^33 records exactly. */

@@ -275,4 +275,11 @@ test('refuses a sum without weight', () => {
   }
 });
 
+test('under privacy a weight of less than one record is noise, and no mean is made of it', () => {
+  const { task } = small('LINEAR_REGRESSION', 2, { privacy: { rho: 1 }, training: { solver: 'gradient' } });
+  const values = new Array<bigint>(task.length).fill(0n);
+  assert.throws(() => statisticsOf(task, { weight: task.weightUnit - 1n, values }), { code: 'weight_zero' });
+  assert.equal(statisticsOf(task, { weight: task.weightUnit, values }).weight, 1);
+});
+
 test.run();
