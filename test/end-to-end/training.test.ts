@@ -84,8 +84,8 @@ for (const { name, sample, training, updates } of cases) {
     assert.equal(view.planned_updates, updates);
     // A gradient training ends with a round that only evaluates.
     const rounds = updates === 1 ? 1 : 13;
-    assert.equal(view.last_round?.round, rounds);
-    assert.equal(view.last_round?.contributors, 3);
+    const { round, contributors } = view.last_round ?? {};
+    assert.deepEqual({ round, contributors }, { round: rounds, contributors: 3 });
     assert.equal(view.privacy.guarantee, 'no differential privacy');
     assert.deepEqual(
       view.owners.map((each) => [each.owner, each.status]),
