@@ -5,7 +5,7 @@ import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { problemSchema } from '../../src/http/problem.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import { jobIdSchema, ownerIdSchema } from '../../src/protocol/identifiers.ts';
+import { jobIdSchema, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import {
   contributionReceiptSchema,
   jobDescriptorSchema,
@@ -30,7 +30,14 @@ export interface FacilitatorAppDependencies {
 
 const jobPath = z.object({ job: jobIdSchema });
 const ownerPath = z.object({ job: jobIdSchema, owner: ownerIdSchema });
-const roundPath = z.object({ job: jobIdSchema, round: z.coerce.number().int().min(1).max(1_000_000_000) });
+/** A round has one address: decimal digits without leading zeros. */
+const roundInPath = z
+  .string()
+  .regex(/^[1-9][0-9]{0,9}$/, 'expected the number of a round, counted from 1')
+  .transform(Number)
+  .pipe(roundNumberSchema)
+  .openapi({ type: 'integer', minimum: 1 });
+const roundPath = z.object({ job: jobIdSchema, round: roundInPath });
 const contributionPath = roundPath.extend({ owner: ownerIdSchema });
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
@@ -82,7 +89,7 @@ const routes = {
     summary: 'End a job and forget its ciphertexts',
     request: {
       params: jobPath,
-      query: z.object({ outcome: z.enum(['finished', 'failed', 'cancelled']).default('cancelled') }),
+      query: z.strictObject({ outcome: z.enum(['finished', 'failed', 'cancelled']).default('cancelled') }),
     },
     responses: { 204: { description: 'It has ended.' }, default: refused },
   }),
@@ -140,7 +147,7 @@ const routes = {
     method: 'get',
     path: '/events',
     summary: 'Follow all jobs from now on; with `owner`, those that name it, and be listed as connected',
-    request: { query: z.object({ owner: ownerIdSchema.optional() }) },
+    request: { query: z.strictObject({ owner: ownerIdSchema.optional() }) },
     responses: { 200: stream, default: refused },
   }),
   owners: createRoute({

@@ -81,10 +81,15 @@ function place(target: string): string {
 }
 
 function answerProblem(context: Context, error: unknown, log: Logger): Response {
-  const malformed = error instanceof HTTPException && error.status === 400;
-  const problem = toProblem(malformed ? new SealsumError('message_invalid', error.message, { field: 'body' }) : error);
+  const problem = toProblem(error instanceof HTTPException ? fromFramework(error) : error);
   if (problem.status >= 500) log.error({ err: error, path: context.req.path }, 'request failed');
   return problemResponse(problem);
+}
+
+/** What Hono and its validators refuse by themselves, in our terms. */
+function fromFramework(error: HTTPException): unknown {
+  if (error.status === 415) return mediaTypeUnsupported('application/json');
+  return error.status < 500 ? new SealsumError('message_invalid', error.message, { field: 'body' }) : error;
 }
 
 /** A problem as a response. */
@@ -101,9 +106,12 @@ export function requireMediaType(
   expected: 'application/json' | 'application/octet-stream',
 ): void {
   const type = header?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type === expected) return;
+  if (type !== expected) throw mediaTypeUnsupported(expected);
+}
+
+function mediaTypeUnsupported(expected: 'application/json' | 'application/octet-stream'): SealsumError {
   const mend = expected === 'application/json' ? ' (with curl: --json @FILE)' : '';
-  throw new SealsumError('media_type_unsupported', `send the body with content-type: ${expected}${mend}`, {
+  return new SealsumError('media_type_unsupported', `send the body with content-type: ${expected}${mend}`, {
     field: 'content-type',
   });
 }

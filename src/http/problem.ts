@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
+import { optional } from '../protocol/optional.ts';
 
 /** The HTTP status and title of every code. */
 const problems: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
@@ -66,8 +67,8 @@ export const problemSchema: z.ZodType<Problem> = z.object({
   title: z.string(),
   status: z.number().int(),
   detail: z.string(),
-  field: z.string().exactOptional(),
-  line: z.number().int().exactOptional(),
+  field: optional(z.string()),
+  line: optional(z.number().int()),
 });
 
 /** What to answer to an error. Anything that was not thrown on purpose says nothing about itself. */
@@ -102,6 +103,9 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(problems, code);
 }
 
+/** The longest name of a field that is repeated in an error, in characters. */
+const longestField = 200;
+
 /** Parses a message by its schema. @throws SealsumError message_invalid naming the first field that is wrong */
 export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const parsed = schema.safeParse(value);
@@ -113,7 +117,9 @@ export function parseMessage<T>(schema: z.ZodType<T>, value: unknown, what: stri
 export function invalidMessage(error: z.ZodError, what: string): SealsumError {
   const issue = error.issues[0];
   const path = issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
-  const field = path.map(String).join('.');
+  const whole = path.map(String).join('.');
+  // A name may be as long as its sender likes; an answer is not.
+  const field = whole.length > longestField ? `${whole.slice(0, longestField)}…` : whole;
   const message = issue?.code === 'unrecognized_keys' ? 'is not a known field' : (issue?.message ?? 'is not valid');
   return new SealsumError('message_invalid', `${what}: ${field === '' ? '' : `${field}: `}${message}`, {
     ...(field === '' ? {} : { field }),

@@ -1,6 +1,7 @@
 /** What a facilitator tells those who follow it, in order, each with a number that a reader resumes after. */
 import { z } from 'zod';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema } from './identifiers.ts';
+import { optional } from './optional.ts';
 
 export type JobEventType =
   | 'job.created'
@@ -41,9 +42,9 @@ export const jobEventSchema: z.ZodType<JobEvent> = z.object({
     'round.abandoned',
   ]),
   job: jobIdSchema,
-  round: z.number().int().min(1).exactOptional(),
-  owner: ownerIdSchema.exactOptional(),
-  status: z.string().exactOptional(),
-  reason: z.string().exactOptional(),
+  round: optional(z.number().int().min(1)),
+  owner: optional(ownerIdSchema),
+  status: optional(z.string()),
+  reason: optional(z.string()),
   at: z.string(),
 });

@@ -1,11 +1,37 @@
 /**
  * What the parties say to each other: JSON in snake_case, big integers as decimal strings, times as RFC 3339. Every message
- * is parsed by its schema where it enters; unknown fields are refused by name. A contribution and an aggregate are not
- * here: they are ciphertexts in fixed-width bytes and nothing else.
+ * is parsed by its schema where it enters; unknown fields of a request are refused by name, those of an answer are ignored.
+ * A contribution and an aggregate are not here: they are ciphertexts in fixed-width bytes and nothing else.
  */
 import { z } from 'zod';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema } from './identifiers.ts';
+import { optional } from './optional.ts';
 import { type WirePlan, wirePlanSchema } from './wire-plan.ts';
+
+/**
+ * A list of at most `most` elements. It is looked through up to its first wrong element and no further, so that a message of
+ * a million mistakes costs no more than one.
+ */
+function list<T>(
+  element: z.ZodType<T>,
+  most: number,
+  isElement: (value: unknown) => boolean = (value) => element.safeParse(value).success,
+): z.ZodType<readonly T[]> {
+  const upToFirstWrong = (value: unknown): unknown => {
+    if (!Array.isArray(value)) return value;
+    const looked: unknown[] = value.length > most ? value.slice(0, most + 1) : value;
+    const wrong = looked.findIndex((each) => !isElement(each));
+    return wrong === -1 ? looked : looked.slice(0, wrong + 1);
+  };
+  return z.preprocess(upToFirstWrong, z.array(element).max(most));
+}
+
+/** Names of owners, each once. */
+function owners(least: number, message: string): z.ZodType<readonly OwnerId[]> {
+  return list(ownerIdSchema, 10_000)
+    .refine((names) => names.length >= least, message)
+    .refine((names) => new Set(names).size === names.length, 'an owner is named twice');
+}
 
 /** A Paillier public key as python-paillier writes it: JWK, kty DAJ, alg PAI-GN1, n in base64url. */
 export interface WirePublicKey {
@@ -23,8 +49,8 @@ const publicKeySchema: z.ZodType<WirePublicKey> = z.strictObject({
     .string()
     .max(4096)
     .regex(/^[A-Za-z0-9_-]+$/, 'expected base64url'),
-  key_ops: z.array(z.string().max(32)).max(8).readonly().exactOptional(),
-  kid: z.string().max(256).exactOptional(),
+  key_ops: optional(list(z.string().max(32), 8)),
+  kid: optional(z.string().max(256)),
 });
 
 const decimal = z
@@ -64,17 +90,23 @@ export interface JobDescriptor {
   readonly noise: WireNoise | null;
 }
 
+/** Levels of lists and objects in a model: far more than any has, and few enough for whoever writes it as JSON again. */
+const deepestModel = 64;
+
+function isNestedAtMost(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isNestedAtMost(each, levels - 1));
+}
+
 export const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
   .strictObject({
     job: jobIdSchema,
-    model: z.record(z.string(), z.unknown()),
+    model: z
+      .record(z.string(), z.unknown())
+      .refine((model) => isNestedAtMost(model, deepestModel), `expected at most ${deepestModel} levels of nesting`),
     public_key: publicKeySchema,
     plan: wirePlanSchema,
-    roster: z
-      .array(ownerIdSchema)
-      .min(2, 'expected at least two owners')
-      .max(10_000)
-      .refine((owners) => new Set(owners).size === owners.length, 'an owner is named twice'),
+    roster: owners(2, 'expected at least two owners'),
     quorum: z.number().int().min(2, 'a sum of fewer than two owners would reveal one of them'),
     deadline_seconds: z.number().positive().max(86_400),
     noise: noiseSchema.nullable(),
@@ -96,7 +128,7 @@ export interface OwnerAnswer {
 
 export const ownerAnswerSchema: z.ZodType<OwnerAnswer> = z.strictObject({
   status: z.enum(['ready', 'refused', 'withdrawn']),
-  reason: z.string().max(1000).exactOptional(),
+  reason: optional(z.string().max(1000)),
 });
 
 export interface OwnerView {
@@ -108,7 +140,7 @@ export interface OwnerView {
 const ownerViewSchema: z.ZodType<OwnerView> = z.object({
   owner: ownerIdSchema,
   status: z.enum(['invited', 'ready', 'refused', 'withdrawn', 'absent']),
-  reason: z.string().exactOptional(),
+  reason: optional(z.string()),
 });
 
 export type JobOutcome = 'finished' | 'failed' | 'cancelled';
@@ -166,12 +198,8 @@ export interface RoundDescriptor {
 }
 
 export const roundDescriptorSchema: z.ZodType<RoundDescriptor> = z.strictObject({
-  roster: z
-    .array(ownerIdSchema)
-    .min(1)
-    .max(10_000)
-    .refine((owners) => new Set(owners).size === owners.length, 'an owner is named twice'),
-  parameters: z.array(z.number()).max(10_000_000),
+  roster: owners(1, 'expected at least one owner'),
+  parameters: list(z.number(), 10_000_000, Number.isFinite),
 });
 
 /** What went into an aggregate: who, which bytes, and which bytes came out. */
@@ -209,14 +237,14 @@ export const roundViewSchema: z.ZodType<RoundView> = z.object({
   deadline: z.string(),
   contributors: z.array(ownerIdSchema),
   missing: z.array(ownerIdSchema),
-  reason: z.string().exactOptional(),
-  manifest: z
-    .object({
+  reason: optional(z.string()),
+  manifest: optional(
+    z.object({
       contributions: z.array(z.object({ owner: ownerIdSchema, digest: digestSchema })),
       count: z.number().int().min(1),
       aggregate_digest: digestSchema,
-    })
-    .exactOptional(),
+    }),
+  ),
 });
 
 /** The answer to a contribution: what was taken, so that its sender can keep it. */
