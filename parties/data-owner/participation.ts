@@ -29,6 +29,11 @@ export interface Participation {
   check(round: RoundView): void;
   /** The bytes of this owner's contribution to a round: a fresh encryption each time it is called. */
   contribution(round: RoundView): Uint8Array;
+  /**
+   * Makes contributions cheaper, where the job has enough of them to be worth it. They work without: an owner answers and
+   * contributes meanwhile. @throws SealsumError aborted when the signal fires
+   */
+  prepare(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -68,7 +73,6 @@ export async function acceptJob(
 
   const records = await dataset.records(model, terms.map, signal);
   const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor: createEncryptor(publicKey) };
-  if (terms.task.rounds * terms.plan.ciphertexts > sealer.encryptor.breakEven) await sealer.encryptor.prepare(signal);
   return {
     descriptor,
     records: records.count,
@@ -78,6 +82,10 @@ export async function acceptJob(
       checkRound(round, descriptor, terms);
     },
     contribution: (round) => seal(sealer, records, Float64Array.from(round.parameters)),
+    prepare: async (until) => {
+      if (terms.task.rounds * terms.plan.ciphertexts > sealer.encryptor.breakEven)
+        await sealer.encryptor.prepare(until);
+    },
   };
 }
 

@@ -56,7 +56,7 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   const { owner, client, dataset, store, ledger, clock, log, signal } = dependencies;
   /** What this owner says of itself in each job that runs; the jobs it is ready for are in `participations` too. */
   const answers = new Map<JobId, OwnerAnswer>();
-  const participations = new Map<JobId, Participation>();
+  const participations = new Map<JobId, { readonly participation: Participation; readonly over: AbortController }>();
   const views = new Map<JobId, OwnedJobView>();
   const queues = new Map<JobId, Promise<void>>();
   let connected = false;
@@ -96,7 +96,11 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
     try {
       const participation = await acceptJob(descriptor, owner, dataset, signal);
       const { records, dropped } = participation;
-      participations.set(job, participation);
+      const over = new AbortController();
+      participations.set(job, { participation, over });
+      participation.prepare(AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
+        if (!hasCode(error, ['aborted'])) log.warn({ err: error, job }, 'encryption could not be prepared');
+      });
       answers.set(job, { status: 'ready' });
       show(job, { status: 'ready', records, dropped });
       log.info({ job, records }, 'ready');
@@ -106,9 +110,14 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
     }
   }
 
+  function drop(job: JobId): void {
+    participations.get(job)?.over.abort();
+    participations.delete(job);
+  }
+
   /** Notes that this owner does not take part (any more): the reason in full here, its public half for the others. */
   function decline(job: JobId, status: 'refused' | 'withdrawn', error: unknown): void {
-    participations.delete(job);
+    drop(job);
     answers.set(job, { status, reason: publicReason(error) });
     const known = error instanceof SealsumError;
     const reason = known ? error.message : 'an unexpected error; see the log';
@@ -124,7 +133,7 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   async function contribute(job: JobId, round: number): Promise<void> {
     // Joining may have failed when the job was new, on a line that was bad.
     if (!answers.has(job)) await join(job);
-    const participation = participations.get(job);
+    const participation = participations.get(job)?.participation;
     if (participation === undefined) return;
     const view = await client.round(job, round, signal);
     if (view.status !== 'open' || !view.roster.includes(owner) || view.contributors.includes(owner)) return;
@@ -161,7 +170,7 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
   }
 
   function end(job: JobId): void {
-    participations.delete(job);
+    drop(job);
     answers.delete(job);
     const status = views.get(job)?.status;
     if (status === 'ready') show(job, { status: 'ended' });

@@ -134,12 +134,19 @@ export interface Consortium extends AsyncDisposable {
 export interface ConsortiumOptions extends ModelOwnerOptions {
   /** The text of every owner's data file; their names are owner-1, owner-2 and so on. */
   readonly data: readonly string[];
+  /** A facilitator that runs already and is stopped by others; a new one unless given. */
+  readonly facilitator?: RunningParty;
   /** What an owner takes for the facilitator, such as a proxy before it; the facilitator unless given. */
   readonly lineOf?: (owner: string, facilitator: string) => string | undefined;
 }
 
 /** Every party, started in the order in which people would, and stopped in the reverse one. */
-export async function startConsortium({ data, lineOf, ...options }: ConsortiumOptions): Promise<Consortium> {
+export async function startConsortium({
+  data,
+  lineOf,
+  facilitator: given,
+  ...options
+}: ConsortiumOptions): Promise<Consortium> {
   const started: AsyncDisposable[] = [];
   const use = <T extends AsyncDisposable>(resource: T): T => {
     started.push(resource);
@@ -150,7 +157,7 @@ export async function startConsortium({ data, lineOf, ...options }: ConsortiumOp
   };
   try {
     const folder = use(await Folder.create());
-    const facilitator = use(await startFacilitator());
+    const facilitator = given ?? use(await startFacilitator());
     const owners: RunningOwner[] = [];
     for (const [index, text] of data.entries()) {
       const name = `owner-${index + 1}`;
