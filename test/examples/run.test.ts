@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const examples = `${root}examples`;
+
+const test = suite('every example runs');
+
+interface Printed {
+  readonly status: string;
+  readonly privacy: { readonly guarantee: string };
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly parameters: { readonly coefficients: readonly (number | readonly number[])[] };
+  readonly pooled_parameters: Printed['parameters'];
+  readonly predictions: readonly unknown[];
+}
+
+/** The greatest difference between two fits, relative to the greatest coefficient. */
+function distance(left: Printed['parameters'], right: Printed['parameters']): number {
+  const [a, b] = [left.coefficients.flat(), right.coefficients.flat()];
+  assert.equal(a.length, b.length);
+  const largest = Math.max(...b.map(Math.abs));
+  return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? Number.NaN)))) / largest;
+}
+
+test('round.ts: a whole round in one process finds the line', () => {
+  const printed = execFileSync(process.execPath, ['--import', 'tsx', `${examples}/round.ts`], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  assert.equal(printed, 'intercept 3.000000, x 2.000000\n');
+});
+
+const folders = readdirSync(examples).filter((name) => existsSync(`${examples}/${name}/model.json`));
+assert.ok(folders.length >= 4);
+
+for (const folder of folders) {
+  test(`${folder}: the demo trains it, and it equals pooled plaintext training unless noise was asked for`, () => {
+    const text = execFileSync(
+      `${root}scripts/demo.sh`,
+      ['--data', `${examples}/${folder}/data.csv`, '--model', `${examples}/${folder}/model.json`, '--json'],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const printed = JSON.parse(text) as Printed;
+    const model = JSON.parse(readFileSync(`${examples}/${folder}/model.json`, 'utf8')) as { privacy?: unknown };
+    assert.equal(printed.status, 'finished');
+    assert.ok(printed.predictions.length > 0);
+    const far = distance(printed.parameters, printed.pooled_parameters);
+    if (model.privacy === undefined) {
+      assert.ok(far < 1e-6, `differs by ${far}`);
+      assert.equal(printed.privacy.guarantee, 'no differential privacy');
+    } else {
+      // Noise of this variance leaves every coefficient as it was with a chance of less than 2^-40.
+      assert.ok(far > 0);
+      assert.equal(printed.privacy.guarantee, 'zero-concentrated differential privacy');
+    }
+  });
+}
+
+test.run();
