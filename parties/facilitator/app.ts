@@ -5,6 +5,7 @@ import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { problemSchema } from '../../src/http/problem.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
+import type { JobEvent } from '../../src/protocol/events.ts';
 import { jobIdSchema, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import {
   contributionReceiptSchema,
@@ -141,7 +142,11 @@ const routes = {
     path: '/jobs/{job}/events',
     summary: 'Follow one job from its beginning',
     request: { params: jobPath },
-    responses: { 200: stream, default: refused },
+    responses: {
+      200: stream,
+      204: { description: 'The job has ended and its last event was seen.' },
+      default: refused,
+    },
   }),
   events: createRoute({
     method: 'get',
@@ -159,11 +164,11 @@ const routes = {
 };
 
 export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono {
-  const { facilitator, clock, signal } = dependencies;
+  const { facilitator, clock, log, signal } = dependencies;
   const app = createBaseApp({
     party: 'facilitator',
     description: 'Multiplies the ciphertexts of data owners, round by round, and sees no value.',
-    log: dependencies.log,
+    log,
     bodyLimit: dependencies.bodyLimit ?? 64 * 2 ** 20,
     notReady: () => Promise.resolve(signal.aborted ? 'stopping' : undefined),
   });
@@ -213,36 +218,32 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     const bytes = await facilitator.aggregate(job, round);
     return context.body(new Uint8Array(bytes), 200, { 'content-type': 'application/octet-stream' });
   });
+  const onFailed = (error: unknown): void => {
+    log.error({ err: error }, 'a stream of events ended early');
+  };
   app.openapi(routes.jobEvents, async (context) => {
     const { job } = context.req.valid('param');
-    await facilitator.job(job);
-    return serveEvents(
-      context,
-      {
-        read: facilitator.reader({ job }),
-        bell: facilitator.bell,
-        last: (event) => event.type === 'job.ended',
-        clock,
-        signal,
-      },
-      resumePoint(context, 0),
-    );
+    const { status } = await facilitator.job(job);
+    const after = resumePoint(context, 0, await facilitator.lastEvent());
+    const read = facilitator.reader({ job });
+    // An EventSource connects again after the end of a stream, unless it is told that nothing more will come.
+    if (status !== 'open' && (await facilitator.reader({ job })(after)).length === 0) return context.body(null, 204);
+    const last = (event: JobEvent): boolean => event.type === 'job.ended';
+    return serveEvents(context, { read, bell: facilitator.bell, last, clock, signal, onFailed }, after);
   });
   app.openapi(routes.events, async (context) => {
     const { owner } = context.req.valid('query');
-    const after = resumePoint(context, await facilitator.lastEvent());
-    return serveEvents(
-      context,
-      {
-        read: facilitator.reader(owner === undefined ? {} : { owner }),
-        bell: facilitator.bell,
-        clock,
-        signal,
-        // An owner is listed as connected for as long as its stream stands.
-        ...(owner === undefined ? {} : { onLeft: facilitator.connect(owner) }),
-      },
-      after,
-    );
+    const newest = await facilitator.lastEvent();
+    const source = {
+      read: facilitator.reader(owner === undefined ? {} : { owner }),
+      bell: facilitator.bell,
+      clock,
+      signal,
+      onFailed,
+      // An owner is listed as connected for as long as its stream stands.
+      ...(owner === undefined ? {} : { onEntered: () => facilitator.connect(owner) }),
+    };
+    return serveEvents(context, source, resumePoint(context, newest, newest));
   });
   app.openapi(routes.owners, (context) => context.json({ owners: facilitator.connectedOwners() }, 200));
   return app;

@@ -4,11 +4,11 @@
  */
 import { createParser } from 'eventsource-parser';
 import type { Context } from 'hono';
-import { streamSSE } from 'hono/streaming';
 import type { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { fromProblem } from './problem.ts';
+import { abortWith } from './signals.ts';
 
 /** Milliseconds between two comments on an idle stream, and the silence after which a reader gives a stream up. */
 const heartbeat = 15_000;
@@ -26,32 +26,38 @@ export interface Bell {
 }
 
 export function createBell(): Bell {
-  let waiting: (() => void)[] = [];
+  let waiting = new Set<() => void>();
   return {
     ring: () => {
       const woken = waiting;
-      waiting = [];
+      waiting = new Set();
       for (const wake of woken) wake();
     },
     next: (signal) =>
       new Promise((resolve) => {
+        const done = (): void => {
+          signal.removeEventListener('abort', done);
+          waiting.delete(done);
+          resolve();
+        };
         if (signal.aborted) {
           resolve();
           return;
         }
-        const done = (): void => {
-          signal.removeEventListener('abort', done);
-          waiting = waiting.filter((each) => each !== done);
-          resolve();
-        };
         signal.addEventListener('abort', done);
-        waiting.push(done);
+        waiting.add(done);
       }),
   };
 }
 
+/** What a stream of events carries. */
+interface Numbered {
+  readonly id: number;
+  readonly type: string;
+}
+
 /** Where a server's stream takes its events from. */
-export interface EventSourceOfTruth<T extends { readonly id: number; readonly type: string }> {
+export interface EventSourceOfTruth<T extends Numbered> {
   /** The events after a number, oldest first; an empty list when there are none yet. */
   readonly read: (after: number) => Promise<readonly T[]>;
   /** Rings when there may be more. */
@@ -61,57 +67,112 @@ export interface EventSourceOfTruth<T extends { readonly id: number; readonly ty
   readonly clock: Clock;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;
-  /** Called once when the stream is over, whoever ended it. */
-  readonly onLeft?: () => void;
+  /** Called when a reader is there, at most once; what it returns is called once the reader is gone, whoever ended the stream. */
+  readonly onEntered?: () => () => void;
+  /** Told of what kept the events from being read; the reader only sees its stream end. */
+  readonly onFailed?: (error: unknown) => void;
 }
 
-/** The number a reader wants to resume after: its `Last-Event-ID`, else `otherwise`. @throws SealsumError message_invalid */
-export function resumePoint(context: Context, otherwise: number): number {
+/**
+ * The number a reader wants to resume after: its `Last-Event-ID`, else `otherwise`, also when it names an event that is yet to
+ * come: whoever gave it that number has begun anew since.
+ *
+ * @param newest the newest event's number
+ * @throws SealsumError message_invalid
+ */
+export function resumePoint(context: Context, otherwise: number, newest: number = Number.POSITIVE_INFINITY): number {
   const header = context.req.header('last-event-id');
   if (header === undefined) return otherwise;
   if (!/^[0-9]{1,15}$/.test(header))
     throw new SealsumError('message_invalid', 'Last-Event-ID: expected the number of an event', {
       field: 'Last-Event-ID',
     });
-  return Number(header);
+  return Number(header) > newest ? otherwise : Number(header);
 }
 
-/** Answers with the events after `after`, as they happen, until the reader leaves, the last event is written or the server stops. */
-export function serveEvents<T extends { readonly id: number; readonly type: string }>(
+/**
+ * Answers with the events after `after`, as they happen, until the reader leaves, the last event is written or the server stops.
+ *
+ * Written only as fast as it is read, and nothing is done before somebody reads: a reader that stalls, or asked only for the
+ * head, costs nothing.
+ */
+export function serveEvents<T extends Numbered>(
   context: Context,
   source: EventSourceOfTruth<T>,
   after: number,
 ): Response {
-  context.header('X-Accel-Buffering', 'no');
-  return streamSSE(context, async (stream) => {
-    const gone = new AbortController();
-    stream.onAbort(() => {
-      gone.abort();
-    });
-    const signal = AbortSignal.any([gone.signal, source.signal]);
-    let position = after;
-    let silence = source.clock.after(heartbeat, beat);
-    function beat(): void {
-      silence = source.clock.after(heartbeat, beat);
-      void stream.write(': alive\n\n');
-    }
-    try {
-      await stream.write(': connected\n\n');
-      while (!signal.aborted) {
-        const rung = source.bell.next(signal);
-        for (const event of await source.read(position)) {
-          await stream.writeSSE({ id: String(event.id), event: event.type, data: JSON.stringify(event) });
-          position = event.id;
-          if (source.last?.(event) === true) return;
+  const gone = new AbortController();
+  const frames = writeFrames(source, after, gone);
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      pull: async (controller) => {
+        try {
+          const frame = await frames.next();
+          if (frame.done === true) controller.close();
+          else controller.enqueue(encoder.encode(frame.value));
+        } catch (error) {
+          source.onFailed?.(error);
+          controller.close();
         }
-        await rung;
-      }
-    } finally {
-      silence();
-      gone.abort();
-      source.onLeft?.();
-    }
+      },
+      cancel: async () => {
+        gone.abort();
+        await frames.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return context.body(body, 200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+    // For followEvents, whose parser gives out no block without data; for every other reader the first block says the same.
+    'last-event-id': String(after),
   });
+}
+
+async function* writeFrames<T extends Numbered>(
+  { read, bell, last, clock, signal, onEntered }: EventSourceOfTruth<T>,
+  after: number,
+  gone: AbortController,
+): AsyncGenerator<string, void, undefined> {
+  const letGo = abortWith(signal, gone);
+  const leave = onEntered?.();
+  try {
+    // The number makes the stream resumable before its first event.
+    yield `: connected\nid: ${after}\n\n`;
+    let position = after;
+    while (!gone.signal.aborted) {
+      // Listened to before the events are read, so that none falls in between.
+      const rung = bell.next(gone.signal);
+      for (const event of await read(position)) {
+        yield `event: ${event.type}\ndata: ${JSON.stringify(event)}\nid: ${event.id}\n\n`;
+        position = event.id;
+        if (last?.(event) === true) return;
+      }
+      while (!(await happensWithin(clock, heartbeat, rung))) yield ': alive\n\n';
+    }
+  } finally {
+    letGo();
+    gone.abort();
+    leave?.();
+  }
+}
+
+/** Whether something happens within some milliseconds: resolves with the answer as soon as it is known. */
+async function happensWithin(clock: Clock, milliseconds: number, happening: Promise<void>): Promise<boolean> {
+  let cancel = (): void => undefined;
+  const late = new Promise<boolean>((resolve) => {
+    cancel = clock.after(milliseconds, () => {
+      resolve(false);
+    });
+  });
+  try {
+    return await Promise.race([happening.then(() => true), late]);
+  } finally {
+    cancel();
+  }
 }
 
 export interface FollowOptions<T extends { readonly id: number }> {
@@ -129,54 +190,79 @@ export interface FollowOptions<T extends { readonly id: number }> {
 }
 
 /**
- * Follows a stream until the signal aborts or the caller leaves the loop; only the caller knows what the last event is. Waits
- * 0.1 s after the first break and twice as long after each further one, up to 5 s.
+ * Follows a stream until the signal aborts, the caller leaves the loop, or the server says that there is nothing more (204).
+ * Waits 0.1 s after the first break and twice as long after each further one, up to 5 s; anything heard after the greeting
+ * begins that anew.
  *
  * @throws SealsumError what the server refused with, when it refused for good (4xx)
  */
 export async function* followEvents<T extends { readonly id: number }>(
   options: FollowOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
+  const { clock, signal } = options;
   let after = options.after;
   let wait = firstWait;
-  const stopped = (): boolean => options.signal.aborted;
+  const stopped = (): boolean => signal.aborted;
   while (!stopped()) {
     const line = new AbortController();
-    const signal = AbortSignal.any([options.signal, line.signal]);
+    const letGo = abortWith(signal, line);
     const hangUp = (): void => {
       line.abort();
     };
-    let silence = options.clock.after(longestSilence, hangUp);
+    let forgive = clock.after(longestSilence, hangUp);
     let refused: SealsumError | undefined;
     try {
       const response = await options.fetch(options.url, {
         headers: { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': String(after) }) },
-        signal,
+        signal: line.signal,
       });
-      if (response.status >= 400 && response.status < 500)
-        refused = fromProblem(await response.json().catch(() => undefined));
+      if (response.status === 204) return;
+      refused = await refusal(response);
       if (!response.ok || response.body === null)
         throw refused ?? new SealsumError('request_failed', `the event stream answered ${response.status}`);
+      after ??= beginning(response);
       await options.onConnected?.();
+      let greeted = false;
       for await (const event of parseEvents(response.body, options.schema)) {
-        silence();
-        silence = options.clock.after(longestSilence, hangUp);
-        wait = firstWait;
-        if (event === undefined) continue;
-        after = event.id;
-        yield event;
+        // The silence of the server is not measured while the caller is busy.
+        forgive();
+        if (greeted || event !== undefined) wait = firstWait;
+        greeted = true;
+        if (event !== undefined) {
+          after = event.id;
+          yield event;
+        }
+        forgive = clock.after(longestSilence, hangUp);
       }
     } catch (error) {
       if (stopped()) return;
       if (refused !== undefined) throw refused;
       options.onBroken?.(error);
     } finally {
-      silence();
+      forgive();
+      letGo();
       line.abort();
     }
-    await pause(options.clock, wait, options.signal);
+    await pause(clock, wait, signal);
     wait = Math.min(2 * wait, longestWait);
   }
+}
+
+/** Statuses that say "not now" rather than "not like this": request timeout, too early, too many requests. */
+const passing: readonly number[] = [408, 425, 429];
+
+/** The error of an answer that will be the same next time. */
+async function refusal(response: Response): Promise<SealsumError | undefined> {
+  const { status } = response;
+  if (status < 400 || status >= 500 || passing.includes(status)) return undefined;
+  const body: unknown = await response.json().catch(() => undefined);
+  return fromProblem(body) ?? new SealsumError('request_failed', `the event stream was refused: ${status}`);
+}
+
+/** The number after which the server began, so that a line that breaks before its first event resumes there. */
+function beginning(response: Response): number | undefined {
+  const header = response.headers.get('last-event-id') ?? '';
+  return /^[0-9]{1,15}$/.test(header) ? Number(header) : undefined;
 }
 
 /** Resolves after some milliseconds, or at once when the signal aborts. */

@@ -1,6 +1,6 @@
 /** A server that listens, says where, and stops cleanly: no new requests, the streams ended, the rest finished. */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { serve } from '@hono/node-server';
 import { SealsumError } from '../errors.ts';
 
@@ -28,6 +28,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // A header or body that never ends must not hold a connection for ever.
   server.headersTimeout = 15_000;
   server.requestTimeout = 120_000;
+  const connections = watchConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -47,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         });
       });
       options.onStop?.();
-      server.closeIdleConnections();
+      connections.closeWhenIdle();
       // Whoever still holds a connection after this long is not waited for.
       const impatience = setTimeout(() => {
         server.closeAllConnections();
@@ -55,6 +56,37 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await closed;
       clearTimeout(impatience);
       await options.drain?.();
+    },
+  };
+}
+
+/**
+ * Knows which connections are busy with a request. Node's own closeIdleConnections() does not: it closes no connection that
+ * was opened in advance and never used, as browsers and fetch do, and none that becomes idle later.
+ */
+function watchConnections(server: Server): { closeWhenIdle(): void } {
+  const requests = new Map<Socket, number>();
+  let closing = false;
+  const change = (socket: Socket, by: number): void => {
+    const count = requests.get(socket);
+    if (count === undefined) return;
+    requests.set(socket, count + by);
+    if (closing && count + by === 0) socket.destroySoon();
+  };
+  server.on('connection', (socket: Socket) => {
+    requests.set(socket, 0);
+    socket.once('close', () => requests.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    change(socket, 1);
+    response.once('close', () => {
+      change(socket, -1);
+    });
+  });
+  return {
+    closeWhenIdle: () => {
+      closing = true;
+      for (const socket of requests.keys()) change(socket, 0);
     },
   };
 }

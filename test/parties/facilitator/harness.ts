@@ -49,6 +49,8 @@ export interface TestFacilitatorOptions {
   readonly store?: FacilitatorStore;
   readonly clock?: TestClock;
   readonly bodyLimit?: number;
+  /** What main.ts aborts when the process is to end; one of its own unless told. */
+  readonly signal?: AbortSignal;
 }
 
 export async function startFacilitator(options: TestFacilitatorOptions = {}): Promise<TestFacilitator> {
@@ -68,7 +70,7 @@ export async function startFacilitator(options: TestFacilitatorOptions = {}): Pr
     facilitator,
     clock,
     log,
-    signal: ending.signal,
+    signal: options.signal ?? ending.signal,
     ...(options.bodyLimit === undefined ? {} : { bodyLimit: options.bodyLimit }),
   });
   const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1', onStop: facilitator.stop });

@@ -1,0 +1,415 @@
+/** What a facilitator tells those who follow it: everything once and in order, whatever happens to the line. */
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { suite } from 'uvu';
+import type { FollowHooks } from '../../../src/http/facilitator-client.ts';
+import { type Clock, systemClock } from '../../../src/protocol/clock.ts';
+import type { JobEvent } from '../../../src/protocol/events.ts';
+import type { JobId, OwnerId } from '../../../src/protocol/identifiers.ts';
+import { createMemoryFacilitatorStore } from '../../../src/storage/memory-facilitator-store.ts';
+import { createTestClock } from '../../support/clock.ts';
+import { startCuttingProxy } from '../../support/cutting-proxy.ts';
+import { until, within } from '../../support/until.ts';
+import {
+  anna,
+  bert,
+  clientOf,
+  codeOf,
+  contributionOf,
+  cora,
+  describeJob,
+  never,
+  startFacilitator,
+  type TestFacilitator,
+} from './harness.ts';
+
+const test = suite('events of a facilitator');
+
+const { job } = describeJob();
+
+/** The machine's clock with short waits, so that a follower connects again soon. */
+const hastyClock: Clock = {
+  ...systemClock,
+  after: (milliseconds, action) => systemClock.after(milliseconds / 20, action),
+};
+
+/** A follower that collects, until it is stopped. */
+interface Follower {
+  readonly events: JobEvent[];
+  readonly stop: AbortController;
+  /** Resolves when the stream is over, rejects with what ended it. */
+  readonly over: Promise<void>;
+}
+
+function collect(follow: (signal: AbortSignal) => AsyncGenerator<JobEvent>): Follower {
+  const events: JobEvent[] = [];
+  const stop = new AbortController();
+  const over = (async () => {
+    for await (const event of follow(stop.signal)) events.push(event);
+  })();
+  over.catch(() => undefined);
+  return { events, stop, over };
+}
+
+/** A follower of all jobs as an owner, once its line stands. */
+async function follower(url: string, owner: OwnerId, clock: Clock, hooks: FollowHooks = {}): Promise<Follower> {
+  let connected = false;
+  const onConnected = async (): Promise<void> => {
+    await hooks.onConnected?.();
+    connected = true;
+  };
+  const collected = collect((signal) => clientOf(url, clock).followAll(owner, signal, { ...hooks, onConnected }));
+  await until('the line to stand', () => connected);
+  return collected;
+}
+
+/** A stream as its reader sees it, byte by byte. */
+interface RawStream {
+  readonly response: Response;
+  /** Everything that has come so far. */
+  readonly text: () => string;
+  readonly ended: Promise<void>;
+  readonly leave: () => void;
+}
+
+async function stream(url: string, headers: Readonly<Record<string, string>> = {}): Promise<RawStream> {
+  const line = new AbortController();
+  const response = await fetch(url, { headers, signal: line.signal });
+  let text = '';
+  const read = async (): Promise<void> => {
+    const decoder = new TextDecoder();
+    if (response.body === null) return;
+    for await (const chunk of response.body as ReadableStream<Uint8Array>)
+      text += decoder.decode(chunk, { stream: true });
+  };
+  const ended = read();
+  ended.catch(() => undefined);
+  return {
+    response,
+    text: () => text,
+    ended,
+    leave: () => {
+      line.abort();
+    },
+  };
+}
+
+async function answer(party: TestFacilitator, count: number): Promise<void> {
+  for (let index = 0; index < count; index++)
+    await party.client.answerJob(job, bert, { status: index % 2 === 0 ? 'ready' : 'refused' }, never);
+}
+
+test('a follower gets each event once and in order, however often its line is destroyed', async () => {
+  await using party = await startFacilitator();
+  await using proxy = await startCuttingProxy(party.port);
+  await party.client.createJob(describeJob(), never);
+  const first = await party.store.lastEvent();
+  const everything = await follower(proxy.url, anna, hastyClock);
+  const ofJob = collect((signal) => clientOf(proxy.url, hastyClock).followJob(job, signal));
+  for (let cut = 0; cut < 12; cut++) {
+    await answer(party, 2 + (cut % 5) * 7);
+    // Before the events have come through, and after some have.
+    if (cut % 3 !== 0) await until('an event to come through', () => everything.events.length > cut);
+    proxy.cut();
+  }
+  await answer(party, 3);
+  await party.client.endJob(job, 'finished', never);
+  const all = await party.store.events(0, undefined, 100_000);
+  await until('all events', () => everything.events.length >= all.length - first && ofJob.events.length >= all.length);
+  everything.stop.abort();
+  ofJob.stop.abort();
+  await Promise.all([everything.over, ofJob.over]);
+  assert.deepEqual(everything.events, all.slice(first));
+  assert.deepEqual(ofJob.events, all);
+  assert.ok(proxy.opened() > 6, `${proxy.opened()} lines`);
+});
+
+test('a line that breaks before its first event resumes where it began', async () => {
+  await using party = await startFacilitator();
+  await using proxy = await startCuttingProxy(party.port);
+  const clock = createTestClock();
+  const heard = await follower(proxy.url, anna, clock);
+  proxy.cut();
+  await until('the follower to wait', () => clock.pending() === 1);
+  await party.client.createJob(describeJob(), never);
+  clock.advance(100);
+  await until('what happened meanwhile', () => heard.events.length === 1);
+  heard.stop.abort();
+  await heard.over;
+});
+
+test('an owner hears of the jobs that name it and of no others, however many those are', async () => {
+  await using party = await startFacilitator();
+  const heard = await follower(party.url, cora, hastyClock);
+  await party.facilitator.createJob(describeJob({ job: 'other', roster: [anna, bert] }));
+  for (let index = 0; index < 1100; index++)
+    await party.facilitator.answerJob('other' as JobId, anna, { status: index % 2 === 0 ? 'ready' : 'refused' });
+  await party.client.createJob(describeJob({ job: 'own', roster: [anna, cora] }), never);
+  await until('its own event', () => heard.events.length > 0);
+  await party.client.endJob('other' as JobId, 'failed', never);
+  await party.client.endJob('own' as JobId, 'failed', never);
+  await until('its own event', () => heard.events.length > 1);
+  heard.stop.abort();
+  await heard.over;
+  assert.deepEqual(
+    heard.events.map((event) => `${event.id} ${event.type} ${event.job}`),
+    ['1102 job.created own', '1104 job.ended own'],
+  );
+});
+
+test('a silent line carries a comment every fifteen seconds, and nothing else', async () => {
+  await using party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  const line = await stream(`${party.url}/events?owner=anna`);
+  assert.equal(line.response.headers.get('content-type'), 'text/event-stream');
+  assert.equal(line.response.headers.get('cache-control'), 'no-cache');
+  // An id without data is a place to resume after and no event (WHATWG HTML, section 9.2.6).
+  const greeting = ': connected\nid: 1\n\n';
+  await until('the greeting', () => line.text() === greeting);
+  for (let beat = 1; beat <= 3; beat++) {
+    party.clock.advance(14_999);
+    party.clock.advance(1);
+    await until('a comment', () => line.text() === greeting + ': alive\n\n'.repeat(beat));
+  }
+  await party.client.answerJob(job, anna, { status: 'ready' }, never);
+  await until('the event', () => line.text().includes('data:'));
+  const [event] = await party.store.events(1, undefined, 1);
+  assert.equal(
+    line.text().slice(greeting.length + 3 * ': alive\n\n'.length),
+    `event: owner.answered\ndata: ${JSON.stringify(event)}\nid: 2\n\n`,
+  );
+  line.leave();
+  await until('the timer to be gone', () => party.clock.pending() === 0);
+});
+
+test('a follower gives a silent line up after 45 seconds, connects again and misses nothing', async () => {
+  await using party = await startFacilitator();
+  await using proxy = await startCuttingProxy(party.port);
+  await party.client.createJob(describeJob(), never);
+  const clock = createTestClock();
+  let broken = 0;
+  const heard = await follower(proxy.url, anna, clock, {
+    onBroken: () => {
+      broken += 1;
+    },
+  });
+  await until('the line to be heard of', () => clock.pending() === 1);
+  proxy.silence();
+  await answer(party, 5);
+  clock.advance(44_999);
+  assert.equal(broken, 0);
+  clock.advance(1);
+  await until('the line to be given up', () => broken === 1);
+  await until('the wait before the next try', () => clock.pending() === 1);
+  clock.advance(100);
+  await until('the events', () => heard.events.length === 5);
+  assert.deepEqual(heard.events, await party.store.events(1, undefined, 100));
+  heard.stop.abort();
+  await heard.over;
+  assert.equal(clock.pending(), 0);
+});
+
+test('a follower keeps a line on which only comments come', async () => {
+  await using party = await startFacilitator();
+  const clock = createTestClock();
+  let broken = 0;
+  const heard = await follower(party.url, anna, clock, {
+    onBroken: () => {
+      broken += 1;
+    },
+  });
+  for (let beat = 0; beat < 8; beat++) {
+    await until('the server to wait', () => party.clock.pending() === 1);
+    const line = await stream(`${party.url}/events`);
+    party.clock.advance(15_000);
+    // The comment has come here, so it has left for the follower too; its timer is set anew when it arrives.
+    await until('a comment', () => line.text().includes(': alive'));
+    line.leave();
+    await until('the other line to be gone', () => party.clock.pending() === 1);
+    clock.advance(15_000);
+  }
+  await party.client.createJob(describeJob(), never);
+  await until('the event', () => heard.events.length === 1);
+  assert.equal(broken, 0);
+  heard.stop.abort();
+  await heard.over;
+});
+
+test('an owner is listed as long as one of its streams stands', async () => {
+  await using party = await startFacilitator();
+  const listed = async (): Promise<string> => (await party.client.owners(never)).join(' ');
+  assert.equal(await listed(), '');
+  const one = await stream(`${party.url}/events?owner=anna`);
+  const two = await stream(`${party.url}/events?owner=anna`);
+  const other = await stream(`${party.url}/events?owner=bert`);
+  const nobody = await stream(`${party.url}/events`);
+  assert.equal(await listed(), 'anna bert');
+  one.leave();
+  nobody.leave();
+  await until('two streams to be left', () => party.clock.pending() === 2);
+  assert.equal(await listed(), 'anna bert');
+  two.leave();
+  await until('anna to be gone', async () => (await listed()) === 'bert');
+  other.leave();
+  await until('bert to be gone', async () => (await listed()) === '');
+});
+
+test('asking for the head of a stream opens none', async () => {
+  await using party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  for (const path of ['/events?owner=anna', '/jobs/job/events']) {
+    const response = await fetch(party.url + path, { method: 'HEAD' });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+  }
+  assert.deepEqual(await party.client.owners(never), []);
+  assert.equal(party.clock.pending(), 0);
+});
+
+test("a job's stream begins at its beginning and ends with it; asking again after its end is answered at once", async () => {
+  await using party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  await party.client.createJob(describeJob({ job: 'other' }), never);
+  await party.client.answerJob(job, anna, { status: 'ready' }, never);
+  const line = await stream(`${party.url}/jobs/job/events`);
+  await party.client.endJob(job, 'finished', never);
+  await within('the stream to end', line.ended);
+  assert.deepEqual(
+    [...line.text().matchAll(/^event: (.*)$/gm)].map((each) => each[1]),
+    ['job.created', 'owner.answered', 'job.ended'],
+  );
+  const resumed = await stream(`${party.url}/jobs/job/events`, { 'last-event-id': '1' });
+  await within('the stream to end', resumed.ended);
+  assert.deepEqual(
+    [...resumed.text().matchAll(/^id: (.*)$/gm)].map((each) => each[1]),
+    ['1', '3', '4'],
+  );
+  // 204 is how a server tells an EventSource not to connect again (WHATWG HTML, section 9.2.3).
+  const nothing = await stream(`${party.url}/jobs/job/events`, { 'last-event-id': '4' });
+  assert.equal(nothing.response.status, 204);
+  const clock = createTestClock();
+  const again = collect((signal) => clientOf(party.url, clock).followJob(job, signal));
+  await until('the wait after the stream has ended', () => again.events.length === 3 && clock.pending() === 1);
+  clock.advance(100);
+  await within('the follower to be told of the end', again.over);
+  assert.equal(again.events.length, 3);
+  assert.equal(party.clock.pending(), 0);
+});
+
+test('a Last-Event-ID that is no number of an event', async () => {
+  await using party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  for (const path of ['/events', '/events?owner=anna', '/jobs/job/events'])
+    for (const id of ['x', '-1', '1.5', '1e3', '9'.repeat(16), '0x1', '1 2']) {
+      const response = await fetch(party.url + path, { headers: { 'last-event-id': id } });
+      const problem = (await response.json()) as { type: string; field: string };
+      assert.deepEqual(
+        [response.status, problem.type, problem.field],
+        [400, 'urn:sealsum:problem:message-invalid', 'Last-Event-ID'],
+      );
+    }
+  assert.deepEqual(await party.client.owners(never), []);
+});
+
+test('a follower of a facilitator that has begun anew hears of what happens there', async () => {
+  // Events are numbered from 1 again after a restart with an empty memory; the follower remembers a greater number.
+  await using party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  const line = await stream(`${party.url}/events?owner=anna`, { 'last-event-id': '5000' });
+  const ofJob = await stream(`${party.url}/jobs/job/events`, { 'last-event-id': '5000' });
+  await party.client.answerJob(job, anna, { status: 'ready' }, never);
+  await until('the event', () => line.text().includes('owner.answered') && ofJob.text().includes('owner.answered'));
+  assert.ok(!line.text().includes('job.created'));
+  assert.ok(ofJob.text().includes('job.created'));
+});
+
+test('whoever hears of a closed round finds it closed, with its aggregate', async () => {
+  await using party = await startFacilitator();
+  const { client, store } = party;
+  await client.createJob(describeJob({ roster: [anna, bert] }), never);
+  await client.openRound(job, 1, { roster: [anna, bert], parameters: [] }, never);
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const event of client.followJob(job, stop.signal))
+      if (event.type === 'round.closed')
+        return [await client.round(job, 1, never), await client.aggregate(job, 1, never)];
+    return undefined;
+  })();
+  await client.contribute(job, 1, anna, contributionOf(0, 2), never);
+  assert.equal((await store.events(0, job, 100)).at(-1)?.type, 'round.contribution');
+  await client.contribute(job, 1, bert, contributionOf(1, 2), never);
+  assert.equal((await store.events(0, job, 100)).at(-1)?.type, 'round.closed');
+  const found = await within('the round to be closed', watching);
+  assert.equal(found?.length, 2);
+  stop.abort();
+});
+
+test('a follower is told of a refusal for good and does not try again', async () => {
+  await using party = await startFacilitator();
+  const unknown = collect((signal) => party.client.followJob('none' as JobId, signal));
+  assert.equal(await codeOf(within('the refusal', unknown.over)), 'job_unknown');
+  assert.equal(party.clock.pending(), 0);
+});
+
+test('a stream whose events cannot be read ends, says nothing of the reason, and can be resumed', async () => {
+  const store = createMemoryFacilitatorStore();
+  let broken = false;
+  await using party = await startFacilitator({
+    store: {
+      ...store,
+      events: (after, of, limit) =>
+        broken ? Promise.reject(new Error('disk-trouble-7')) : store.events(after, of, limit),
+    },
+  });
+  await party.client.createJob(describeJob(), never);
+  const line = await stream(`${party.url}/jobs/job/events`);
+  await until('the first event', () => line.text().includes('job.created'));
+  broken = true;
+  await party.client.answerJob(job, anna, { status: 'ready' }, never);
+  await within('the stream to end', line.ended);
+  assert.ok(!line.text().includes('disk-trouble'));
+  assert.ok(party.lines.some((each) => each.includes('"level":"error"') && each.includes('disk-trouble-7')));
+  broken = false;
+  const resumed = await stream(`${party.url}/jobs/job/events`, { 'last-event-id': '1' });
+  await until('the second event', () => resumed.text().includes('owner.answered'));
+  resumed.leave();
+  await until('every timer to be gone', () => party.clock.pending() === 0);
+});
+
+test('a stopped facilitator ends its streams and is gone within a second', async () => {
+  const party = await startFacilitator();
+  await party.client.createJob(describeJob(), never);
+  const lines = await Promise.all(
+    ['/events?owner=anna', '/events?owner=bert', '/events', '/jobs/job/events'].map((path) => stream(party.url + path)),
+  );
+  const followers = [await follower(party.url, cora, hastyClock)];
+  await within('the facilitator to stop', party.stop(), 1000);
+  await within('the streams to end', Promise.all(lines.map((each) => each.ended)), 1000);
+  for (const { stop, over } of followers) {
+    stop.abort();
+    await over;
+  }
+  assert.equal(party.clock.pending(), 0);
+  assert.deepEqual(party.facilitator.connectedOwners(), []);
+});
+
+test('nothing is left of streams that have been left: no timer, no listener, no connection', async () => {
+  const signal = new AbortController().signal;
+  await using party = await startFacilitator({ signal });
+  await party.client.createJob(describeJob(), never);
+  for (let turn = 0; turn < 5; turn++) {
+    const lines = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        stream(`${party.url}${index % 2 === 0 ? '/events?owner=anna' : '/jobs/job/events'}`),
+      ),
+    );
+    await until('all to be connected', () => lines.every((each) => each.text().includes(': connected')));
+    await answer(party, 2);
+    for (const each of lines) each.leave();
+    await until('all to be gone', () => party.clock.pending() === 0);
+  }
+  assert.ok(getEventListeners(signal, 'abort').length <= 1);
+  assert.deepEqual(party.facilitator.connectedOwners(), []);
+});
+
+test.run();
