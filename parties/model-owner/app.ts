@@ -7,7 +7,7 @@ import { problemSchema } from '../../src/http/problem.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { ModelOwner } from './service.ts';
-import type { ModelView, PredictionView } from './views.ts';
+import type { ModelEvent, ModelView, PredictionView } from './views.ts';
 
 export interface ModelOwnerAppDependencies {
   readonly modelOwner: ModelOwner;
@@ -115,6 +115,7 @@ const routes = {
     request: { params: modelPath },
     responses: {
       200: { description: 'Events as they happen; resumes after Last-Event-ID.', content: { 'text/event-stream': {} } },
+      204: { description: 'The training is over and its last event was seen.' },
       default: refused,
     },
   }),
@@ -176,19 +177,15 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     await modelOwner.remove(context.req.valid('param').id);
     return context.body(null, 204);
   });
+  const isLast = (event: ModelEvent): boolean => event.type === 'finished' || event.type === 'failed';
   app.openapi(routes.events, async (context) => {
     const read = await modelOwner.events(context.req.valid('param').id);
-    return serveEvents(
-      context,
-      {
-        read: (after) => Promise.resolve(read(after)),
-        bell: modelOwner.bell,
-        last: (event) => event.type === 'finished' || event.type === 'failed',
-        clock,
-        signal,
-      },
-      resumePoint(context, 0),
-    );
+    const newest = read(0).at(-1);
+    const after = resumePoint(context, 0, newest?.id ?? 0);
+    // An EventSource connects again after the end of a stream, unless it is told that nothing more will come.
+    if (newest !== undefined && newest.id === after && isLast(newest)) return context.body(null, 204);
+    const source = { read: (from: number) => Promise.resolve(read(from)), bell: modelOwner.bell, last: isLast };
+    return serveEvents(context, { ...source, clock, signal }, after);
   });
   app.openapi(routes.parameters, async (context) => {
     const { columns, coefficients, classes } = await modelOwner.parameters(context.req.valid('param').id);
