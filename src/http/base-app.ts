@@ -127,7 +127,8 @@ function serveDocumentation(app: OpenAPIHono, party: string): void {
   app.get('/docs', (context) => {
     context.header(
       'content-security-policy',
-      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'",
+      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     );
     return context.html(
       `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>sealsum ${party}</title>` +
@@ -137,7 +138,7 @@ function serveDocumentation(app: OpenAPIHono, party: string): void {
     );
   });
   app.get('/docs/start.js', (context) =>
-    context.body("SwaggerUIBundle({ url: '/openapi.json', dom_id: '#page' });", 200, {
+    context.body("SwaggerUIBundle({ url: 'openapi.json', dom_id: '#page', validatorUrl: null });", 200, {
       'content-type': 'text/javascript; charset=utf-8',
     }),
   );

@@ -25,6 +25,7 @@ import {
 } from '../protocol/messages.ts';
 import { type FollowOptions, followEvents } from './event-stream.ts';
 import { fromProblem, parseMessage } from './problem.ts';
+import { abortWith } from './signals.ts';
 
 export interface FacilitatorClientOptions {
   /** For example http://127.0.0.1:8080 */
@@ -79,22 +80,31 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
   const timeout = options.timeout ?? 30_000;
 
   /** Sends, repeats where that may help, and reads the answer within the same time limit. */
-  function send<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
-    return pRetry(() => attempt(request, read), {
-      retries: options.retries ?? 4,
-      minTimeout: firstWait,
-      maxTimeout: 5000,
-      signal: request.signal,
-      shouldRetry: ({ error }) => error instanceof SealsumError && isPassing(error),
-    });
+  async function send<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
+    try {
+      return await pRetry(() => attempt(request, read), {
+        retries: options.retries ?? 4,
+        minTimeout: firstWait,
+        maxTimeout: 5000,
+        signal: request.signal,
+        shouldRetry: ({ error }) => error instanceof SealsumError && isPassing(error),
+      });
+    } catch (cause) {
+      throw request.signal.aborted ? stopped(request, cause) : cause;
+    }
   }
 
   async function attempt<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const { method, path, signal, body, type } = request;
+    const line = new AbortController();
+    const letGo = abortWith(signal, line);
+    const forgive = options.clock.after(timeout, () => {
+      line.abort();
+    });
     try {
       const response = await options.fetch(base + path, {
         method,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+        signal: line.signal,
         ...(body === undefined ? {} : { body }),
         ...(type === undefined ? {} : { headers: { 'content-type': type } }),
       });
@@ -103,10 +113,13 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
       throw problem ?? new SealsumError('request_failed', `${method} ${path} was answered ${response.status}`);
     } catch (cause) {
       if (cause instanceof SealsumError) throw cause;
-      if (signal.aborted) throw new SealsumError('aborted', `${method} ${path} was stopped`, { cause });
+      if (signal.aborted) throw stopped(request, cause);
       throw new SealsumError('facilitator_unreachable', `${base} does not answer ${method} ${path}; is it running?`, {
         cause,
       });
+    } finally {
+      forgive();
+      letGo();
     }
   }
 
@@ -114,14 +127,16 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
     body === undefined ? {} : { body: JSON.stringify(body), type: 'application/json' };
 
   function json<T>(method: string, path: string, schema: z.ZodType<T>, signal: AbortSignal, body?: unknown) {
-    return send({ method, path, signal, ...asJson(body) }, async (response) =>
-      parseMessage(schema, await response.json(), `the answer to ${method} ${path}`),
+    return send({ method, path, signal, ...asJson(body) }, (response) =>
+      readJson(response, schema, `the answer to ${method} ${path}`),
     );
   }
 
   function quiet(method: string, path: string, signal: AbortSignal, body?: unknown): Promise<void> {
-    // An unread body would hold its connection.
-    return send({ method, path, signal, ...asJson(body) }, async (response) => response.body?.cancel());
+    // Read to its end all the same: an unread body would hold its connection, a cancelled one would close it.
+    return send({ method, path, signal, ...asJson(body) }, async (response) => {
+      await response.arrayBuffer();
+    });
   }
 
   const follow = (path: string, signal: AbortSignal, hooks: FollowHooks = {}, after?: number) =>
@@ -146,9 +161,7 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
     contribute: (job, round, owner, bytes, signal) => {
       const path = `/jobs/${job}/rounds/${round}/contributions/${owner}`;
       const request = { method: 'PUT', path, signal, body: new Uint8Array(bytes), type: 'application/octet-stream' };
-      return send(request, async (response) =>
-        parseMessage(contributionReceiptSchema, await response.json(), `the answer to PUT ${path}`),
-      );
+      return send(request, (response) => readJson(response, contributionReceiptSchema, `the answer to PUT ${path}`));
     },
     aggregate: (job, round, signal) =>
       send(
@@ -159,6 +172,24 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
     followJob: (job, signal, hooks) => follow(`/jobs/${job}/events`, signal, hooks, 0),
     followAll: (owner, signal, hooks) => follow(`/events?owner=${owner}`, signal, hooks),
   };
+}
+
+/** An answer's body by its schema. What is no JSON came from somebody else on the way, and is not repeated in the error. */
+async function readJson<T>(response: Response, schema: z.ZodType<T>, what: string): Promise<T> {
+  const text = await response.text();
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new SealsumError('request_failed', `${what} is not JSON`);
+  }
+  return parseMessage(schema, body, what);
+}
+
+function stopped({ method, path }: ClientRequest, cause: unknown): SealsumError {
+  return cause instanceof SealsumError && cause.code === 'aborted'
+    ? cause
+    : new SealsumError('aborted', `${method} ${path} was stopped`, { cause });
 }
 
 /** Whether trying again may help: the line or the other side failed, not the request. */

@@ -6,6 +6,8 @@ export interface TestClock extends Clock {
   advance(milliseconds: number): void;
   /** How many timers are set and have neither fired nor been cancelled. */
   readonly pending: () => number;
+  /** Milliseconds until the next of them is due; undefined when there is none. */
+  readonly next: () => number | undefined;
 }
 
 interface Timer {
@@ -19,7 +21,7 @@ export function createTestClock(start: number = Date.UTC(2024, 0, 1)): TestClock
   const timers = new Set<Timer>();
 
   /** The timer that is due first, and of those the one that was set first; undefined when none is due by `end`. */
-  function next(end: number): Timer | undefined {
+  function firstBy(end: number): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of timers) if (timer.due <= end && (first === undefined || timer.due < first.due)) first = timer;
     return first;
@@ -37,7 +39,7 @@ export function createTestClock(start: number = Date.UTC(2024, 0, 1)): TestClock
     },
     advance: (milliseconds) => {
       const end = now + milliseconds;
-      for (let timer = next(end); timer !== undefined; timer = next(end)) {
+      for (let timer = firstBy(end); timer !== undefined; timer = firstBy(end)) {
         timers.delete(timer);
         now = Math.max(now, timer.due);
         timer.action();
@@ -45,5 +47,9 @@ export function createTestClock(start: number = Date.UTC(2024, 0, 1)): TestClock
       now = end;
     },
     pending: () => timers.size,
+    next: () => {
+      const first = firstBy(Number.POSITIVE_INFINITY);
+      return first === undefined ? undefined : first.due - now;
+    },
   };
 }

@@ -11,7 +11,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /** What `work` resolves to; rejects, saying what was waited for, when that takes longer than `limit` milliseconds. */
-export async function within<T>(what: string, work: Promise<T>, limit = 10_000): Promise<T> {
+export async function within<T>(what: string, work: PromiseLike<T>, limit = 10_000): Promise<T> {
   const stop = new AbortController();
   const late = pause(limit, undefined, { signal: stop.signal }).then(() => {
     throw new Error(`waited in vain for: ${what}`);

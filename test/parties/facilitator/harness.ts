@@ -104,9 +104,9 @@ export function hesitantStore(ask: () => Promise<void>): FacilitatorStore {
   };
 }
 
-/** A client that does not repeat what failed, so that a test sees every failure. */
+/** A client that does not repeat what failed, so that a test sees every failure, and waits longer than tests move its clock. */
 export function clientOf(url: string, clock: Clock): FacilitatorClient {
-  return createFacilitatorClient({ url, fetch, clock, retries: 0 });
+  return createFacilitatorClient({ url, fetch, clock, retries: 0, timeout: 3_600_000 });
 }
 
 /** A plan of two ciphertexts for so many owners. */
