@@ -23,7 +23,11 @@ export function startParty(
   args: readonly string[],
 ): PartyProcess {
   const main = fileURLToPath(new URL(`../../parties/${kind}/main.js`, import.meta.url));
-  const child = spawn(process.execPath, [main, '--port', '0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, '--port', '0', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C in a terminal reaches a whole process group; who ends when is decided here.
+    detached: true,
+  });
   let complaints = '';
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString('utf8')).slice(-4000);

@@ -32,7 +32,7 @@ function privacyLines(privacy: PrivacyStatement): string[] {
   const lines = [`privacy             ${privacy.guarantee}`];
   if (privacy.guarantee === 'no differential privacy') return lines;
   const { rounds, rho, epsilon, delta } = privacy.spent;
-  const inEpsilon = epsilon === null || delta === null ? '' : `, (epsilon ${epsilon.toPrecision(4)}, delta ${delta})`;
+  const inEpsilon = epsilon === null || delta === null ? '' : ` (epsilon ${epsilon.toPrecision(4)}, delta ${delta})`;
   return [
     ...lines,
     `spent               rho ${rho.number.toPrecision(4)}${inEpsilon} per ${privacy.unit}, over ${count(rounds, 'round')}`,

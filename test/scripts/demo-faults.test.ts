@@ -1,0 +1,100 @@
+/** The demo when something is wrong, or when it is asked to stop: it says why, and leaves nothing behind. */
+import assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import { linearSample } from '../end-to-end/data.ts';
+import { argumentsFor, assertNothingIsLeft, type DemoContext, enter, leave, runDemo, startDemo } from './demo-runs.ts';
+import type { RunningScript } from './processes.ts';
+
+const test = suite<DemoContext>('demo that fails or is stopped');
+
+test.before(enter);
+test.after(leave);
+
+const gradient = { solver: 'gradient', rounds: 3 };
+
+test('data or a model that make no sense are named with their field, and nothing is left', async (context) => {
+  const sample = linearSample(30);
+  const [age, ...others] = sample.document.data_props.features;
+  const narrow = { ...sample.document.data_props, features: [{ ...age, range: [0, 1] }, ...others] };
+  const good = await argumentsFor(context, sample, {});
+  const none = `${context.folder.path}/nothing`;
+  const cases: readonly (readonly [() => Promise<readonly string[]>, RegExp])[] = [
+    [
+      () => argumentsFor(context, sample, { data_props: narrow }),
+      /^demo: line 2, age: expected a number within \[0, 1\]/,
+    ],
+    [
+      () => argumentsFor(context, sample, { training: { solver: 'guess' } }),
+      /^demo: training\.solver: expected one of/,
+    ],
+    [
+      () => argumentsFor(context, linearSample(2), { training: gradient }),
+      /^demo: \S+ has 2 rows: too few to give each of 3 owners one/,
+    ],
+    [
+      () => Promise.resolve(['--data', none, '--model', `${context.folder.path}/model.json`]),
+      /^demo: the data file cannot be read/,
+    ],
+    [() => Promise.resolve([...good.slice(0, 2), '--model', none]), /^demo: the model file \S+ cannot be read/],
+    [() => Promise.resolve(good.slice(0, 2)), /^demo: --data and --model go together/],
+    [() => Promise.resolve([...good, '--owners', '1']), /^demo: .*expected a whole number from 2 to 50/],
+    [() => Promise.resolve([...good, '--jason']), /^demo: unknown option '--jason' \(Did you mean --json\?\)/],
+  ];
+  for (const [args, says] of cases) {
+    const { code, output, complaint } = await runDemo(context, [...(await args()), '--json']);
+    assert.equal(code, 1);
+    assert.equal(output, '');
+    assert.match(complaint, says);
+    assert.match(complaint, /^[^\n]+\n$/);
+  }
+  const text = await context.folder.write('text.json', '{"model_type": ');
+  assert.match(
+    (await runDemo(context, [...good.slice(0, 2), '--model', text])).complaint,
+    /^demo: \S+text\.json is not JSON: /,
+  );
+});
+
+test('a training that fails says why, with a code that is not zero, and nothing is left', async (context) => {
+  const participation = { quorum: 3, deadline_seconds: 1 };
+  const few = await argumentsFor(context, linearSample(30), { participation });
+  const refused = await runDemo(context, [...few, '--owners', '2', '--json']);
+  assert.deepEqual([refused.code, refused.output], [1, '']);
+  assert.match(refused.complaint, /^demo: 2 data owners are on the roster and the quorum is 3; start more/);
+
+  const roster = ['owner-1', 'owner-9'];
+  const strange = await argumentsFor(context, linearSample(30), { participation: { deadline_seconds: 1, roster } });
+  const failed = await runDemo(context, [...strange, '--json']);
+  assert.deepEqual([failed.code, failed.output], [1, '']);
+  assert.match(failed.complaint, /^demo: the training failed: 1 data owners are ready .*owner-9 has not answered/);
+});
+
+for (const [name, end] of [
+  [
+    'Ctrl-C',
+    (script: RunningScript) => {
+      script.pressControlC();
+    },
+  ],
+  [
+    'SIGTERM',
+    (script: RunningScript) => {
+      script.kill();
+    },
+  ],
+] as const) {
+  test(`${name} ends everything, in the middle of a training and before it`, async (context) => {
+    const training = { ...gradient, rounds: 100_000 };
+    const args = await argumentsFor(context, linearSample(30), { training });
+    for (const moment of [/^model owner at/m, /^facilitator at/m]) {
+      await using script = startDemo(context, args);
+      await script.complained(moment);
+      end(script);
+      const { code, output, complaint } = await script.ended;
+      assert.deepEqual([code, output], [0, '']);
+      assert.match(complaint, /^demo: stopped$/m);
+      await assertNothingIsLeft(context, script);
+    }
+  });
+}
+
+test.run();
