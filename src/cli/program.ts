@@ -2,9 +2,9 @@
  * What every command of `sealsum` has in common: version, help, one clear line on standard error when something is wrong, and
  * the exit code: 0 done, 1 refused, 2 used wrongly.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SealsumError } from '../errors.ts';
+import { version } from '../version.ts';
 
 /** Thrown by a command that was used wrongly, such as with a file that cannot be opened; ends with exit code 2. */
 export function usageError(message: string): CommanderError {
@@ -18,7 +18,7 @@ const usageCode = 'sealsum.usage';
 export function createProgram(): Command {
   return new Command('sealsum')
     .description('Fit one linear model together on Paillier-encrypted gradients, and work with Paillier ciphertexts.')
-    .version(packageVersion(), '--version')
+    .version(version, '--version')
     .option('-v, --verbose', 'say each step on standard error')
     .helpCommand(false)
     .addHelpText('after', '\nExit codes: 0 done, 1 refused, 2 used wrongly.')
@@ -59,13 +59,4 @@ function oneLine(text: string): string {
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ');
   return `sealsum: ${told}`;
-}
-
-/** The version in the package's own package.json, which lies two folders above the source of this file, three above the built one. */
-function packageVersion(): string {
-  for (const place of ['../../package.json', '../../../package.json']) {
-    const file = new URL(place, import.meta.url);
-    if (existsSync(file)) return String((JSON.parse(readFileSync(file, 'utf8')) as { version: unknown }).version);
-  }
-  return 'unknown';
 }

@@ -12,6 +12,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { Registry } from 'prom-client';
 import { SealsumError } from '../errors.ts';
+import { version } from '../version.ts';
 import type { Logger } from './log.ts';
 import { invalidMessage, type Problem, toProblem } from './problem.ts';
 
@@ -25,9 +26,6 @@ export interface BaseAppOptions {
   /** What is not ready, or undefined when everything is. */
   readonly notReady: () => Promise<string | undefined>;
 }
-
-/** The version of the interface and of the package. */
-export const version = '0.1.0';
 
 export function createBaseApp(options: BaseAppOptions): OpenAPIHono {
   const app = new OpenAPIHono({

@@ -90,7 +90,8 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
         shouldRetry: ({ error }) => error instanceof SealsumError && isPassing(error),
       });
     } catch (cause) {
-      throw request.signal.aborted ? stopped(request, cause) : cause;
+      const { method, path, signal } = request;
+      throw signal.aborted ? new SealsumError('aborted', `${method} ${path} was stopped`, { cause }) : cause;
     }
   }
 
@@ -113,7 +114,6 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
       throw problem ?? new SealsumError('request_failed', `${method} ${path} was answered ${response.status}`);
     } catch (cause) {
       if (cause instanceof SealsumError) throw cause;
-      if (signal.aborted) throw stopped(request, cause);
       throw new SealsumError('facilitator_unreachable', `${base} does not answer ${method} ${path}; is it running?`, {
         cause,
       });
@@ -184,12 +184,6 @@ async function readJson<T>(response: Response, schema: z.ZodType<T>, what: strin
     throw new SealsumError('request_failed', `${what} is not JSON`);
   }
   return parseMessage(schema, body, what);
-}
-
-function stopped({ method, path }: ClientRequest, cause: unknown): SealsumError {
-  return cause instanceof SealsumError && cause.code === 'aborted'
-    ? cause
-    : new SealsumError('aborted', `${method} ${path} was stopped`, { cause });
 }
 
 /** Whether trying again may help: the line or the other side failed, not the request. */

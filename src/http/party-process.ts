@@ -4,7 +4,7 @@
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SealsumError } from '../errors.ts';
-import { version } from './base-app.ts';
+import { version } from '../version.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import type { RunningServer } from './server.ts';
 
