@@ -257,6 +257,33 @@ test('a contribution whose answer is lost is sent again with the same bytes, and
   );
 });
 
+test('a contribution that did not get through is sent when the line stands again, with the bytes that were kept', async () => {
+  await using facilitator = await startFacilitator();
+  let down = true;
+  const isContribution = (path: string): boolean => path.includes('/contributions/');
+  await using proxy = await startHttpProxy(facilitator.url, {
+    before: ({ path }) => (down && isContribution(path) ? 'break' : 'pass'),
+  });
+  await using consortium = await startConsortium({
+    data: shares,
+    newKeyPair,
+    facilitator,
+    lineOf: (owner) => (owner === 'owner-2' ? proxy.url : undefined),
+  });
+  const id = await postModel(consortium.modelOwner, modelWith(exact));
+  const sent = (): Buffer[] => proxy.requests.filter(({ path }) => isContribution(path)).map(({ body }) => body);
+  await until('it was tried as often as a request is', () => sent().length === 5);
+  down = false;
+  proxy.cut();
+  const view = await over(consortium.modelOwner, id);
+  assert.equal(view.status, 'finished', view.failure?.detail);
+  assert.equal(view.last_round?.contributors, 3);
+  const [first, ...others] = sent();
+  assert.equal(others.length, 5);
+  assert.ok(first !== undefined && others.every((bytes) => bytes.equals(first)));
+  assert.equal((await consortium.owners[1]?.ledgerStore.entries())?.length, 1);
+});
+
 test('an answer that did not get through is no refusal: it is given again when the line stands again', async () => {
   await using facilitator = await startFacilitator();
   let down = true;
