@@ -103,20 +103,22 @@ export function serveEvents<T extends Numbered>(
 ): Response {
   const gone = new AbortController();
   const frames = writeFrames(source, after, gone);
+  let left = false;
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       pull: async (controller) => {
-        try {
-          const frame = await frames.next();
-          if (frame.done === true) controller.close();
-          else controller.enqueue(encoder.encode(frame.value));
-        } catch (error) {
+        const frame = await frames.next().catch((error: unknown) => {
           source.onFailed?.(error);
-          controller.close();
-        }
+          return undefined;
+        });
+        // A reader that left while this waited has closed the stream already.
+        if (left) return;
+        if (frame === undefined || frame.done === true) controller.close();
+        else controller.enqueue(encoder.encode(frame.value));
       },
       cancel: async () => {
+        left = true;
         gone.abort();
         await frames.return();
       },
