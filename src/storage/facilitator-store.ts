@@ -35,7 +35,7 @@ export interface FacilitatorChange {
     readonly bytes: Uint8Array;
   };
   readonly aggregate?: { readonly job: JobId; readonly round: number; readonly bytes: Uint8Array };
-  /** Forgets the contributions (and, with a job that ends, the aggregates) that are no longer needed. */
+  /** What is no longer needed: the contributions to a round or, without a round, all that the job's rounds hold. */
   readonly forget?: { readonly job: JobId; readonly round?: number };
   readonly events: readonly JobEventBody[];
 }
@@ -50,7 +50,7 @@ export interface FacilitatorStore {
   /** The bytes of a round's contributions, in the order of their acceptance. */
   contributions(job: JobId, round: number): Promise<readonly Uint8Array[]>;
   aggregate(job: JobId, round: number): Promise<Uint8Array | undefined>;
-  /** The events after number `after`, of one job or of all, oldest first, at most `limit`. */
+  /** The events after number `after`, of one job or of all, oldest first, at most `limit`; the oldest may be forgotten. */
   events(after: number, job: JobId | undefined, limit: number): Promise<readonly JobEvent[]>;
   /** The newest event's number, 0 when there is none. */
   lastEvent(): Promise<number>;

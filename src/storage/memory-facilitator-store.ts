@@ -3,53 +3,79 @@ import type { JobEvent } from '../protocol/events.ts';
 import type { JobId } from '../protocol/identifiers.ts';
 import type { FacilitatorChange, FacilitatorStore, JobRecord, RoundRecord } from './facilitator-store.ts';
 
-/** Older events are forgotten past this many; a reader that resumes from before them reads the state anew. */
-const eventsKept = 100_000;
+export interface MemoryFacilitatorStoreOptions {
+  /** Older events are forgotten past this many (twice as many at most are kept); 100,000 unless told. */
+  readonly eventsKept?: number;
+  /** Jobs that ended before so many others are forgotten; 1000 unless told. Open ones never are. */
+  readonly endedJobsKept?: number;
+}
 
-export function createMemoryFacilitatorStore(): FacilitatorStore {
+interface KeptRound {
+  record?: RoundRecord;
+  readonly contributions: Uint8Array[];
+  aggregate?: Uint8Array;
+}
+
+export function createMemoryFacilitatorStore(options: MemoryFacilitatorStoreOptions = {}): FacilitatorStore {
+  const { eventsKept = 100_000, endedJobsKept = 1000 } = options;
   const jobs = new Map<JobId, JobRecord>();
-  const rounds = new Map<string, RoundRecord>();
-  const contributions = new Map<string, Uint8Array[]>();
-  const aggregates = new Map<string, Uint8Array>();
+  const rounds = new Map<JobId, Map<number, KeptRound>>();
+  /** In the order of their end. */
+  const ended = new Set<JobId>();
   let events: JobEvent[] = [];
   let lastEvent = 0;
 
-  const key = (job: JobId, round: number): string => `${job}/${round}`;
-
   function apply(change: FacilitatorChange): readonly JobEvent[] {
-    if (change.job !== undefined) jobs.set(change.job.descriptor.job, change.job);
-    if (change.round !== undefined) rounds.set(key(change.round.state.job, change.round.state.round), change.round);
+    if (change.job !== undefined) keepJob(change.job);
+    if (change.round !== undefined)
+      roundToChange(change.round.state.job, change.round.state.round).record = change.round;
     if (change.contribution !== undefined) {
       const { job, round, bytes } = change.contribution;
-      const list = contributions.get(key(job, round)) ?? [];
-      list.push(bytes);
-      contributions.set(key(job, round), list);
+      roundToChange(job, round).contributions.push(bytes);
     }
-    if (change.aggregate !== undefined)
-      aggregates.set(key(change.aggregate.job, change.aggregate.round), change.aggregate.bytes);
-    if (change.forget !== undefined) forget(change.forget.job, change.forget.round);
+    if (change.aggregate !== undefined) {
+      const { job, round, bytes } = change.aggregate;
+      roundToChange(job, round).aggregate = bytes;
+    }
+    if (change.forget !== undefined) {
+      const { job, round } = change.forget;
+      if (round === undefined) rounds.delete(job);
+      else rounds.get(job)?.get(round)?.contributions.splice(0);
+    }
     const numbered = change.events.map((event) => ({ ...event, id: ++lastEvent }));
     events.push(...numbered);
     if (events.length > 2 * eventsKept) events = events.slice(-eventsKept);
     return numbered;
   }
 
-  function forget(job: JobId, round: number | undefined): void {
-    if (round !== undefined) {
-      contributions.delete(key(job, round));
-      return;
+  function keepJob(record: JobRecord): void {
+    const { job } = record.descriptor;
+    jobs.set(job, record);
+    if (record.status === 'open') return;
+    ended.add(job);
+    for (const oldest of ended) {
+      if (ended.size <= endedJobsKept) break;
+      ended.delete(oldest);
+      jobs.delete(oldest);
+      rounds.delete(oldest);
     }
-    for (const map of [contributions, aggregates, rounds])
-      for (const each of map.keys()) if (each.startsWith(`${job}/`)) map.delete(each);
+  }
+
+  function roundToChange(job: JobId, round: number): KeptRound {
+    const ofJob = rounds.get(job) ?? new Map<number, KeptRound>();
+    rounds.set(job, ofJob);
+    const kept = ofJob.get(round) ?? { contributions: [] };
+    ofJob.set(round, kept);
+    return kept;
   }
 
   return {
     commit: (change) => Promise.resolve(apply(change)),
     job: (job) => Promise.resolve(jobs.get(job)),
     jobs: () => Promise.resolve([...jobs.values()]),
-    round: (job, round) => Promise.resolve(rounds.get(key(job, round))),
-    contributions: (job, round) => Promise.resolve(contributions.get(key(job, round)) ?? []),
-    aggregate: (job, round) => Promise.resolve(aggregates.get(key(job, round))),
+    round: (job, round) => Promise.resolve(rounds.get(job)?.get(round)?.record),
+    contributions: (job, round) => Promise.resolve([...(rounds.get(job)?.get(round)?.contributions ?? [])]),
+    aggregate: (job, round) => Promise.resolve(rounds.get(job)?.get(round)?.aggregate),
     events: (after, job, limit) => {
       // Numbers are consecutive, so the place of the first event after `after` is known without a search.
       const first = Math.max(0, after + 1 - (events[0]?.id ?? 1));

@@ -1,9 +1,10 @@
 /** Both ends of a stream of events, each against an other end that misbehaves. The way through both is tested at the facilitator. */
 import assert from 'node:assert/strict';
+import { Hono } from 'hono';
 import { suite } from 'uvu';
 import { z } from 'zod';
 import { SealsumError } from '../../src/errors.ts';
-import { createBell, type FollowOptions, followEvents } from '../../src/http/event-stream.ts';
+import { createBell, type FollowOptions, followEvents, resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import { toProblem } from '../../src/http/problem.ts';
 import { createTestClock, type TestClock } from '../support/clock.ts';
 import { until, within } from '../support/until.ts';
@@ -52,9 +53,11 @@ function follow(
   return { clock, events, broken, stop, over };
 }
 
-async function stopped({ stop, over, clock }: Following): Promise<void> {
+async function stopped({ stop, over, clock, broken }: Following): Promise<void> {
+  const before = broken.length;
   stop.abort();
   assert.equal(await within('the follower to stop', over), undefined);
+  assert.equal(broken.length, before);
   assert.equal(clock.pending(), 0);
 }
 
@@ -91,6 +94,59 @@ test('a bell wakes everybody who waits, once, and whoever is stopped', async () 
   await fourth;
   assert.deepEqual(woken, ['a', 'b', 'c', 'e', 'd']);
   bell.ring();
+});
+
+test('a stream gives what follows, waits for the bell, and is over after the last event', async () => {
+  const events: TestEvent[] = [1, 2, 5].map((id) => ({ id, type: 'test' }));
+  const asked: number[] = [];
+  const bell = createBell();
+  const clock = createTestClock();
+  let readers = 0;
+  let entered = 0;
+  const app = new Hono().get('/', (context) =>
+    serveEvents(
+      context,
+      {
+        read: (after) => {
+          asked.push(after);
+          return Promise.resolve(events.filter((event) => event.id > after));
+        },
+        bell,
+        last: (event) => event.text === 'last',
+        clock,
+        signal: new AbortController().signal,
+        onEntered: () => {
+          readers += 1;
+          entered += 1;
+          return () => {
+            readers -= 1;
+          };
+        },
+      },
+      resumePoint(context, 1),
+    ),
+  );
+  const response = await app.request('/');
+  assert.equal(entered, 0);
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const next = async (): Promise<string | undefined> => {
+    const chunk = await reader.read();
+    return chunk.done ? undefined : new TextDecoder().decode(chunk.value);
+  };
+  assert.equal(await next(), ': connected\nid: 1\n\n');
+  assert.equal(await next(), block(2));
+  assert.equal(await next(), block(5));
+  const sixth = next();
+  await until('the stream to wait', () => clock.pending() === 1);
+  events.push({ id: 6, type: 'test' }, { id: 7, type: 'test', text: 'last' }, { id: 8, type: 'test' });
+  bell.ring();
+  assert.equal(await sixth, block(6));
+  assert.deepEqual([readers, entered], [1, 1]);
+  assert.equal(await next(), block(7, 'last'));
+  assert.equal(await next(), undefined);
+  assert.deepEqual([readers, entered], [0, 1]);
+  assert.deepEqual(asked, [1, 5]);
+  assert.equal(clock.pending(), 0);
 });
 
 test('events arrive whole however they are cut into chunks', async () => {
@@ -161,8 +217,18 @@ test('the wait doubles up to five seconds, and begins anew once something was he
 });
 
 test('an event that is not as expected breaks the line, over and over, without haste', async () => {
+  const later =
+    (text: string): Act =>
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      // In a chunk of its own: the greeting alone is no sign that all is well.
+      response.write(': connected\n\n', () => setTimeout(() => response.end(text), 10));
+    };
   for (const data of ['{"id":1}', 'no JSON', '{"id":"1","type":"test"}']) {
-    await using server = await startScriptedServer(shortStream(': connected\n\n', `data: ${data}\n\n`));
+    await using server = await startScriptedServer(
+      shortStream(': connected\n\n', `data: ${data}\n\n`),
+      later(`data: ${data}\n\n`),
+    );
     const following = follow(server.url);
     const waits: number[] = [];
     for (let turn = 0; turn < 4; turn++) waits.push(await nextTry(following, () => following.broken.length));

@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { suite } from 'uvu';
 import { SealsumError } from '../../src/errors.ts';
-import { type RunningServer, startServer } from '../../src/http/server.ts';
+import { type RunningServer, type ServerOptions, startServer } from '../../src/http/server.ts';
 import { until, within } from '../support/until.ts';
 
 const test = suite('server');
 
 const hello = (): Response => new Response('hello');
-const start = (
-  fetch: () => Response | Promise<Response>,
-  more: { drain?: () => Promise<void> } = {},
-): Promise<RunningServer> => startServer({ fetch, port: 0, host: '127.0.0.1', ...more });
+const start = (fetch: () => Response | Promise<Response>, more: Partial<ServerOptions> = {}): Promise<RunningServer> =>
+  startServer({ fetch, port: 0, host: '127.0.0.1', ...more });
 
 test('says where it listens', async () => {
   await using server = await start(hello);
@@ -56,6 +54,10 @@ test('a request under way is finished, then what is to be drained, then it is go
       return new Response('late');
     },
     {
+      onStop: () => {
+        order.push('told');
+        release();
+      },
       drain: () => {
         order.push('drained');
         return Promise.resolve();
@@ -65,10 +67,9 @@ test('a request under way is finished, then what is to be drained, then it is go
   const answer = fetch(server.url).then((response) => response.text());
   await until('the request', () => asked === 1);
   const gone = server[Symbol.asyncDispose]().then(() => order.push('gone'));
-  release();
   assert.equal(await answer, 'late');
   await within('the server to stop', gone, 1000);
-  assert.deepEqual(order, ['answered', 'drained', 'gone']);
+  assert.deepEqual(order, ['told', 'answered', 'drained', 'gone']);
   await assert.rejects(fetch(server.url));
 });
 
