@@ -151,6 +151,18 @@ test('without a quorum the model fails at once, naming who refused and why', asy
   assert.equal((await getJson<{ status: string }>(`${consortium.facilitator.url}/jobs/${view.id}`)).status, 'failed');
 });
 
+test('a quorum that is out of reach is not waited for, whoever has not answered', async () => {
+  const data = [shares[0] ?? '', withValue(shares[1] ?? '', 3, 0, '-1')];
+  await using consortium = await startConsortium({ data, newKeyPair });
+  const roster = ['owner-1', 'owner-2', 'nobody'];
+  const view = await trainOver(consortium.modelOwner, modelWith(exact, { quorum: 3, roster }));
+  assert.equal(view.failure?.code, 'owners_too_few');
+  assert.match(
+    view.failure.detail,
+    /owner-2 refused: the data do not fit the model \(age\).*; nobody has not answered\)$/,
+  );
+});
+
 test('an owner that dies is waited for once, and takes part again when it is back', async () => {
   await using consortium = await startConsortium({ data: shares, newKeyPair });
   const { owners, modelOwner, facilitator } = consortium;
@@ -334,7 +346,33 @@ test('a facilitator that is gone in the middle of a training fails it, and says 
   const view = await over(modelOwner, id);
   assert.equal(view.status, 'failed');
   assert.equal(view.failure?.code, 'facilitator_unreachable');
-  assert.match(view.failure.detail, /is it running\?$|has not answered for 3 s/);
+  assert.match(view.failure.detail, /is it running\?|has not answered for 3 s/);
+});
+
+test('a facilitator that is gone while a round is open is not waited for for ever', async () => {
+  await using facilitator = await startFacilitator();
+  const held = new Set<string>();
+  await using proxy = await startHttpProxy(facilitator.url, {
+    before: ({ path }) => {
+      if (!path.includes('/rounds/2/contributions/')) return 'pass';
+      held.add(path);
+      // Neither passed on nor refused.
+      return new Promise(() => undefined);
+    },
+  });
+  await using consortium = await startConsortium({
+    data: shares,
+    newKeyPair,
+    facilitator,
+    lineOf: (owner) => (owner === 'owner-3' ? proxy.url : undefined),
+  });
+  const id = await postModel(consortium.modelOwner, modelWith(long, { deadline_seconds: 4 }));
+  await until('the third contribution is on its way', () => held.size === 1);
+  for (const owner of consortium.owners.slice(0, 2)) await contributed(owner, 2);
+  await facilitator.stop();
+  const view = await over(consortium.modelOwner, id);
+  assert.equal(view.failure?.code, 'facilitator_unreachable');
+  assert.match(view.failure.detail, /^the facilitator has not answered for 4 s, so the training was given up$/);
 });
 
 test('a facilitator that has forgotten a job fails its training at once, and is followed by the owners again', async () => {

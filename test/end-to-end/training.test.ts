@@ -245,4 +245,19 @@ test('noise is added to every value of a sum: two trainings on the same records 
     assert.equal(compareRationals(await chargedTo(owner), addRationals(rhoTotal, rhoTotal)), 0);
 });
 
+test('a training that drowns in noise fails, and the round whose sum was of no use is spent as well', async () => {
+  const sample = linearSample(30);
+  await using consortium = await consortiumFor(sample);
+  // The noise on the count is symmetric and some 10^6 times the count: all 61 rounds survive it with a chance of 2^-60.
+  const document = { ...sample.document, training: { ...gradient, rounds: 60 }, privacy: { rho: 1e-9 }, ...settings };
+  const view = await trainOver(consortium.modelOwner, document);
+  assert.equal(view.status, 'failed');
+  assert.equal(view.failure?.code, 'weight_zero');
+  assert.ok(view.privacy.guarantee === 'zero-concentrated differential privacy');
+  assert.equal(view.privacy.spent.rounds, (view.last_round?.round ?? 0) + 1);
+  const { rhoPerRound } = calibrate({ rho: 1e-9 }, 61);
+  const spent = sumRationals(Array.from({ length: view.privacy.spent.rounds }, () => rhoPerRound));
+  for (const owner of consortium.owners) assert.equal(compareRationals(await chargedTo(owner), spent), 0);
+});
+
 test.run();
