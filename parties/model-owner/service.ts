@@ -142,10 +142,11 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         onWaiting: (owners) => {
           change(record.status === 'preparing' ? { owners, status: 'waiting_for_owners' } : { owners }, 'status');
         },
+        onOpening: (round) => {
+          record = { ...record, privacy: privacyStatement(terms.calibration, round) };
+        },
         onRound: (report, { round: updates }) => {
-          const rounds = [...record.rounds, report];
-          const privacy = privacyStatement(terms.calibration, rounds.length);
-          change({ status: 'training', rounds, updates, privacy }, 'round');
+          change({ status: 'training', rounds: [...record.rounds, report], updates }, 'round');
         },
       });
       const metrics = trainer.metrics;

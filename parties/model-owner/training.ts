@@ -36,6 +36,8 @@ export interface TrainingOptions {
   readonly newKeyPair: typeof generateKeyPair;
   /** Told of the owners' answers: all owners, in the order of the roster. */
   readonly onWaiting: (owners: readonly OwnerView[]) => void;
+  /** Told before a round's sum is opened: from here on its privacy is spent, whatever becomes of the sum. */
+  readonly onOpening: (round: number) => void;
   readonly onRound: (report: RoundReport, trainer: Trainer) => void;
 }
 
@@ -140,6 +142,7 @@ async function runRound(
   await watch.roundClosed(round);
   const [view, aggregate] = await Promise.all([client.round(job, round, signal), client.aggregate(job, round, signal)]);
   const contributors = checkManifest(view, roster, model.participation.quorum, aggregate);
+  options.onOpening(round);
   trainer.absorb(open(opener, aggregate, contributors));
   const report: RoundReport = {
     round,
