@@ -115,10 +115,10 @@ function mediaTypeUnsupported(expected: 'application/json' | 'application/octet-
 }
 
 /** The files of Swagger UI that the page needs, from disk: no request leaves the machine. */
-const documentationFiles: Readonly<Record<string, string>> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-};
+const documentationFiles: ReadonlyMap<string, string> = new Map([
+  ['swagger-ui.css', 'text/css; charset=utf-8'],
+  ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
+]);
 
 function serveDocumentation(app: OpenAPIHono, party: string): void {
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
@@ -141,7 +141,7 @@ function serveDocumentation(app: OpenAPIHono, party: string): void {
     }),
   );
   app.get('/docs/:file', async (context) => {
-    const type = documentationFiles[context.req.param('file')];
+    const type = documentationFiles.get(context.req.param('file'));
     if (type === undefined) return context.notFound();
     const file = await readFile(join(folder, context.req.param('file')));
     return context.body(new Uint8Array(file), 200, { 'content-type': type });

@@ -7,6 +7,9 @@ export type { Logger } from 'pino';
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Fields that are never to be read in a log, at the top of a line's object or up to two levels below. */
+const secretFields = ['parameters', 'private_key', 'p', 'q'] as const;
+
 /**
  * A log for one party.
  *
@@ -24,7 +27,7 @@ export function createLog(
       level,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      redact: ['parameters', '*.parameters', 'private_key', '*.private_key', '*.p', '*.q', 'headers.authorization'],
+      redact: [...secretFields.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), 'headers.authorization'],
     },
     lines,
   );
