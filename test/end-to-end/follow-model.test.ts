@@ -15,6 +15,8 @@ import { type Consortium, getJson, startConsortium } from './parties.ts';
 
 interface Context {
   consortium: Consortium;
+  /** Aborts when the test is over, so that nobody goes on following. */
+  stop: AbortController;
 }
 
 const test = suite<Context>('following a model');
@@ -30,10 +32,12 @@ const document = {
 const long = { ...document, training: { solver: 'gradient', rounds: 100_000 } };
 
 test.before.each(async (context) => {
+  context.stop = new AbortController();
   context.consortium = await startConsortium({ data: dealtOut(sample, 2), newKeyPair });
 });
 
-test.after.each(async ({ consortium }) => {
+test.after.each(async ({ consortium, stop }) => {
+  stop.abort();
   await consortium[Symbol.asyncDispose]();
 });
 
@@ -139,6 +143,7 @@ test('a model owner that is not there is said not to be', async ({ consortium })
 
 test('a follower whose line broke goes on where it was; one whose line stays broken gives up after 30 s', async ({
   consortium,
+  stop: { signal },
 }) => {
   const clock = createTestClock();
   const seen: number[] = [];
@@ -158,9 +163,11 @@ test('a follower whose line broke goes on where it was; one whose line stays bro
     return flaky(input, { ...init, signal });
   };
   let over = false;
-  const following = refusal(
-    follow(consortium.modelOwner.url, { document: long, clock, fetch: cut, onProgress: (done) => seen.push(done) }),
-  ).finally(() => {
+  const onProgress = (done: number): void => {
+    seen.push(done);
+  };
+  const { url } = consortium.modelOwner;
+  const following = refusal(follow(url, { document: long, clock, fetch: cut, signal, onProgress })).finally(() => {
     over = true;
   });
   await until('two updates', () => (seen.at(-1) ?? 0) >= 2);
