@@ -2,6 +2,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { createBaseApp } from '../../src/http/base-app.ts';
 import type { Logger } from '../../src/http/log.ts';
+import { jsonAnswer } from '../../src/http/route-parts.ts';
 import type { Ledger, LedgerStore } from '../../src/privacy/ledger.ts';
 import { type Rational, toNumber } from '../../src/privacy/rational.ts';
 import type { OwnerId } from '../../src/protocol/identifiers.ts';
@@ -16,10 +17,6 @@ export interface DataOwnerAppDependencies {
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
-
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  200: { description, content: { 'application/json': { schema } } },
-});
 
 const jobView = z.object({
   job: z.string(),
@@ -38,46 +35,54 @@ const routes = {
     method: 'get',
     path: '/status',
     summary: 'Who this is, whom it follows, how it fares',
-    responses: json(
-      z.object({
-        owner: z.string(),
-        facilitator: z.string(),
-        connected: z.boolean(),
-        jobs: z.record(z.string(), z.number()),
-      }),
-      'The status.',
-    ),
+    responses: {
+      200: jsonAnswer(
+        z.object({
+          owner: z.string(),
+          facilitator: z.string(),
+          connected: z.boolean(),
+          jobs: z.record(z.string(), z.number()),
+        }),
+        'The status.',
+      ),
+    },
   }),
   jobs: createRoute({
     method: 'get',
     path: '/jobs',
     summary: 'The jobs that name this owner, and why it refused what it refused',
-    responses: json(z.object({ jobs: z.array(jobView) }), 'The jobs.'),
+    responses: { 200: jsonAnswer(z.object({ jobs: z.array(jobView) }), 'The jobs.') },
   }),
   ledger: createRoute({
     method: 'get',
     path: '/ledger',
     summary: 'The privacy that this owner has spent, round by round, in exact zero-concentrated terms',
-    responses: json(
-      z.object({
-        spent_rho: rho,
-        rounds: z.number(),
-        unprotected_rounds: z.number(),
-        entries: z.array(z.object({ job: z.string(), round: z.number(), rho: rho.nullable(), at: z.string() })),
-      }),
-      'The ledger; an entry with rho null had no differential privacy.',
-    ),
+    responses: {
+      200: jsonAnswer(
+        z.object({
+          spent_rho: rho,
+          rounds: z.number(),
+          unprotected_rounds: z.number(),
+          entries: z.array(z.object({ job: z.string(), round: z.number(), rho: rho.nullable(), at: z.string() })),
+        }),
+        'The ledger; an entry with rho null had no differential privacy.',
+      ),
+    },
   }),
   datasets: createRoute({
     method: 'get',
     path: '/datasets',
     summary: 'The data files this owner computes on',
-    responses: json(
-      z.object({
-        datasets: z.array(z.object({ name: z.string(), path: z.string(), bytes: z.number(), modified_at: z.string() })),
-      }),
-      'The data sets.',
-    ),
+    responses: {
+      200: jsonAnswer(
+        z.object({
+          datasets: z.array(
+            z.object({ name: z.string(), path: z.string(), bytes: z.number(), modified_at: z.string() }),
+          ),
+        }),
+        'The data sets.',
+      ),
+    },
   }),
 };
 

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { problemSchema } from '../../src/http/problem.ts';
+import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import { jobIdSchema, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
@@ -41,22 +41,6 @@ const roundInPath = z
 const roundPath = z.object({ job: jobIdSchema, round: roundInPath });
 const contributionPath = roundPath.extend({ owner: ownerIdSchema });
 
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-const body = <T extends z.ZodType>(schema: T) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-});
-const refused = {
-  description: 'Refused; `type` says how, `detail` why, `field` where.',
-  content: { 'application/problem+json': { schema: problemSchema } },
-};
-const stream = {
-  description: 'Events as they happen; resumes after Last-Event-ID.',
-  content: { 'text/event-stream': {} },
-};
 const ciphertexts = { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } };
 
 const routes = {
@@ -64,25 +48,25 @@ const routes = {
     method: 'post',
     path: '/jobs',
     summary: 'Create a job; repeating the same descriptor changes nothing',
-    request: { body: body(jobDescriptorSchema) },
+    request: { body: jsonBody(jobDescriptorSchema) },
     responses: {
-      200: json(jobViewSchema, 'It existed.'),
-      201: json(jobViewSchema, 'Created.'),
-      default: refused,
+      200: jsonAnswer(jobViewSchema, 'It existed.'),
+      201: jsonAnswer(jobViewSchema, 'Created.'),
+      default: refusal,
     },
   }),
   jobs: createRoute({
     method: 'get',
     path: '/jobs',
     summary: 'All jobs, oldest first',
-    responses: { 200: json(jobListSchema, 'The jobs.') },
+    responses: { 200: jsonAnswer(jobListSchema, 'The jobs.') },
   }),
   job: createRoute({
     method: 'get',
     path: '/jobs/{job}',
     summary: 'One job: its descriptor, owners and newest round',
     request: { params: jobPath },
-    responses: { 200: json(jobViewSchema, 'The job.'), default: refused },
+    responses: { 200: jsonAnswer(jobViewSchema, 'The job.'), default: refusal },
   }),
   endJob: createRoute({
     method: 'delete',
@@ -92,24 +76,24 @@ const routes = {
       params: jobPath,
       query: z.strictObject({ outcome: z.enum(['finished', 'failed', 'cancelled']).default('cancelled') }),
     },
-    responses: { 204: { description: 'It has ended.' }, default: refused },
+    responses: { 204: { description: 'It has ended.' }, default: refusal },
   }),
   answerJob: createRoute({
     method: 'put',
     path: '/jobs/{job}/owners/{owner}',
     summary: 'An owner of the roster says whether it takes part',
-    request: { params: ownerPath, body: body(ownerAnswerSchema) },
-    responses: { 200: json(jobViewSchema, 'Noted.'), default: refused },
+    request: { params: ownerPath, body: jsonBody(ownerAnswerSchema) },
+    responses: { 200: jsonAnswer(jobViewSchema, 'Noted.'), default: refusal },
   }),
   openRound: createRoute({
     method: 'put',
     path: '/jobs/{job}/rounds/{round}',
     summary: 'Open the next round; repeating the same descriptor changes nothing',
-    request: { params: roundPath, body: body(roundDescriptorSchema) },
+    request: { params: roundPath, body: jsonBody(roundDescriptorSchema) },
     responses: {
-      200: json(roundViewSchema, 'It existed.'),
-      201: json(roundViewSchema, 'Opened.'),
-      default: refused,
+      200: jsonAnswer(roundViewSchema, 'It existed.'),
+      201: jsonAnswer(roundViewSchema, 'Opened.'),
+      default: refusal,
     },
   }),
   round: createRoute({
@@ -117,7 +101,7 @@ const routes = {
     path: '/jobs/{job}/rounds/{round}',
     summary: 'One round: parameters, who contributed, and its manifest once closed',
     request: { params: roundPath },
-    responses: { 200: json(roundViewSchema, 'The round.'), default: refused },
+    responses: { 200: jsonAnswer(roundViewSchema, 'The round.'), default: refusal },
   }),
   contribute: createRoute({
     method: 'put',
@@ -125,9 +109,9 @@ const routes = {
     summary: "An owner's ciphertexts, fixed-width big-endian, one after the other; the same bytes again change nothing",
     request: { params: contributionPath, body: { required: true, content: ciphertexts } },
     responses: {
-      200: json(contributionReceiptSchema, 'These bytes were accepted before.'),
-      201: json(contributionReceiptSchema, 'Accepted.'),
-      default: refused,
+      200: jsonAnswer(contributionReceiptSchema, 'These bytes were accepted before.'),
+      201: jsonAnswer(contributionReceiptSchema, 'Accepted.'),
+      default: refusal,
     },
   }),
   aggregate: createRoute({
@@ -135,7 +119,7 @@ const routes = {
     path: '/jobs/{job}/rounds/{round}/aggregate',
     summary: "The re-randomised product of a closed round's contributions",
     request: { params: roundPath },
-    responses: { 200: { description: 'Ciphertexts.', content: ciphertexts }, default: refused },
+    responses: { 200: { description: 'Ciphertexts.', content: ciphertexts }, default: refusal },
   }),
   jobEvents: createRoute({
     method: 'get',
@@ -143,9 +127,9 @@ const routes = {
     summary: 'Follow one job from its beginning',
     request: { params: jobPath },
     responses: {
-      200: stream,
+      200: eventStream,
       204: { description: 'The job has ended and its last event was seen.' },
-      default: refused,
+      default: refusal,
     },
   }),
   events: createRoute({
@@ -153,13 +137,13 @@ const routes = {
     path: '/events',
     summary: 'Follow all jobs from now on; with `owner`, those that name it, and be listed as connected',
     request: { query: z.strictObject({ owner: ownerIdSchema.optional() }) },
-    responses: { 200: stream, default: refused },
+    responses: { 200: eventStream, default: refusal },
   }),
   owners: createRoute({
     method: 'get',
     path: '/owners',
     summary: 'The owners whose streams are connected now',
-    responses: { 200: json(ownerListSchema, 'Their names.') },
+    responses: { 200: jsonAnswer(ownerListSchema, 'Their names.') },
   }),
 };
 

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { problemSchema } from '../../src/http/problem.ts';
+import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { ModelOwner } from './service.ts';
@@ -17,15 +17,6 @@ export interface ModelOwnerAppDependencies {
 }
 
 const modelPath = z.object({ id: z.string().max(100) });
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-const refused = {
-  description: 'Refused; `type` says how, `detail` why, `field` where.',
-  content: { 'application/problem+json': { schema: problemSchema } },
-};
-
 // Answers are made here and only described, not validated again.
 const modelView = z.custom<ModelView>().openapi('Model', {
   type: 'object',
@@ -85,28 +76,31 @@ const routes = {
     method: 'post',
     path: '/models',
     summary: 'Post a model.json and start its training',
-    request: { body: { required: true, content: { 'application/json': { schema: z.unknown() } } } },
-    responses: { 202: json(modelView, 'The training has begun; Location says where it is shown.'), default: refused },
+    request: { body: jsonBody(z.unknown()) },
+    responses: {
+      202: jsonAnswer(modelView, 'The training has begun; Location says where it is shown.'),
+      default: refusal,
+    },
   }),
   models: createRoute({
     method: 'get',
     path: '/models',
     summary: 'All models, oldest first',
-    responses: { 200: json(z.object({ models: z.array(modelView) }), 'The models.') },
+    responses: { 200: jsonAnswer(z.object({ models: z.array(modelView) }), 'The models.') },
   }),
   model: createRoute({
     method: 'get',
     path: '/models/{id}',
     summary: 'One model: how far it is, how well it fits, what privacy was spent',
     request: { params: modelPath },
-    responses: { 200: json(modelView, 'The model.'), default: refused },
+    responses: { 200: jsonAnswer(modelView, 'The model.'), default: refusal },
   }),
   remove: createRoute({
     method: 'delete',
     path: '/models/{id}',
     summary: 'Stop a training that runs and forget the model',
     request: { params: modelPath },
-    responses: { 204: { description: 'Forgotten.' }, default: refused },
+    responses: { 204: { description: 'Forgotten.' }, default: refusal },
   }),
   events: createRoute({
     method: 'get',
@@ -114,9 +108,9 @@ const routes = {
     summary: "Follow a model's training from its beginning",
     request: { params: modelPath },
     responses: {
-      200: { description: 'Events as they happen; resumes after Last-Event-ID.', content: { 'text/event-stream': {} } },
+      200: eventStream,
       204: { description: 'The training is over and its last event was seen.' },
-      default: refused,
+      default: refusal,
     },
   }),
   parameters: createRoute({
@@ -124,26 +118,26 @@ const routes = {
     path: '/models/{id}/parameters',
     summary: "A finished model's coefficients in the data's own units",
     request: { params: modelPath },
-    responses: { 200: json(parameters, 'The coefficients.'), default: refused },
+    responses: { 200: jsonAnswer(parameters, 'The coefficients.'), default: refusal },
   }),
   predict: createRoute({
     method: 'post',
     path: '/models/{id}/predictions',
     summary: 'Predict rows with a finished model; null for a row that a missing value drops',
-    request: { params: modelPath, body: { required: true, content: { 'application/json': { schema: rows } } } },
-    responses: { 200: json(predicted, 'One prediction per row.'), default: refused },
+    request: { params: modelPath, body: jsonBody(rows) },
+    responses: { 200: jsonAnswer(predicted, 'One prediction per row.'), default: refusal },
   }),
   newest: createRoute({
     method: 'get',
     path: '/prediction',
     summary: "The newest finished model's final cost and predicted values",
-    responses: { 200: json(predictionView, 'Cost and predictions.'), default: refused },
+    responses: { 200: jsonAnswer(predictionView, 'Cost and predictions.'), default: refusal },
   }),
   predictions: createRoute({
     method: 'get',
     path: '/predictions',
     summary: "Every finished model's final cost and predicted values, oldest first",
-    responses: { 200: json(z.object({ models: z.array(predictionView) }), 'Costs and predictions.') },
+    responses: { 200: jsonAnswer(z.object({ models: z.array(predictionView) }), 'Costs and predictions.') },
   }),
 };
 
