@@ -79,9 +79,19 @@ function place(target: string): string {
 }
 
 function answerProblem(context: Context, error: unknown, log: Logger): Response {
+  if (isBrokenLine(error)) {
+    log.debug({ path: context.req.path }, 'the request broke off before its end');
+    // Nobody is there to read it.
+    return problemResponse(toProblem(new SealsumError('aborted', 'the request broke off before its end')));
+  }
   const problem = toProblem(error instanceof HTTPException ? fromFramework(error) : error);
   if (problem.status >= 500) log.error({ err: error, path: context.req.path }, 'request failed');
   return problemResponse(problem);
+}
+
+/** Whether an error says that the sender of a request went away: no fault of ours. */
+function isBrokenLine(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 }
 
 /** What Hono and its validators refuse by themselves, in our terms. */
