@@ -107,7 +107,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     const where = named === undefined ? 'connected to the facilitator' : 'on the roster';
     throw new SealsumError(
       'owners_too_few',
-      `${roster.length} data owners are ${where} and the quorum is ${quorum}; start more, or lower participation.quorum (2 at least)`,
+      `too few data owners are ${where}: ${roster.length}, and the quorum is ${quorum}; start more, or lower participation.quorum (2 at least)`,
       { field: 'participation.quorum' },
     );
   }

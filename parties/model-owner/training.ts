@@ -118,7 +118,7 @@ async function gatherQuorum(watch: JobWatch, { quorum, deadline_seconds }: Model
     });
   throw new SealsumError(
     'owners_too_few',
-    `${ready.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
+    `${ready.length} of ${watch.owners().length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
     { field: 'participation.quorum' },
   );
 }

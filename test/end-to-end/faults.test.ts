@@ -168,7 +168,7 @@ test('an owner that dies is waited for once, and takes part again when it is bac
   const { owners, modelOwner, facilitator } = consortium;
   const [first, , third] = owners;
   assert.ok(first !== undefined && third !== undefined);
-  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 1 }));
+  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 3 }));
   await contributed(third, 3);
   await third.stop();
   const statusOf = async (): Promise<string | undefined> => {
@@ -219,7 +219,7 @@ test('an owner that missed a deadline hears of it and takes part in later rounds
   const { owners, modelOwner } = consortium;
   const third = owners[2];
   assert.ok(third !== undefined);
-  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 1 }));
+  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 3 }));
   await contributed(third, 2);
   held = new Promise((resolve) => {
     letGo = resolve;
@@ -340,7 +340,7 @@ test('no facilitator: POST /models is a 503 problem that says so', async () => {
 test('a facilitator that is gone in the middle of a training fails it, and says why', async () => {
   await using consortium = await startConsortium({ data: shares, newKeyPair });
   const { owners, modelOwner, facilitator } = consortium;
-  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 1 }));
+  const id = await postModel(modelOwner, modelWith(long, { deadline_seconds: 3 }));
   for (const owner of owners) await contributed(owner, 2);
   await facilitator.stop();
   const view = await over(modelOwner, id);

@@ -59,13 +59,16 @@ test('a training that fails says why, with a code that is not zero, and nothing 
   const few = await argumentsFor(context, linearSample(30), { participation });
   const refused = await runDemo(context, [...few, '--owners', '2', '--json']);
   assert.deepEqual([refused.code, refused.output], [1, '']);
-  assert.match(refused.complaint, /^demo: 2 data owners are on the roster and the quorum is 3; start more/);
+  assert.match(refused.complaint, /^demo: too few data owners are on the roster: 2, and the quorum is 3; start more/);
 
   const roster = ['owner-1', 'owner-9'];
   const strange = await argumentsFor(context, linearSample(30), { participation: { deadline_seconds: 1, roster } });
   const failed = await runDemo(context, [...strange, '--json']);
   assert.deepEqual([failed.code, failed.output], [1, '']);
-  assert.match(failed.complaint, /^demo: the training failed: 1 data owners are ready .*owner-9 has not answered/);
+  assert.match(
+    failed.complaint,
+    /^demo: the training failed: \d of 2 data owners are ready .*owner-9 has not answered/,
+  );
 });
 
 for (const [name, end] of [

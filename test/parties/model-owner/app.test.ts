@@ -393,7 +393,7 @@ test('a request that makes no sense is refused as one', async ({ consortium }) =
   assert.match(untold.detail, /--json/);
   const few = await refusalOf(await postJson(`${url}/models`, changed('participation.quorum', 3)));
   assert.deepEqual([few.status, few.type, few.field], [409, 'owners-too-few', 'participation.quorum']);
-  assert.match(few.detail, /^2 data owners are connected to the facilitator and the quorum is 3; start more/);
+  assert.match(few.detail, /^too few data owners are connected to the facilitator: 2, and the quorum is 3; start more/);
   for (const path of ['/models/nothing', '/models/nothing/parameters', '/nothing'])
     assert.equal((await problemOf(await fetch(url + path))).status, 404);
   assert.equal((await problemOf(await postJson(`${url}/models/nothing/predictions`, { rows: [] }))).status, 404);
