@@ -160,6 +160,57 @@ test('an owner hears of the jobs that name it and of no others, however many tho
   );
 });
 
+test('a reader gets every event of its own, page by page, and looks at those of others once', async () => {
+  const store = createMemoryFacilitatorStore();
+  let looked = 0;
+  await using party = await startFacilitator({
+    store: {
+      ...store,
+      events: async (after, of, limit) => {
+        const found = await store.events(after, of, limit);
+        looked += found.length;
+        return found;
+      },
+    },
+  });
+  const { facilitator } = party;
+  await facilitator.createJob(describeJob({ roster: [anna, bert] }));
+  await facilitator.createJob(describeJob({ job: 'other', roster: [bert, cora] }));
+  const answerOften = async (name: string, count: number): Promise<void> => {
+    for (let index = 0; index < count; index++)
+      await facilitator.answerJob(name as JobId, bert, { status: 'ready', reason: `${name} ${index}` });
+  };
+  await answerOften('job', 1500);
+  await answerOften('other', 2100);
+  await answerOften('job', 700);
+  const all = await store.events(0, undefined, 100_000);
+  const own = all.filter((event) => event.job === job);
+  for (const of of [{ job }, { owner: anna }]) {
+    looked = 0;
+    const read = facilitator.reader(of);
+    const found: JobEvent[] = [];
+    for (;;) {
+      const page = await read(found.at(-1)?.id ?? 0);
+      if (page.length === 0) break;
+      found.push(...page);
+    }
+    assert.deepEqual(found, own);
+    assert.ok(looked <= all.length, `${looked} looks at ${all.length} events`);
+    const before = looked;
+    assert.deepEqual(await read(found.at(-1)?.id ?? 0), []);
+    assert.equal(looked, before);
+  }
+  // Of those that come from now on, too, each is looked at once.
+  const read = facilitator.reader({ owner: anna });
+  const last = (await read(all.length - 1)).at(-1)?.id ?? 0;
+  looked = 0;
+  for (let turn = 0; turn < 10; turn++) {
+    await answerOften('other', 3 + turn);
+    assert.deepEqual(await read(last), []);
+  }
+  assert.equal(looked, 75);
+});
+
 test('a silent line carries a comment every fifteen seconds, and nothing else', async () => {
   await using party = await startFacilitator();
   await party.client.createJob(describeJob(), never);
