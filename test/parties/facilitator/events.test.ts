@@ -447,7 +447,7 @@ test('a stopped facilitator ends its streams and is gone within a second', async
   assert.deepEqual(party.facilitator.connectedOwners(), []);
 });
 
-test('nothing is left of streams that have been left: no timer, no listener, no connection', async () => {
+test('nothing is left of streams that have been left: no timer, no listener, no connection, no complaint', async () => {
   const signal = new AbortController().signal;
   await using party = await startFacilitator({ signal });
   await party.client.createJob(describeJob(), never);
@@ -462,6 +462,10 @@ test('nothing is left of streams that have been left: no timer, no listener, no 
     for (const each of lines) each.leave();
     await until('all to be gone', () => party.clock.pending() === 0);
   }
+  assert.equal(
+    party.lines.find((line) => line.includes('"level":"error"')),
+    undefined,
+  );
   assert.ok(getEventListeners(signal, 'abort').length <= 1);
   assert.deepEqual(party.facilitator.connectedOwners(), []);
 });
