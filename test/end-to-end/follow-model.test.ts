@@ -9,9 +9,9 @@ import { type FollowModelOptions, followModel } from '../../src/http/model-owner
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createTestClock } from '../support/clock.ts';
-import { until } from '../support/until.ts';
+import { until as untilWithin } from '../support/until.ts';
 import { dealtOut, linearSample } from './data.ts';
-import { type Consortium, getJson, startConsortium } from './parties.ts';
+import { type Consortium, getJson, patience, startConsortium } from './parties.ts';
 
 interface Context {
   consortium: Consortium;
@@ -20,6 +20,9 @@ interface Context {
 }
 
 const test = suite<Context>('following a model');
+
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+  untilWithin(what, holds, patience);
 
 const keyPair = await generateKeyPair({ bits: 2048 });
 const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);

@@ -14,7 +14,7 @@ import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { createLog } from '../../src/http/log.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { createLedger, type LedgerStore } from '../../src/privacy/ledger.ts';
-import { systemClock } from '../../src/protocol/clock.ts';
+import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import type { OwnerId } from '../../src/protocol/identifiers.ts';
 import { createMemoryDataOwnerStore } from '../../src/storage/data-owner-store.ts';
 import { createMemoryFacilitatorStore } from '../../src/storage/memory-facilitator-store.ts';
@@ -22,8 +22,10 @@ import { createMemoryLedgerStore } from '../../src/storage/memory-ledger-store.t
 import { createMemoryModelStore } from '../../src/storage/model-store.ts';
 import { until } from '../support/until.ts';
 
-const clock = systemClock;
 const host = '127.0.0.1';
+
+/** Milliseconds within which anything must have happened: only a limit, for busy machines. */
+export const patience = 90_000;
 
 export interface RunningParty extends AsyncDisposable {
   readonly url: string;
@@ -48,7 +50,15 @@ function stoppable(ending: AbortController, server: RunningServer): RunningParty
   return { url: server.url, stop, [Symbol.asyncDispose]: stop };
 }
 
-export async function startFacilitator(port = 0): Promise<RunningParty> {
+export interface FacilitatorOptions {
+  /** Any free one unless given. */
+  readonly port?: number;
+  /** By which its deadlines pass; the system's unless given. */
+  readonly clock?: Clock;
+}
+
+export async function startFacilitator(options: FacilitatorOptions = {}): Promise<RunningParty> {
+  const { port = 0, clock = systemClock } = options;
   const ending = new AbortController();
   const log = createLog('facilitator', 'silent');
   const facilitator = createFacilitator({ store: createMemoryFacilitatorStore(), clock, log });
@@ -68,6 +78,7 @@ export interface OwnerOptions {
 
 /** Resolves once the facilitator lists the owner as connected. */
 export async function startOwner({ name, facilitator, data, ...known }: OwnerOptions): Promise<RunningOwner> {
+  const clock = systemClock;
   const ending = new AbortController();
   const { signal } = ending;
   const owner = name as OwnerId;
@@ -81,22 +92,25 @@ export async function startOwner({ name, facilitator, data, ...known }: OwnerOpt
   const app = createDataOwnerApp({ owner, facilitatorUrl: facilitator, dataOwner, ledger, ledgerStore, log, signal });
   const party = stoppable(ending, await startServer({ fetch: app.fetch, port: 0, host }));
   void dataOwner.run();
-  await until(`${name} is connected`, async () => {
-    return dataOwner.connected() && (await client.owners(signal)).includes(owner);
-  });
+  await until(
+    `${name} is connected`,
+    async () => dataOwner.connected() && (await client.owners(signal)).includes(owner),
+    patience,
+  );
   return { ...party, owner, dataOwner, ledgerStore };
 }
 
 export type ModelOwnerOptions = Partial<
-  Pick<ModelOwnerDependencies, 'roster' | 'evaluationFile' | 'newKeyPair' | 'random'>
+  Pick<ModelOwnerDependencies, 'roster' | 'evaluationFile' | 'newKeyPair' | 'random' | 'clock'>
 >;
 
 export async function startModelOwner(facilitator: string, options: ModelOwnerOptions = {}): Promise<RunningParty> {
+  const { clock = systemClock } = options;
   const ending = new AbortController();
   const { signal } = ending;
   const log = createLog('model owner', 'silent');
   const client = createFacilitatorClient({ url: facilitator, fetch, clock });
-  const modelOwner = createModelOwner({ client, store: createMemoryModelStore(), clock, log, signal, ...options });
+  const modelOwner = createModelOwner({ client, store: createMemoryModelStore(), log, signal, ...options, clock });
   const app = createModelOwnerApp({ modelOwner, clock, log, signal });
   return stoppable(ending, await startServer({ fetch: app.fetch, port: 0, host, drain: () => modelOwner.idle() }));
 }
@@ -174,9 +188,9 @@ export async function startConsortium({
 }
 
 /** Posts a model.json and waits until its training is over, however it ended. */
-export async function trainOver(modelOwner: RunningParty, document: unknown, limit = 30_000): Promise<ModelView> {
+export async function trainOver(modelOwner: RunningParty, document: unknown): Promise<ModelView> {
   const id = await postModel(modelOwner, document);
-  return over(modelOwner, id, limit);
+  return over(modelOwner, id);
 }
 
 export async function postModel(modelOwner: RunningParty, document: unknown): Promise<string> {
@@ -187,9 +201,9 @@ export async function postModel(modelOwner: RunningParty, document: unknown): Pr
 }
 
 /** Follows the events of a model to their end. */
-export async function over(modelOwner: RunningParty, id: string, limit = 30_000): Promise<ModelView> {
+export async function over(modelOwner: RunningParty, id: string): Promise<ModelView> {
   const address = `${modelOwner.url}/models/${id}`;
-  const events = await fetch(`${address}/events`, { signal: AbortSignal.timeout(limit) });
+  const events = await fetch(`${address}/events`, { signal: AbortSignal.timeout(patience) });
   await events.text();
   return getJson<ModelView>(address);
 }
@@ -198,6 +212,8 @@ export function postJson(url: string, body: unknown): Promise<Response> {
   return fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
 }
 
+/** Asks twice where the first line breaks: a server closes idle ones when it likes. */
 export async function getJson<T>(url: string): Promise<T> {
-  return (await (await fetch(url)).json()) as T;
+  const response = await fetch(url).catch(() => fetch(url));
+  return (await response.json()) as T;
 }

@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { suite } from 'uvu';
 import type { ModelView, PredictionView } from '../../parties/model-owner/views.ts';
 import { dealtOut, linearSample } from '../end-to-end/data.ts';
-import { Folder, getJson, postJson } from '../end-to-end/parties.ts';
-import { until } from '../support/until.ts';
+import { Folder, getJson, patience, postJson } from '../end-to-end/parties.ts';
+import { until as untilWithin } from '../support/until.ts';
 import { type RunningScript, runScript, startScript } from './processes.ts';
 
 interface Context {
@@ -14,6 +14,9 @@ interface Context {
 }
 
 const test = suite<Context>('the parties as processes');
+
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+  untilWithin(what, holds, patience);
 
 const sample = linearSample(30);
 const facilitator = 'scripts/run_facilitator.sh';
@@ -195,7 +198,7 @@ test('an interrupt in the middle of a training ends the model owner, and the own
     readonly round?: number;
   }
   const job = async (): Promise<Job | undefined> => (await getJson<{ jobs: Job[] }>(`${northUrl}/jobs`)).jobs[0];
-  await until('a first round', async () => ((await job())?.round ?? 0) > 0, 30_000);
+  await until('a first round', async () => ((await job())?.round ?? 0) > 0);
   models.pressControlC();
   const { code, complaint } = await models.ended;
   assert.deepEqual([code, complaint], [0, '']);

@@ -13,10 +13,13 @@ import type { OwnerId } from '../../../src/protocol/identifiers.ts';
 import { createMemoryDataOwnerStore } from '../../../src/storage/data-owner-store.ts';
 import { createMemoryLedgerStore } from '../../../src/storage/memory-ledger-store.ts';
 import { dealtOut, linearSample } from '../../end-to-end/data.ts';
-import { Folder, getJson, startConsortium, trainOver } from '../../end-to-end/parties.ts';
-import { until } from '../../support/until.ts';
+import { Folder, getJson, patience, startConsortium, trainOver } from '../../end-to-end/parties.ts';
+import { until as untilWithin } from '../../support/until.ts';
 
 const test = suite("the data owner's interface");
+
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
+  untilWithin(what, holds, patience);
 
 const keyPair = await generateKeyPair({ bits: 2048 });
 const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
