@@ -9,6 +9,7 @@ const layers = [
   '^src/protocol/',
   '^src/storage/',
   '^src/http/',
+  '^src/config/',
   '^src/index\\.ts$',
   '^src/cli/',
   '^parties/',

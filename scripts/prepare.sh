@@ -1,5 +1,7 @@
-# Sourced by the other scripts: installs from the lock file and builds, each only when needed and one script at a time. Says
-# what it does on standard error, so that standard output stays clean.
+#!/usr/bin/env bash
+# Installs from the lock file and builds, each only when needed and one script at a time. The other scripts source it; run by
+# itself, it prepares a checkout that is to be read-only from then on. Says what it does on standard error, so that standard
+# output stays clean.
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 if ! command -v node >/dev/null || [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" != true ]; then
@@ -23,8 +25,17 @@ build() {
   alone build_alone
 }
 
+# Those who run a checkout need not be those who may change it.
+writable() {
+  if [ ! -w "$root" ]; then
+    echo "$root is not prepared, and $(id -un) may not write there: its owner runs scripts/prepare.sh" >&2
+    exit 1
+  fi
+}
+
 install_alone() {
   if [ "$root/package-lock.json" -nt "$root/node_modules/.package-lock.json" ]; then
+    writable
     echo 'installing from the lock file …' >&2
     (cd "$root" && npm ci --no-audit --no-fund >&2)
     touch "$root/node_modules/.package-lock.json"
@@ -36,6 +47,7 @@ build_alone() {
   local built="$root/dist/.built"
   if [ ! -e "$built" ] || [ -n "$(find "$root/src" "$root/parties" "$root/scripts" "$root/examples" \
     "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" -newer "$built" \( -name '*.ts' -o -name '*.json' \) -print -quit)" ]; then
+    writable
     echo 'building …' >&2
     # What is saved during the build counts as newer than it.
     mkdir -p "$root/dist"
@@ -44,3 +56,8 @@ build_alone() {
     mv "$built.began" "$built"
   fi
 }
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -euo pipefail
+  build
+fi
