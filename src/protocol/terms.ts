@@ -8,7 +8,7 @@ import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
 import { createTask, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate } from '../privacy/calibration.ts';
-import type { WireNoise } from './messages.ts';
+import type { WireNoise } from './job-messages.ts';
 
 export interface Terms {
   readonly map: FeatureMap;
@@ -33,6 +33,7 @@ export function termsOf(model: Model, owners: number): Terms {
     valueBound: task.valueBound,
     scale: task.scale,
     weightUnit: task.weightUnit,
+    tags: true,
   });
   const calibration = model.privacy === undefined ? undefined : calibrate(model.privacy, task.rounds);
   return { map, task, plan, calibration };

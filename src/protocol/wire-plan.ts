@@ -14,6 +14,8 @@ export interface WirePlan {
   readonly noise_bound: string;
   readonly sum_bound: string;
   readonly slot_bits: number;
+  /** 0: no tags. */
+  readonly tag_bits: number;
   readonly slots_per_ciphertext: number;
   readonly slots: number;
   readonly ciphertexts: number;
@@ -36,6 +38,7 @@ export const wirePlanSchema: z.ZodType<WirePlan> = z.strictObject({
   noise_bound: decimal,
   sum_bound: decimal,
   slot_bits: count,
+  tag_bits: z.number().int().min(0).max(128),
   slots_per_ciphertext: count,
   slots: count,
   ciphertexts: count,
@@ -53,6 +56,7 @@ export function planToWire(plan: Plan): WirePlan {
     noise_bound: String(plan.noiseBound),
     sum_bound: String(plan.sumBound),
     slot_bits: plan.slotBits,
+    tag_bits: plan.tagBits,
     slots_per_ciphertext: plan.slotsPerCiphertext,
     slots: plan.slots,
     ciphertexts: plan.ciphertexts,
@@ -76,6 +80,7 @@ export function planFromWire(wire: WirePlan): Plan {
     weightUnit: BigInt(wire.weight_unit),
     noiseBound: BigInt(wire.noise_bound),
     slotBits: wire.slot_bits,
+    tags: wire.tag_bits !== 0,
   });
   const computed = planToWire(plan);
   const [field] = planDifferences(computed, wire);

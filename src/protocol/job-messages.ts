@@ -1,37 +1,15 @@
 /**
- * What the parties say to each other: JSON in snake_case, big integers as decimal strings, times as RFC 3339. Every message
- * is parsed by its schema where it enters; unknown fields of a request are refused by name, those of an answer are ignored.
- * A contribution and an aggregate are not here: they are ciphertexts in fixed-width bytes and nothing else.
+ * What the parties say to each other about a job: JSON in snake_case, big integers as decimal strings, times as RFC 3339. Every
+ * message is parsed by its schema where it enters; unknown fields of a request are refused by name, those of an answer are ignored.
  */
 import { z } from 'zod';
-import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema } from './identifiers.ts';
+import type { ModulusProof } from '../paillier/modulus-proof.ts';
+import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, type PartyId, partyIdSchema } from './identifiers.ts';
+import { decimal, digestSchema, list, owners, tagKeySchema } from './message-parts.ts';
+import { modulusProofSchema } from './modulus-proof-schema.ts';
 import { optional } from './optional.ts';
+import { type ObjectSignature, objectSignatureSchema } from './signed.ts';
 import { type WirePlan, wirePlanSchema } from './wire-plan.ts';
-
-/**
- * A list of at most `most` elements. It is looked through up to its first wrong element and no further, so that a message of
- * a million mistakes costs no more than one.
- */
-function list<T>(
-  element: z.ZodType<T>,
-  most: number,
-  isElement: (value: unknown) => boolean = (value) => element.safeParse(value).success,
-): z.ZodType<readonly T[]> {
-  const upToFirstWrong = (value: unknown): unknown => {
-    if (!Array.isArray(value)) return value;
-    const looked: unknown[] = value.length > most ? value.slice(0, most + 1) : value;
-    const wrong = looked.findIndex((each) => !isElement(each));
-    return wrong === -1 ? looked : looked.slice(0, wrong + 1);
-  };
-  return z.preprocess(upToFirstWrong, z.array(element).max(most));
-}
-
-/** Names of owners, each once. */
-function owners(least: number, message: string): z.ZodType<readonly OwnerId[]> {
-  return list(ownerIdSchema, 10_000)
-    .refine((names) => names.length >= least, message)
-    .refine((names) => new Set(names).size === names.length, 'an owner is named twice');
-}
 
 /** A Paillier public key as python-paillier writes it: JWK, kty DAJ, alg PAI-GN1, n in base64url. */
 export interface WirePublicKey {
@@ -53,11 +31,6 @@ const publicKeySchema: z.ZodType<WirePublicKey> = z.strictObject({
   kid: optional(z.string().max(256)),
 });
 
-const decimal = z
-  .string()
-  .max(1000)
-  .regex(/^(0|[1-9][0-9]*)$/, 'expected a decimal integer without leading zeros');
-
 /** The noise a job promises: discrete Gaussian of this variance (integers, at the plan's scale) on every slot of a round's sum. */
 export interface WireNoise {
   readonly place: 'model-owner';
@@ -74,12 +47,22 @@ const noiseSchema: z.ZodType<WireNoise> = z.strictObject({
   rounds: z.number().int().min(1),
 });
 
-/** Everything that is fixed before a job's first round. Made by the model owner, the same for every owner. */
+/** Everything that is fixed before a job's first round. Made and signed by the model owner, the same for every owner. */
 export interface JobDescriptor {
   readonly job: JobId;
+  /** Who proposes the job, opens its rounds and fetches its aggregates. */
+  readonly model_owner: PartyId;
+  /** At which facilitator: a descriptor is good for one. */
+  readonly facilitator: PartyId;
   /** The model.json that owners compute for; opaque to the facilitator. */
   readonly model: Readonly<Record<string, unknown>>;
+  /** SHA-256 of the model's canonical JSON. */
+  readonly model_hash: string;
   readonly public_key: WirePublicKey;
+  /** That the modulus is well formed, bound to `job` and `model_owner`. */
+  readonly public_key_proof: ModulusProof;
+  /** The model owner's X25519 public key for the tags of this job. */
+  readonly tag_key: string;
   readonly plan: WirePlan;
   readonly roster: readonly OwnerId[];
   /** The least number of contributors to a round; at least 2, so that a sum is never one owner's vector. */
@@ -98,13 +81,18 @@ function isNestedAtMost(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((each) => isNestedAtMost(each, levels - 1));
 }
 
-export const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
+const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
   .strictObject({
     job: jobIdSchema,
+    model_owner: partyIdSchema,
+    facilitator: partyIdSchema,
     model: z
       .record(z.string(), z.unknown())
       .refine((model) => isNestedAtMost(model, deepestModel), `expected at most ${deepestModel} levels of nesting`),
+    model_hash: digestSchema,
     public_key: publicKeySchema,
+    public_key_proof: modulusProofSchema,
+    tag_key: tagKeySchema,
     plan: wirePlanSchema,
     roster: owners(2, 'expected at least two owners'),
     quorum: z.number().int().min(2, 'a sum of fewer than two owners would reveal one of them'),
@@ -116,38 +104,75 @@ export const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
     message: 'expected at most as many as the roster names',
   });
 
+/** A descriptor and its model owner's signature of kind `job`. */
+export interface SignedJob {
+  readonly descriptor: JobDescriptor;
+  readonly signature: ObjectSignature;
+}
+
+export const signedJobSchema: z.ZodType<SignedJob> = z.strictObject({
+  descriptor: jobDescriptorSchema,
+  signature: objectSignatureSchema,
+});
+
 /** What a job knows of one owner: invited → ready or refused; ready ↔ absent (missed a deadline); withdrawn during training. */
 export type OwnerStatus = 'invited' | 'ready' | 'refused' | 'withdrawn' | 'absent';
 
-/** What an owner says of itself. */
+/** What an owner says of itself in one job. */
 export interface OwnerAnswer {
+  readonly job: JobId;
+  readonly owner: OwnerId;
+  /** Of the job descriptor that it answers. */
+  readonly job_digest: string;
   readonly status: 'ready' | 'refused' | 'withdrawn';
   /** Why not, for people; names fields, never values. */
   readonly reason?: string;
+  /** When ready: the owner's X25519 public key for the tags of this job. */
+  readonly tag_key?: string;
 }
 
-export const ownerAnswerSchema: z.ZodType<OwnerAnswer> = z.strictObject({
-  status: z.enum(['ready', 'refused', 'withdrawn']),
-  reason: optional(z.string().max(1000)),
+/** An answer and its owner's signature of kind `answer`. */
+export interface SignedAnswer {
+  readonly answer: OwnerAnswer;
+  readonly signature: ObjectSignature;
+}
+
+export const signedAnswerSchema: z.ZodType<SignedAnswer> = z.strictObject({
+  answer: z
+    .strictObject({
+      job: jobIdSchema,
+      owner: ownerIdSchema,
+      job_digest: digestSchema,
+      status: z.enum(['ready', 'refused', 'withdrawn']),
+      reason: optional(z.string().max(1000)),
+      tag_key: optional(tagKeySchema),
+    })
+    .refine((answer) => (answer.status === 'ready') === (answer.tag_key !== undefined), {
+      path: ['tag_key'],
+      message: 'expected with "ready" and with nothing else',
+    }),
+  signature: objectSignatureSchema,
 });
 
 export interface OwnerView {
   readonly owner: OwnerId;
   readonly status: OwnerStatus;
   readonly reason?: string;
+  /** The newest answer the owner gave: what `absent` does not undo, and what proves its tag key. */
+  readonly answer?: SignedAnswer;
 }
 
 const ownerViewSchema: z.ZodType<OwnerView> = z.object({
   owner: ownerIdSchema,
   status: z.enum(['invited', 'ready', 'refused', 'withdrawn', 'absent']),
   reason: optional(z.string()),
+  answer: optional(signedAnswerSchema),
 });
 
 export type JobOutcome = 'finished' | 'failed' | 'cancelled';
 
 /** A job as the facilitator shows it. */
-export interface JobView {
-  readonly descriptor: JobDescriptor;
+export interface JobView extends SignedJob {
   readonly status: 'open' | JobOutcome;
   readonly owners: readonly OwnerView[];
   /** The newest round's number, 0 before the first. */
@@ -157,6 +182,7 @@ export interface JobView {
 
 export const jobViewSchema: z.ZodType<JobView> = z.object({
   descriptor: jobDescriptorSchema,
+  signature: objectSignatureSchema,
   status: z.enum(['open', 'finished', 'failed', 'cancelled']),
   owners: z.array(ownerViewSchema),
   round: z.number().int().min(0),
@@ -187,77 +213,4 @@ export const jobListSchema: z.ZodType<{ readonly jobs: readonly JobSummary[] }> 
 /** The owners whose event streams are connected to the facilitator now. */
 export const ownerListSchema: z.ZodType<{ readonly owners: readonly OwnerId[] }> = z.object({
   owners: z.array(ownerIdSchema),
-});
-
-/** What the model owner says to open a round. */
-export interface RoundDescriptor {
-  /** A subset of the job's roster: who is asked. */
-  readonly roster: readonly OwnerId[];
-  /** The model's parameters as quantised to the plan's scale; empty when a round needs none. */
-  readonly parameters: readonly number[];
-}
-
-export const roundDescriptorSchema: z.ZodType<RoundDescriptor> = z.strictObject({
-  roster: owners(1, 'expected at least one owner'),
-  parameters: list(z.number(), 10_000_000, Number.isFinite),
-});
-
-/** What went into an aggregate: who, which bytes, and which bytes came out. */
-export interface Manifest {
-  readonly contributions: readonly { readonly owner: OwnerId; readonly digest: string }[];
-  readonly count: number;
-  readonly aggregate_digest: string;
-}
-
-const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'expected SHA-256 in lowercase hexadecimal');
-
-export interface RoundView {
-  readonly job: JobId;
-  readonly round: number;
-  readonly status: 'open' | 'closed' | 'abandoned';
-  readonly roster: readonly OwnerId[];
-  readonly parameters: readonly number[];
-  readonly opened_at: string;
-  readonly deadline: string;
-  readonly contributors: readonly OwnerId[];
-  readonly missing: readonly OwnerId[];
-  /** Why it was abandoned. */
-  readonly reason?: string;
-  /** Once closed. */
-  readonly manifest?: Manifest;
-}
-
-export const roundViewSchema: z.ZodType<RoundView> = z.object({
-  job: jobIdSchema,
-  round: z.number().int().min(1),
-  status: z.enum(['open', 'closed', 'abandoned']),
-  roster: z.array(ownerIdSchema),
-  parameters: z.array(z.number()),
-  opened_at: z.string(),
-  deadline: z.string(),
-  contributors: z.array(ownerIdSchema),
-  missing: z.array(ownerIdSchema),
-  reason: optional(z.string()),
-  manifest: optional(
-    z.object({
-      contributions: z.array(z.object({ owner: ownerIdSchema, digest: digestSchema })),
-      count: z.number().int().min(1),
-      aggregate_digest: digestSchema,
-    }),
-  ),
-});
-
-/** The answer to a contribution: what was taken, so that its sender can keep it. */
-export interface ContributionReceipt {
-  readonly job: JobId;
-  readonly round: number;
-  readonly owner: OwnerId;
-  readonly digest: string;
-}
-
-export const contributionReceiptSchema: z.ZodType<ContributionReceipt> = z.object({
-  job: jobIdSchema,
-  round: z.number().int().min(1),
-  owner: ownerIdSchema,
-  digest: digestSchema,
 });
