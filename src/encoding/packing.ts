@@ -1,35 +1,45 @@
 /**
- * Packing: many small signed integers in one plaintext, as balanced digits M = Σ mⱼ·2^(W·j) mod n.
+ * Packing: many small signed integers in one plaintext, as balanced digits M = Σ mⱼ·2^(W·j) mod n, and above the last of the
+ * k digits a tag, where the plan has tags: M = Σ mⱼ·2^(W·j) + tag·2^(W·k) mod n.
  *
  * Sums of packed plaintexts are packed sums, whatever the signs, as long as every sum stays within the plan's bound.
- * Unpacking centres M around 0, takes digits in [−2^(W−1), 2^(W−1)) from the lowest up, and believes nothing: each digit must
- * lie within what its contributors can reach, nothing may be left above the last one, and the count must be right.
+ * Unpacking centres M around 0, takes digits in [−2^(W−1), 2^(W−1)) from the lowest up, and believes nothing: nothing but the
+ * tags may be left above the last digit, the sums of the tags must be what they are checked for, the count must be right, and
+ * each digit must lie within what its contributors can reach.
  */
 import { SealsumError } from '../errors.ts';
 import { bitLength } from '../paillier/bytes.ts';
-import { type Plan, slotBound, slotName } from './plan.ts';
+import { type Plan, slotBound, slotName, TAG_BITS } from './plan.ts';
+
+/**
+ * Looks at the sums of the tags, one for every ciphertext and each in [0, 2^T), and throws where they are not those of the
+ * contributors: then nothing of the sum is told.
+ */
+export type TagCheck = (sums: readonly bigint[]) => void;
 
 /**
  * Packs a vector's slots into plaintexts for the key with this modulus.
  *
  * @param slots as many as `plan.slots`, each of magnitude at most `plan.sumBound`
+ * @param tags one for every ciphertext, in [0, 2^64), if and only if the plan has tags
  * @returns as many plaintexts as `plan.ciphertexts`, each in [0, modulus)
- * @throws SealsumError `plan_mismatch` where the count of slots or the modulus is not the plan's, `number_out_of_bounds`
- *   naming the first slot that is too great
+ * @throws SealsumError `plan_mismatch` where the count of slots, the count of tags or the modulus is not the plan's,
+ *   `number_out_of_bounds` naming the first slot or tag that is too great
  */
-export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint): bigint[] {
+export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint, tags?: readonly bigint[]): bigint[] {
   requireModulus(plan, modulus);
   if (slots.length !== plan.slots) {
     throw new SealsumError('plan_mismatch', `slots: the plan has ${plan.slots}, not ${slots.length}`, {
       field: 'slots',
     });
   }
+  requireTagsAsPlanned(plan, tags);
   const width = BigInt(plan.slotBits);
   const bound = plan.sumBound;
   const plaintexts: bigint[] = [];
   for (let first = 0; first < slots.length; first += plan.slotsPerCiphertext) {
     const end = Math.min(first + plan.slotsPerCiphertext, slots.length);
-    let packed = 0n;
+    let packed = (tags?.[plaintexts.length] ?? 0n) << BigInt((first + plan.slotsPerCiphertext - end) * plan.slotBits);
     for (let slot = end - 1; slot >= first; slot -= 1) {
       const digit = slots[slot] ?? 0n;
       if (digit > bound || digit < -bound) {
@@ -48,15 +58,22 @@ export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint): big
 }
 
 /**
- * The slots of a sum of packed vectors.
+ * The slots of a sum of packed vectors, once the sums of their tags have passed the check.
  *
  * @param plaintexts as many as `plan.ciphertexts`, each in [0, modulus)
  * @param contributors how many vectors are in the sum, 1 to `plan.owners`
+ * @param check if and only if the plan has tags: called with their sums, before the slots are looked at
  * @returns `plan.slots` integers: the count, the summed weight, the summed values
- * @throws SealsumError `plan_mismatch` (number of plaintexts, modulus), `plaintext_out_of_range`, `slot_overflow` naming slot
- *   and ciphertext, `count_mismatch` where the count slot is not `contributors`
+ * @throws SealsumError `plan_mismatch` (number of plaintexts, modulus, check), `plaintext_out_of_range`, `slot_overflow` naming
+ *   slot and ciphertext, what `check` throws, `count_mismatch` where the count slot is not `contributors`
  */
-export function unpack(plan: Plan, plaintexts: readonly bigint[], modulus: bigint, contributors: number): bigint[] {
+export function unpack(
+  plan: Plan,
+  plaintexts: readonly bigint[],
+  modulus: bigint,
+  contributors: number,
+  check?: TagCheck,
+): bigint[] {
   requireModulus(plan, modulus);
   if (plaintexts.length !== plan.ciphertexts) {
     throw new SealsumError(
@@ -65,32 +82,45 @@ export function unpack(plan: Plan, plaintexts: readonly bigint[], modulus: bigin
       { field: 'plaintexts' },
     );
   }
+  requireCheckAsPlanned(plan, check);
   if (!Number.isSafeInteger(contributors) || contributors < 1 || contributors > plan.owners) {
     throw new SealsumError('count_mismatch', `contributors: expected 1 to ${plan.owners}, as the plan has owners`, {
       field: 'contributors',
     });
   }
-  const width = BigInt(plan.slotBits);
   const slots: bigint[] = [];
+  const tags: bigint[] = [];
+  const width = BigInt(plan.slotBits);
   for (const [ciphertext, plaintext] of plaintexts.entries()) {
     let rest = centre(plaintext, modulus, ciphertext);
-    const end = Math.min((ciphertext + 1) * plan.slotsPerCiphertext, plan.slots);
+    const full = slots.length + plan.slotsPerCiphertext;
+    const end = Math.min(full, plan.slots);
     for (let slot = slots.length; slot < end; slot += 1) {
       const digit = BigInt.asIntN(plan.slotBits, rest);
       rest = (rest - digit) >> width;
       slots.push(digit);
     }
-    if (rest !== 0n) {
-      throw new SealsumError(
-        'slot_overflow',
-        `slot ${end - 1} (${slotName(end - 1)}), the last of ciphertext ${ciphertext}, has something left over above it: ` +
-          'the sum does not fit the plan, or was made with another plan or key',
-        { field: slotName(end - 1) },
-      );
-    }
+    tags.push(takeTags(plan, rest, full - end, end - 1, ciphertext));
   }
-  requireWithinBounds(plan, slots, contributors);
+  check?.(tags);
+  requireWithinBounds(plan, slots, tags, contributors);
   return slots;
+}
+
+/** What is left above the last slot of a ciphertext, and above the slots that are free in the last one: the sum of its tags. */
+function takeTags(plan: Plan, rest: bigint, free: number, last: number, ciphertext: number): bigint {
+  const place = BigInt(free * plan.slotBits);
+  const tags = rest >> place;
+  // As many bits as the plan has for tags hold twice the sum that is due, so that what is in a sum too often is still told.
+  if (tags << place !== rest || BigInt.asUintN(plan.tagBits, tags) !== tags) {
+    throw new SealsumError(
+      'slot_overflow',
+      `slot ${last} (${slotName(last)}), the last of ciphertext ${ciphertext}, has something left over above it: ` +
+        'the sum does not fit the plan, or was made with another plan or key',
+      { field: slotName(last) },
+    );
+  }
+  return tags;
 }
 
 function requireModulus(plan: Plan, modulus: bigint): void {
@@ -100,6 +130,31 @@ function requireModulus(plan: Plan, modulus: bigint): void {
       field: 'modulus',
     });
   }
+}
+
+function requireTagsAsPlanned(plan: Plan, tags: readonly bigint[] | undefined): void {
+  if (tags?.length !== (plan.tags ? plan.ciphertexts : undefined)) {
+    const planned = plan.tags ? `${plan.ciphertexts}, one for each ciphertext` : 'none';
+    throw new SealsumError('plan_mismatch', `tags: the plan has ${planned}, not ${tags?.length ?? 'none'}`, {
+      field: 'tags',
+    });
+  }
+  const wrong = tags?.findIndex((tag) => BigInt.asUintN(TAG_BITS, tag) !== tag) ?? -1;
+  if (wrong !== -1) {
+    const field = `tag ${wrong}`;
+    throw new SealsumError('number_out_of_bounds', `${field}: expected an integer of ${TAG_BITS} bits`, { field });
+  }
+}
+
+function requireCheckAsPlanned(plan: Plan, check: TagCheck | undefined): void {
+  if ((check !== undefined) === plan.tags) return;
+  throw new SealsumError(
+    'plan_mismatch',
+    plan.tags
+      ? 'tags: the plan has tags, so a sum is told only to who checks theirs'
+      : 'tags: the plan has none that could be checked',
+    { field: 'tags' },
+  );
 }
 
 /** The representative of a plaintext in (−n/2, n/2). */
@@ -112,7 +167,12 @@ function centre(plaintext: bigint, modulus: bigint, ciphertext: number): bigint 
   return 2n * plaintext > modulus ? plaintext - modulus : plaintext;
 }
 
-function requireWithinBounds(plan: Plan, slots: readonly bigint[], contributors: number): void {
+function requireWithinBounds(
+  plan: Plan,
+  slots: readonly bigint[],
+  tags: readonly bigint[],
+  contributors: number,
+): void {
   if (slots[0] !== BigInt(contributors)) {
     const counted = slots[0] ?? 0n;
     // A number of contributors is no secret; anything else that stands in its place is not shown.
@@ -136,5 +196,15 @@ function requireWithinBounds(plan: Plan, slots: readonly bigint[], contributors:
         { field },
       );
     }
+  }
+  const tagsBound = BigInt(contributors) << BigInt(TAG_BITS);
+  const beyond = tags.findIndex((sum) => sum >= tagsBound);
+  if (beyond !== -1) {
+    const field = `tag ${beyond}`;
+    throw new SealsumError(
+      'slot_overflow',
+      `${field}, above the slots of ciphertext ${beyond}, is beyond the most that ${contributors} contributors can reach`,
+      { field },
+    );
   }
 }

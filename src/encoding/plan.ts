@@ -7,7 +7,13 @@
  *
  * give |Σ mⱼ·2^(W·j)| ≤ B·(2^(W·k) − 1)/(2^W − 1) < 2^(W·k − 1) ≤ 2^(|n| − 3) < n/2: every sum is decoded from its centred
  * residue without loss, and a digit that broke its bound B by less than a factor of two is still seen to have done so.
- * The plan is made, and refused, before any key is used.
+ *
+ * A job may ask for a tag above the slots of every ciphertext: a 64-bit integer of each contribution, so that the sums of
+ * the tags tell which contributions are in a sum. The tags of N owners sum to less than N·2^64, which with the same headroom
+ *
+ *     T = 64 + ⌈log₂ N⌉ + 1   and   k = ⌊(|n| − 2 − T) / W⌋
+ *
+ * hold: |Σ mⱼ·2^(W·j) + S·2^(W·k)| < 2^(W·k + T − 1) ≤ 2^(|n| − 3). The plan is made, and refused, before any key is used.
  */
 import { SealsumError } from '../errors.ts';
 import { bitLength } from '../paillier/bytes.ts';
@@ -32,12 +38,16 @@ export interface PlanRequest {
   readonly noiseBound?: bigint;
   /** Ask for slots of this many bits; refused when it is less than what is needed. The least that is safe unless told. */
   readonly slotBits?: number;
+  /** Ask for a tag in every ciphertext; none unless told. */
+  readonly tags?: boolean;
 }
 
 /** A request that was found safe, with everything that follows from it. Plain data: `createPlan(plan)` gives it again. */
 export interface Plan extends Required<PlanRequest> {
   /** B, the greatest magnitude a slot of the sum may reach. */
   readonly sumBound: bigint;
+  /** T, the bits above the last slot of every ciphertext that hold the sum of the tags; 0: no tags. */
+  readonly tagBits: number;
   /** k, the slots that fit one ciphertext. */
   readonly slotsPerCiphertext: number;
   /** Slots of one vector: the contributor count, the weight, and the values. */
@@ -51,6 +61,9 @@ export const LEADING_SLOTS = 2;
 
 /** Bits between the greatest sum and the slot's width: one for the sign, one in which an overflow is still seen. */
 const HEADROOM_BITS = 2;
+
+/** Bits of one contribution's tag in one ciphertext. */
+export const TAG_BITS = 64;
 
 /** Bits of a key that no slot uses, so that the packed sum stays below n/2 in magnitude. */
 const KEY_MARGIN_BITS = 2;
@@ -79,41 +92,43 @@ export function createPlan(request: PlanRequest): Plan {
   const neededBits = bitLength(sumBound - 1n) + HEADROOM_BITS;
   if (request.slotBits !== undefined) requireCount('slotBits', request.slotBits);
   const slotBits = request.slotBits ?? neededBits;
-  const plan = { keyBits, length, owners, maxWeight, valueBound, scale, weightUnit, noiseBound, slotBits, sumBound };
+  const tags = request.tags ?? false;
+  const tagBits = tags ? TAG_BITS + bitLength(BigInt(owners - 1)) + 1 : 0;
+  const bounds = { keyBits, length, owners, maxWeight, valueBound, scale, weightUnit, noiseBound, slotBits, sumBound };
+  const need = `slots need ${neededBits} bits: ${greatestSum(bounds)} + ${HEADROOM_BITS} bits of headroom`;
+  const beside = tags ? `, beside ${tagBits} bits for tags in each ciphertext` : '';
   if (slotBits < neededBits) {
     throw new SealsumError(
       'plan_unsafe',
-      `slots need ${neededBits} bits: ${greatestSum(plan)} + ${HEADROOM_BITS} bits of headroom; asked for ${slotBits}; ` +
+      `${need}${beside}; asked for ${slotBits}; ` +
         `ask for ${neededBits} or more, or for fewer owners, a smaller weight, bound or scale`,
       { field: 'slotBits' },
     );
   }
-  const usableBits = keyBits - KEY_MARGIN_BITS;
+  const usableBits = keyBits - KEY_MARGIN_BITS - tagBits;
   const slotsPerCiphertext = Math.floor(usableBits / slotBits);
   if (slotsPerCiphertext < 1) {
-    const why =
-      slotBits === neededBits
-        ? `slots need ${neededBits} bits: ${greatestSum(plan)} + ${HEADROOM_BITS} bits of headroom`
-        : `slots of ${slotBits} bits were asked for`;
+    const why = slotBits === neededBits ? need : `slots of ${slotBits} bits were asked for`;
     throw new SealsumError(
       'plan_unsafe',
-      `${why}; a key of ${keyBits} bits holds ${Math.max(usableBits, 0)}; use a key of at least ` +
-        `${slotBits + KEY_MARGIN_BITS} bits, or fewer owners, a smaller weight, bound or scale`,
+      `${why}; a key of ${keyBits} bits holds ${Math.max(usableBits, 0)}${beside}; use a key of at least ` +
+        `${slotBits + KEY_MARGIN_BITS + tagBits} bits, or fewer owners, a smaller weight, bound or scale`,
       { field: 'keyBits' },
     );
   }
   const slots = length + LEADING_SLOTS;
-  return { ...plan, slotsPerCiphertext, slots, ciphertexts: Math.ceil(slots / slotsPerCiphertext) };
+  return { ...bounds, tags, tagBits, slotsPerCiphertext, slots, ciphertexts: Math.ceil(slots / slotsPerCiphertext) };
 }
 
 /** The plan's proof as one sentence with its numbers, for people to read. */
 export function describePlan(plan: Plan): string {
-  const used = plan.slotsPerCiphertext * plan.slotBits;
+  const used = plan.slotsPerCiphertext * plan.slotBits + plan.tagBits;
+  const above = plan.tags ? ` + ${plan.tagBits} for tags` : '';
   return (
     `a slot of the sum reaches at most ${greatestSum(plan)} = ${inPowers(plan.sumBound)}, ` +
     `so ${plan.slotBits} bits hold it with ${plan.slotBits - bitLength(plan.sumBound - 1n)} bits of headroom; ` +
-    `${plan.slotsPerCiphertext} × ${plan.slotBits} = ${used} ≤ ${plan.keyBits} − ${KEY_MARGIN_BITS} bits, ` +
-    `so ${plan.slotsPerCiphertext} slots fit a ciphertext; ` +
+    `${plan.slotsPerCiphertext} × ${plan.slotBits}${above} = ${used} ≤ ${plan.keyBits} − ${KEY_MARGIN_BITS} bits, ` +
+    `so ${plan.slotsPerCiphertext} slots ${plan.tags ? 'and a tag ' : ''}fit a ciphertext; ` +
     `${plan.slots} slots (count, weight, ${plan.length} values) take ${plan.ciphertexts} ` +
     `ciphertext${plan.ciphertexts === 1 ? '' : 's'}`
   );

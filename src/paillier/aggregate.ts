@@ -2,10 +2,15 @@
  * What a facilitator computes: the product of contributions, ciphertext by ciphertext, which is an encryption of their sum.
  *
  * The product is re-randomised before anybody gets it, so that it tells nothing about the randomness of a single contribution.
+ *
+ * Contributions come whole, or in blocks of whole ciphertexts of which nobody holds more than a few: the product of blocks is the
+ * block of the product.
  */
 import { SealsumError } from '../errors.ts';
+import { bytesToBigint } from './bytes.ts';
 import { addCiphertexts, decodeCiphertexts, encodeCiphertexts } from './ciphertexts.ts';
 import type { Encryptor } from './encryptor.ts';
+import { type Ciphertext, ciphertextBytes, type PublicKey } from './public-key.ts';
 
 /**
  * Multiplies contributions.
@@ -21,17 +26,85 @@ export function aggregate(encryptor: Encryptor, count: number, contributions: re
   const [first, ...others] = contributions;
   if (first === undefined) throw new SealsumError('ciphertext_invalid', 'there is no contribution to multiply');
   let product = decodeCiphertexts(publicKey, first, count);
-  for (const bytes of others) {
-    const factors = decodeCiphertexts(publicKey, bytes, count);
-    product = product.map((each, index) => {
-      const factor = factors[index];
-      // decodeCiphertexts gives exactly `count`; an absent factor must never be taken for a one.
-      if (factor === undefined) throw new SealsumError('ciphertext_invalid', `ciphertext ${index} is missing`);
-      return addCiphertexts(publicKey, each, factor);
-    });
-  }
+  for (const bytes of others) product = multiplyEach(publicKey, product, decodeCiphertexts(publicKey, bytes, count));
   return encodeCiphertexts(
     publicKey,
     product.map((each) => encryptor.rerandomise(each)),
   );
+}
+
+/** The product of blocks, ciphertext by ciphertext, as it grows. */
+export interface BlockProduct {
+  /**
+   * @param block as many ciphertexts as the first had, in fixed-width big-endian bytes, that were validated when they came
+   * @throws SealsumError ciphertext_invalid when it is not one of whole ciphertexts, or not as long as the first
+   */
+  multiply(block: Uint8Array): void;
+  /** As many ciphertexts in the same form. */
+  bytes(): Uint8Array;
+}
+
+/**
+ * The product of one block, for others to be multiplied in.
+ *
+ * @param block ciphertexts in fixed-width big-endian bytes, that were validated when they came
+ * @throws SealsumError ciphertext_invalid when it is not one of whole ciphertexts
+ */
+export function startProduct(publicKey: PublicKey, block: Uint8Array): BlockProduct {
+  let product = readBlock(publicKey, block);
+  return {
+    multiply: (factors) => {
+      product = multiplyEach(publicKey, product, readBlock(publicKey, factors));
+    },
+    bytes: () => encodeCiphertexts(publicKey, product),
+  };
+}
+
+/**
+ * A block with fresh randomness in every ciphertext.
+ *
+ * @param block ciphertexts in fixed-width big-endian bytes, that were validated when they came
+ * @param pause awaited after every ciphertext, each of which takes milliseconds: lets others have their turn, or throws to stop
+ * @returns as many ciphertexts in the same form
+ * @throws SealsumError ciphertext_invalid when the block is not one of whole ciphertexts
+ */
+export async function rerandomiseBlock(
+  encryptor: Encryptor,
+  block: Uint8Array,
+  pause: () => Promise<unknown>,
+): Promise<Uint8Array> {
+  const { publicKey } = encryptor;
+  const fresh: Ciphertext[] = [];
+  for (const each of readBlock(publicKey, block)) {
+    fresh.push(encryptor.rerandomise(each));
+    await pause();
+  }
+  return encodeCiphertexts(publicKey, fresh);
+}
+
+function multiplyEach(publicKey: PublicKey, product: readonly Ciphertext[], factors: readonly Ciphertext[]) {
+  if (product.length !== factors.length)
+    throw new SealsumError(
+      'ciphertext_invalid',
+      `expected as many ciphertexts as the ${product.length} before, found ${factors.length}`,
+    );
+  return product.map((each, index): Ciphertext => {
+    const factor = factors[index];
+    // There are as many; an absent factor must never be taken for a one.
+    if (factor === undefined) throw new SealsumError('ciphertext_invalid', `ciphertext ${index} is missing`);
+    return addCiphertexts(publicKey, each, factor);
+  });
+}
+
+/** The ciphertexts of a block that were validated when they came: whatever was kept must still be in range. */
+function readBlock(publicKey: PublicKey, block: Uint8Array): Ciphertext[] {
+  const width = ciphertextBytes(publicKey);
+  if (block.length % width !== 0)
+    throw new SealsumError('ciphertext_invalid', `expected ciphertexts of ${width} bytes, found ${block.length} bytes`);
+  return Array.from({ length: block.length / width }, (_, index) => {
+    const value = bytesToBigint(block.subarray(index * width, (index + 1) * width));
+    if (value <= 0n || value >= publicKey._n2)
+      throw new SealsumError('ciphertext_invalid', `ciphertext ${index}: expected 0 < c < n²`);
+    return value as Ciphertext;
+  });
 }

@@ -52,7 +52,7 @@ export const everydayScales: fc.Arbitrary<KnownDouble> = fc
   .tuple(fc.integer({ min: 1, max: 2 ** 40 }), fc.integer({ min: -20, max: 20 }))
   .map(([mantissa, exponent]) => knownDouble(mantissa, exponent));
 
-/** Small plans of every shape: one slot or many to a ciphertext, the last ciphertext full or not, with noise or without. */
+/** Small plans of every shape: one slot or many to a ciphertext, the last one full or not, with noise and tags or without. */
 export const plans: fc.Arbitrary<Plan> = fc
   .record({
     keyBits: fc.integer({ min: 64, max: 400 }),
@@ -64,11 +64,17 @@ export const plans: fc.Arbitrary<Plan> = fc
     weightUnit: fc.bigInt({ min: 1n, max: 1n << 20n }),
     noiseBound: fc.oneof(fc.constant(0n), fc.bigInt({ min: 0n, max: 1n << 30n })),
     moreBits: fc.integer({ min: 0, max: 10 }),
+    tags: fc.boolean(),
   })
-  .map(({ moreBits, ...request }) => {
+  .map(({ moreBits, ...rest }) => {
+    // The tags of nine owners take 69 bits.
+    const request = { ...rest, keyBits: rest.keyBits + (rest.tags ? 69 : 0) };
     const least = createPlan(request);
     return createPlan({ ...request, slotBits: least.slotBits + moreBits });
   });
+
+/** Those of them that have tags. */
+export const plansWithTags: fc.Arbitrary<Plan> = plans.filter(({ tags }) => tags);
 
 /** A modulus of exactly the plan's key bits; the least and the greatest of them among those drawn. */
 export function moduliFor(plan: Plan): fc.Arbitrary<bigint> {
@@ -86,4 +92,12 @@ export function ownerSlotsFor(plan: Plan): fc.Arbitrary<bigint[]> {
       }),
     )
     .map((rest) => [1n, ...rest]);
+}
+
+/** The tags of one owner, the least and the greatest often; undefined where the plan has none. */
+export function ownerTagsFor(plan: Plan): fc.Arbitrary<bigint[] | undefined> {
+  const greatest = (1n << 64n) - 1n;
+  const tag = fc.oneof(fc.bigInt({ min: 0n, max: greatest }), fc.constantFrom(0n, 1n, greatest));
+  if (!plan.tags) return fc.constant(undefined);
+  return fc.array(tag, { minLength: plan.ciphertexts, maxLength: plan.ciphertexts });
 }

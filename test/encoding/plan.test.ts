@@ -29,6 +29,8 @@ test('computes bounds, widths and counts', () => {
     noiseBound: 0n,
     slotBits: 61,
     sumBound: 3n << 57n,
+    tags: false,
+    tagBits: 0,
     slotsPerCiphertext: 33,
     slots: 13,
     ciphertexts: 1,
@@ -64,6 +66,23 @@ test('packs 51 slots of 40 bits into 2048 bits, about 10 bytes a value', () => {
   assert.ok((plan.ciphertexts * 512) / plan.length <= 10.5);
 });
 
+test("makes room for the sum of everybody's 64-bit tags above the last slot when asked to", () => {
+  const tagged = (keyBits: number, owners: number): number[] => {
+    const plan = createPlan({ ...request, keyBits, owners, slotBits: 73, tags: true });
+    assert.equal(plan.tags, true);
+    return [plan.tagBits, plan.slotsPerCiphertext];
+  };
+  assert.deepEqual(tagged(2048, 1), [65, 27]);
+  assert.deepEqual(tagged(2048, 2), [66, 27]);
+  assert.deepEqual(tagged(2048, 3), [67, 27]);
+  assert.deepEqual(tagged(2048, 1024), [75, 27]);
+  assert.deepEqual(tagged(2048, 1025), [76, 26]);
+  assert.deepEqual(tagged(2048, 10_000), [79, 26]);
+  assert.deepEqual(tagged(3072, 2), [66, 41]);
+  assert.deepEqual(tagged(3072, 1024), [75, 41]);
+  assert.deepEqual(tagged(3072, 10_000), [79, 40]);
+});
+
 test('gives a safe plan or none: every slot of the sum at its bound stays below half of the smallest modulus', () => {
   fc.assert(
     fc.property(plans, (plan) => {
@@ -74,10 +93,13 @@ test('gives a safe plan or none: every slot of the sum at its bound stays below 
       };
       const smallest = 1n << BigInt(plan.keyBits - 1);
       assert.ok(plan.sumBound * 4n <= 1n << BigInt(plan.slotBits));
-      assert.ok(2n * full(plan.sumBound) < smallest);
+      const tags = plan.tags ? BigInt(plan.owners) * ((1n << 64n) - 1n) : 0n;
+      const above = (sum: bigint): bigint => sum << BigInt(plan.slotsPerCiphertext * plan.slotBits);
+      assert.ok(2n * (full(plan.sumBound) + above(tags)) < smallest);
       // An overflow by less than a factor of two still decodes, so that it can be refused.
       assert.ok(2n * full(2n * plan.sumBound) <= smallest);
-      assert.ok((plan.slotsPerCiphertext + 1) * plan.slotBits > plan.keyBits - 2);
+      assert.ok(2n * (full(plan.sumBound) + above(2n * tags)) <= smallest);
+      assert.ok((plan.slotsPerCiphertext + 1) * plan.slotBits > plan.keyBits - 2 - plan.tagBits);
       assert.equal(plan.slots, plan.length + 2);
       assert.ok(plan.ciphertexts * plan.slotsPerCiphertext >= plan.slots);
       assert.ok((plan.ciphertexts - 1) * plan.slotsPerCiphertext < plan.slots);
@@ -145,6 +167,29 @@ test('refuses a job of which not one slot fits the key, and says which key would
   assert.equal(createPlan({ ...request, slotBits: 2046 }).slotsPerCiphertext, 1);
 });
 
+test('tells the bits for tags in what it refuses', () => {
+  const tagged = { ...request, tags: true };
+  assert.throws(() => createPlan({ ...tagged, slotBits: 40 }), {
+    field: 'slotBits',
+    message:
+      'slots need 61 bits: 3 owners × 2^20 weight × 2^37 bound + 2 bits of headroom, beside 67 bits for tags in each ciphertext; ' +
+      'asked for 40; ask for 61 or more, or for fewer owners, a smaller weight, bound or scale',
+  });
+  assert.throws(() => createPlan({ ...tagged, valueBound: 1n << 1960n }), {
+    field: 'keyBits',
+    message:
+      'slots need 1984 bits: 3 owners × 2^20 weight × 2^1960 bound + 2 bits of headroom; a key of 2048 bits holds 1979, ' +
+      'beside 67 bits for tags in each ciphertext; ' +
+      'use a key of at least 2053 bits, or fewer owners, a smaller weight, bound or scale',
+  });
+  assert.throws(() => createPlan({ ...tagged, slotBits: 1980 }), {
+    message:
+      /^slots of 1980 bits were asked for; a key of 2048 bits holds 1979, beside 67 bits for tags .*; use a key of at least 2049 bits/,
+  });
+  assert.equal(createPlan({ ...tagged, slotBits: 1979 }).slotsPerCiphertext, 1);
+  assert.equal(createPlan({ ...tagged, slotBits: 1980, keyBits: 2049 }).slotsPerCiphertext, 1);
+});
+
 test('refuses what makes no sense, naming the field', () => {
   for (const field of ['keyBits', 'length', 'owners', 'slotBits'] as const) {
     for (const wrong of [0, -1, 1.5, Number.NaN, Infinity, 2 ** 53]) {
@@ -170,6 +215,12 @@ test('tells its proof in numbers', () => {
     'a slot of the sum reaches at most 3 owners × 2^20 weight × 2^37 bound = 2^58.58, ' +
       'so 61 bits hold it with 2 bits of headroom; 33 × 61 = 2013 ≤ 2048 − 2 bits, so 33 slots fit a ciphertext; ' +
       '13 slots (count, weight, 11 values) take 1 ciphertext',
+  );
+  assert.equal(
+    describePlan(createPlan({ ...request, tags: true })),
+    'a slot of the sum reaches at most 3 owners × 2^20 weight × 2^37 bound = 2^58.58, ' +
+      'so 61 bits hold it with 2 bits of headroom; 32 × 61 + 67 for tags = 2019 ≤ 2048 − 2 bits, ' +
+      'so 32 slots and a tag fit a ciphertext; 13 slots (count, weight, 11 values) take 1 ciphertext',
   );
   assert.match(
     describePlan(createPlan({ ...request, length: 40, slotBits: 70 })),
