@@ -1,30 +1,58 @@
-/** What a data owner remembers: the contributions it has made, so that a retry sends the same bytes and never a fresh encryption. */
+/**
+ * What a data owner remembers: its answers to jobs, and its contributions, so that a retry sends the same bytes and never a
+ * fresh encryption, and so that it knows which rounds it was shown.
+ */
 import type { JobId } from '../protocol/identifiers.ts';
+import type { OwnerAnswer } from '../protocol/job-messages.ts';
+import type { SignedReceipt } from '../protocol/round-messages.ts';
+import type { AuditBody } from './audit.ts';
 
-export interface DataOwnerStore {
-  /** The bytes of this owner's contribution to a round, if it has made one. */
-  contribution(job: JobId, round: number): Promise<Uint8Array | undefined>;
-  /** Kept before they are sent. */
-  keepContribution(job: JobId, round: number, bytes: Uint8Array): Promise<void>;
-  /** Forgets a job's contributions before `round`, or all of them. */
-  forgetContributions(job: JobId, before?: number): Promise<void>;
+/** One job as this owner's own people see it, and what it said to others. */
+export interface OwnedJobRecord {
+  readonly job: JobId;
+  /** Of the descriptor that was considered. */
+  readonly digest: string;
+  readonly status: 'joining' | 'ready' | 'refused' | 'withdrawn' | 'ended';
+  readonly answer?: OwnerAnswer;
+  readonly records?: number;
+  readonly dropped?: number;
+  /** The newest round contributed to. */
+  readonly round?: number;
+  /** In full, for the owner's own people. */
+  readonly reason?: string;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
 }
 
-/** A data owner's memory for as long as its process lives. */
-export function createMemoryDataOwnerStore(): DataOwnerStore {
-  const jobs = new Map<JobId, Map<number, Uint8Array>>();
-  return {
-    contribution: (job, round) => Promise.resolve(jobs.get(job)?.get(round)),
-    keepContribution: (job, round, bytes) => {
-      const rounds = jobs.get(job) ?? new Map<number, Uint8Array>();
-      rounds.set(round, bytes);
-      jobs.set(job, rounds);
-      return Promise.resolve();
-    },
-    forgetContributions: (job, before) => {
-      if (before === undefined) jobs.delete(job);
-      else for (const round of jobs.get(job)?.keys() ?? []) if (round < before) jobs.get(job)?.delete(round);
-      return Promise.resolve();
-    },
-  };
+export interface OwnedContribution {
+  readonly job: JobId;
+  readonly round: number;
+  /** Of the round descriptor that it was made for; another one for the same round is refused for ever. */
+  readonly roundDigest: string;
+  /** SHA-256 of the bytes. */
+  readonly digest: string;
+  /** Until the facilitator's receipt is kept, or the round is over. */
+  readonly bytes?: Uint8Array;
+  readonly receipt?: SignedReceipt;
+}
+
+export interface DataOwnerChange {
+  readonly job?: OwnedJobRecord;
+  /** Made (with bytes, before they are sent) or acknowledged (with a receipt, without bytes). */
+  readonly contribution?: OwnedContribution;
+  readonly audit?: readonly AuditBody[];
+}
+
+export interface DataOwnerStore {
+  /** Applies all of a change durably or nothing of it. */
+  commit(change: DataOwnerChange): Promise<void>;
+  job(job: JobId): Promise<OwnedJobRecord | undefined>;
+  /** Oldest first. */
+  jobs(): Promise<readonly OwnedJobRecord[]>;
+  contribution(job: JobId, round: number): Promise<OwnedContribution | undefined>;
+  /** The receipts of a job, by round. */
+  receipts(job: JobId): Promise<readonly SignedReceipt[]>;
+  /** Forgets the bytes of a job's contributions that are still kept, and the oldest ended jobs beyond so many. */
+  retain(rule: { readonly endedJobs: number }): Promise<void>;
+  forgetBytes(job: JobId): Promise<void>;
 }

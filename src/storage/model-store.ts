@@ -1,8 +1,14 @@
-/** What a model owner remembers of the models it has trained or is training. Keys are not here: they live as long as a job. */
+/**
+ * What a model owner remembers of the models it has trained or is training, and of each training that is under way everything it
+ * needs to go on after a restart. Private keys are in it encrypted only, and only until their job has ended.
+ */
 import type { Metrics } from '../learning/metrics.ts';
 import type { Model } from '../learning/model.ts';
+import type { TrainerState } from '../learning/trainer.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
-import type { OwnerView } from '../protocol/messages.ts';
+import type { OwnerId } from '../protocol/identifiers.ts';
+import type { OwnerView, SignedJob } from '../protocol/job-messages.ts';
+import type { AuditBody } from './audit.ts';
 
 export type ModelStatus = 'preparing' | 'waiting_for_owners' | 'training' | 'finished' | 'failed' | 'cancelled';
 
@@ -37,7 +43,8 @@ export interface ModelRecord {
   /** Updates made, and updates planned. */
   readonly updates: number;
   readonly plannedUpdates: number;
-  readonly rounds: readonly RoundReport[];
+  /** The newest one; all of them are `rounds(id)`. */
+  readonly lastRound?: RoundReport;
   readonly privacy: PrivacyStatement;
   /** Once finished: scaled parameters, outputs × width row by row, and the metrics of the fit. */
   readonly parameters?: readonly number[];
@@ -45,27 +52,57 @@ export interface ModelRecord {
   readonly failure?: Failure;
 }
 
+/** A training that is under way. */
+export interface TrainingRecord {
+  readonly id: string;
+  readonly roster: readonly OwnerId[];
+  /** Once the job has been proposed. */
+  readonly proposal?: {
+    readonly signed: SignedJob;
+    /** The job's Paillier private key and its tag secret, encrypted under a key of the model owner's identity. */
+    readonly sealedKeys: Uint8Array;
+  };
+  /** Rounds whose sum is in the state below; the next one is one more. */
+  readonly round: number;
+  /** The last round whose sum was decrypted: its privacy is spent, whatever became of it. */
+  readonly opened: number;
+  readonly trainer?: TrainerState;
+}
+
+/** One step of a model's life as it is told to those who follow it. */
+export interface ModelEventRecord {
+  /** Counted from 1 for every model. */
+  readonly id: number;
+  readonly type: 'status' | 'round' | 'finished' | 'failed';
+  readonly status: ModelStatus;
+  readonly updates: number;
+  readonly planned_updates: number;
+  readonly owners: readonly OwnerView[];
+  readonly round?: RoundReport;
+  readonly failure?: Failure;
+}
+
+/** Everything that one step changes. */
+export interface ModelChange {
+  readonly model?: ModelRecord;
+  readonly training?: TrainingRecord;
+  readonly round?: { readonly id: string; readonly report: RoundReport };
+  readonly event?: { readonly id: string; readonly body: Omit<ModelEventRecord, 'id'> };
+  /** The training with this id is over: its keys and state are deleted. */
+  readonly trainingOver?: string;
+  readonly audit?: readonly AuditBody[];
+}
+
 export interface ModelStore {
-  save(record: ModelRecord): Promise<void>;
+  /** Applies all of a change durably or nothing of it. */
+  commit(change: ModelChange): Promise<void>;
   get(id: string): Promise<ModelRecord | undefined>;
   /** Oldest first. */
   list(): Promise<readonly ModelRecord[]>;
-  delete(id: string): Promise<void>;
-}
-
-/** A model owner's memory for as long as its process lives. */
-export function createMemoryModelStore(): ModelStore {
-  const records = new Map<string, ModelRecord>();
-  return {
-    save: (record) => {
-      records.set(record.id, record);
-      return Promise.resolve();
-    },
-    get: (id) => Promise.resolve(records.get(id)),
-    list: () => Promise.resolve([...records.values()]),
-    delete: (id) => {
-      records.delete(id);
-      return Promise.resolve();
-    },
-  };
+  /** With everything that belongs to it. */
+  delete(id: string, audit?: readonly AuditBody[]): Promise<void>;
+  training(id: string): Promise<TrainingRecord | undefined>;
+  rounds(id: string): Promise<readonly RoundReport[]>;
+  /** The events after number `after`, oldest first, at most `limit`. */
+  events(id: string, after: number, limit: number): Promise<readonly ModelEventRecord[]>;
 }
