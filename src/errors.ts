@@ -40,6 +40,22 @@ export type ErrorCode =
   | 'round_closed'
   | 'round_abandoned'
   | 'contribution_conflict'
+  | 'tag_mismatch'
+  | 'manifest_invalid'
+  // identities and signatures
+  | 'identity_invalid'
+  | 'party_unknown'
+  | 'signature_missing'
+  | 'signature_invalid'
+  | 'signature_expired'
+  | 'nonce_reused'
+  | 'role_forbidden'
+  | 'passphrase_wrong'
+  // storage
+  | 'store_unavailable'
+  | 'log_broken'
+  // configuration
+  | 'config_invalid'
   // models at the model owner
   | 'model_unknown'
   | 'model_unfinished'
@@ -47,6 +63,9 @@ export type ErrorCode =
   | 'route_unknown'
   | 'media_type_unsupported'
   | 'body_too_large'
+  | 'body_too_slow'
+  | 'too_many_requests'
+  | 'overloaded'
   | 'facilitator_unreachable'
   | 'request_failed'
   | 'aborted'
@@ -60,6 +79,8 @@ export interface ErrorDetails {
   readonly field?: string;
   /** The line of a data file, counted from 1 as an editor counts. */
   readonly line?: number;
+  /** The whole seconds after which it may be tried again. */
+  readonly retryAfter?: number;
 }
 
 /** The only error class that sealsum throws on purpose; branch on `code`, show `message`. */
@@ -68,11 +89,13 @@ export class SealsumError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly line: number | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.field = details.field;
     this.line = details.line;
+    this.retryAfter = details.retryAfter;
   }
 }

@@ -1,63 +1,83 @@
 /**
- * The facilitator's interface as functions. Every request has a time limit, is repeated on a broken connection or a 5xx (all
- * of them may be: repeating changes nothing), and turns problem details back into the error that was thrown there.
+ * The facilitator's interface as functions. Every request has a time limit, is repeated for a while on a broken connection, a
+ * 5xx or a "not now" (all of them may be: repeating changes nothing), and turns problem details back into the error that was
+ * thrown there.
  */
-import pRetry from 'p-retry';
 import type { z } from 'zod';
 import { SealsumError } from '../errors.ts';
+import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { type JobEvent, jobEventSchema } from '../protocol/events.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import {
-  type ContributionReceipt,
-  contributionReceiptSchema,
-  type JobDescriptor,
   type JobOutcome,
   type JobSummary,
   type JobView,
   jobListSchema,
   jobViewSchema,
-  type OwnerAnswer,
   ownerListSchema,
-  type RoundDescriptor,
+  type SignedAnswer,
+  type SignedJob,
+} from '../protocol/job-messages.ts';
+import {
+  type ContributionStatement,
+  contributionSignatureHeader,
   type RoundView,
   roundViewSchema,
-} from '../protocol/messages.ts';
+  type SignedReceipt,
+  type SignedRound,
+  signedReceiptSchema,
+} from '../protocol/round-messages.ts';
+import type { ObjectSignature } from '../protocol/signed.ts';
 import { type FollowOptions, followEvents } from './event-stream.ts';
 import { fromProblem, parseMessage } from './problem.ts';
+import { type Attempt, retry } from './retry.ts';
 import { abortWith } from './signals.ts';
 
 export interface FacilitatorClientOptions {
   /** For example http://127.0.0.1:8080 */
   readonly url: string;
+  /** Signs every request, see createSignedFetch. */
   readonly fetch: typeof fetch;
   readonly clock: Clock;
-  /** Milliseconds that one request may take; 30,000 unless said otherwise. */
+  /** Milliseconds that one try of a request may take; 30,000 unless said otherwise. */
   readonly timeout?: number;
-  /** How often a request is repeated; 4 unless said otherwise. */
-  readonly retries?: number;
+  /** Milliseconds for which a request is repeated; 30,000 unless said otherwise, 0 for one try, Infinity for ever. */
+  readonly patience?: number;
+  /** For the jitter of the waits; the operating system's unless said otherwise. */
+  readonly random?: RandomBytes;
 }
 
+/**
+ * What anybody may ask of a facilitator; it answers those who may. Nothing that is signed is verified here: whoever asks knows
+ * by whom it must be signed.
+ */
 export interface FacilitatorClient {
-  createJob(descriptor: JobDescriptor, signal: AbortSignal): Promise<JobView>;
+  createJob(signed: SignedJob, signal: AbortSignal): Promise<JobView>;
+  /** Those that the asking party belongs to, oldest first. */
   jobs(signal: AbortSignal): Promise<readonly JobSummary[]>;
+  /** As the asking party may see it: to a data owner, `owners` is itself. */
   job(job: JobId, signal: AbortSignal): Promise<JobView>;
   endJob(job: JobId, outcome: JobOutcome, signal: AbortSignal): Promise<void>;
-  answerJob(job: JobId, owner: OwnerId, answer: OwnerAnswer, signal: AbortSignal): Promise<void>;
-  openRound(job: JobId, round: number, descriptor: RoundDescriptor, signal: AbortSignal): Promise<void>;
+  answerJob(signed: SignedAnswer, signal: AbortSignal): Promise<void>;
+  openRound(signed: SignedRound, signal: AbortSignal): Promise<RoundView>;
   round(job: JobId, round: number, signal: AbortSignal): Promise<RoundView>;
+  /**
+   * @param signature of the statement, kind `contribution`
+   * @param bytes those that the statement tells of
+   */
   contribute(
-    job: JobId,
-    round: number,
-    owner: OwnerId,
+    statement: ContributionStatement,
+    signature: ObjectSignature,
     bytes: Uint8Array,
     signal: AbortSignal,
-  ): Promise<ContributionReceipt>;
+  ): Promise<SignedReceipt>;
   aggregate(job: JobId, round: number, signal: AbortSignal): Promise<Uint8Array>;
   /** The owners that follow the facilitator now. */
   owners(signal: AbortSignal): Promise<readonly OwnerId[]>;
-  /** Follows one job from its beginning, or all jobs from now on as `owner`. */
-  followJob(job: JobId, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
+  /** Follows one job after the event with this number: 0 for its beginning. */
+  followJob(job: JobId, after: number, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
+  /** Follows all jobs that name the asking owner, from now on. */
   followAll(owner: OwnerId, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
 }
 
@@ -69,11 +89,11 @@ interface ClientRequest {
   readonly path: string;
   readonly signal: AbortSignal;
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds before the first repetition; each further one waits twice as long, up to a few seconds. */
-const firstWait = 100;
+/** Statuses below 500 that say "not now" rather than "not like this": request timeout, too early, too many requests. */
+const passing: readonly number[] = [408, 425, 429];
 
 export function createFacilitatorClient(options: FacilitatorClientOptions): FacilitatorClient {
   const base = options.url.replace(/\/+$/, '');
@@ -81,22 +101,21 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
 
   /** Sends, repeats where that may help, and reads the answer within the same time limit. */
   async function send<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
+    const { method, path, signal } = request;
     try {
-      return await pRetry(() => attempt(request, read), {
-        retries: options.retries ?? 4,
-        minTimeout: firstWait,
-        maxTimeout: 5000,
-        signal: request.signal,
-        shouldRetry: ({ error }) => error instanceof SealsumError && isPassing(error),
+      return await retry(() => attempt(request, read), {
+        clock: options.clock,
+        random: options.random ?? systemRandom,
+        patience: options.patience ?? 30_000,
+        signal,
       });
     } catch (cause) {
-      const { method, path, signal } = request;
       throw signal.aborted ? new SealsumError('aborted', `${method} ${path} was stopped`, { cause }) : cause;
     }
   }
 
-  async function attempt<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<T> {
-    const { method, path, signal, body, type } = request;
+  async function attempt<T>(request: ClientRequest, read: (response: Response) => Promise<T>): Promise<Attempt<T>> {
+    const { method, path, signal, body, headers } = request;
     const line = new AbortController();
     const letGo = abortWith(signal, line);
     const forgive = options.clock.after(timeout, () => {
@@ -107,24 +126,23 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
         method,
         signal: line.signal,
         ...(body === undefined ? {} : { body }),
-        ...(type === undefined ? {} : { headers: { 'content-type': type } }),
+        ...(headers === undefined ? {} : { headers }),
       });
-      if (response.ok) return await read(response);
-      const problem = fromProblem(await response.json().catch(() => undefined));
-      throw problem ?? new SealsumError('request_failed', `${method} ${path} was answered ${response.status}`);
+      if (response.ok) return { value: await read(response) };
+      return await refusal(response, `${method} ${path}`);
     } catch (cause) {
+      if (cause instanceof NotJson) return { passing: new SealsumError('request_failed', cause.message) };
       if (cause instanceof SealsumError) throw cause;
-      throw new SealsumError('facilitator_unreachable', `${base} does not answer ${method} ${path}; is it running?`, {
-        cause,
-      });
+      const message = `${base} does not answer ${method} ${path}; ${unanswered(cause)}`;
+      return { passing: new SealsumError('facilitator_unreachable', message, { cause }) };
     } finally {
       forgive();
       letGo();
     }
   }
 
-  const asJson = (body: unknown): Pick<ClientRequest, 'body' | 'type'> =>
-    body === undefined ? {} : { body: JSON.stringify(body), type: 'application/json' };
+  const asJson = (body: unknown): Pick<ClientRequest, 'body' | 'headers'> =>
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 
   function json<T>(method: string, path: string, schema: z.ZodType<T>, signal: AbortSignal, body?: unknown) {
     return send({ method, path, signal, ...asJson(body) }, (response) =>
@@ -151,17 +169,28 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
     });
 
   return {
-    createJob: (descriptor, signal) => json('POST', '/jobs', jobViewSchema, signal, descriptor),
+    createJob: (signed, signal) => json('POST', '/jobs', jobViewSchema, signal, signed),
     jobs: async (signal) => (await json('GET', '/jobs', jobListSchema, signal)).jobs,
     job: (job, signal) => json('GET', `/jobs/${job}`, jobViewSchema, signal),
     endJob: (job, outcome, signal) => quiet('DELETE', `/jobs/${job}?outcome=${outcome}`, signal),
-    answerJob: (job, owner, answer, signal) => quiet('PUT', `/jobs/${job}/owners/${owner}`, signal, answer),
-    openRound: (job, round, descriptor, signal) => quiet('PUT', `/jobs/${job}/rounds/${round}`, signal, descriptor),
+    answerJob: (signed, signal) => {
+      const { job, owner } = signed.answer;
+      return quiet('PUT', `/jobs/${job}/owners/${owner}`, signal, signed);
+    },
+    openRound: (signed, signal) => {
+      const { job, round } = signed.descriptor;
+      return json('PUT', `/jobs/${job}/rounds/${round}`, roundViewSchema, signal, signed);
+    },
     round: (job, round, signal) => json('GET', `/jobs/${job}/rounds/${round}`, roundViewSchema, signal),
-    contribute: (job, round, owner, bytes, signal) => {
+    contribute: ({ job, round, owner }, signature, bytes, signal) => {
       const path = `/jobs/${job}/rounds/${round}/contributions/${owner}`;
-      const request = { method: 'PUT', path, signal, body: new Uint8Array(bytes), type: 'application/octet-stream' };
-      return send(request, (response) => readJson(response, contributionReceiptSchema, `the answer to PUT ${path}`));
+      const headers = {
+        'content-type': 'application/octet-stream',
+        [contributionSignatureHeader]: `${signature.key}.${signature.value}`,
+      };
+      return send({ method: 'PUT', path, signal, body: new Uint8Array(bytes), headers }, (response) =>
+        readJson(response, signedReceiptSchema, `the answer to PUT ${path}`),
+      );
     },
     aggregate: (job, round, signal) =>
       send(
@@ -169,10 +198,31 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
         async (response) => new Uint8Array(await response.arrayBuffer()),
       ),
     owners: async (signal) => (await json('GET', '/owners', ownerListSchema, signal)).owners,
-    followJob: (job, signal, hooks) => follow(`/jobs/${job}/events`, signal, hooks, 0),
+    followJob: (job, after, signal, hooks) => follow(`/jobs/${job}/events`, signal, hooks, after),
     followAll: (owner, signal, hooks) => follow(`/events?owner=${owner}`, signal, hooks),
   };
 }
+
+/** An answer that says no: thrown when the same request will be refused again. */
+async function refusal(response: Response, request: string): Promise<{ passing: SealsumError; retryAfter: number }> {
+  const { status, headers } = response;
+  const problem = fromProblem(await response.json().catch(() => undefined));
+  const error = problem ?? new SealsumError('request_failed', `${request} was answered ${status}`);
+  // A proxy may have sent a request twice; the next try has a nonce of its own.
+  if (status < 500 && !passing.includes(status) && error.code !== 'nonce_reused') throw error;
+  const asked = headers.get('retry-after') ?? '';
+  return { passing: error, retryAfter: /^[0-9]{1,9}$/.test(asked) ? Number(asked) : 0 };
+}
+
+/** Why a request may have got no answer at all. */
+function unanswered(error: unknown): string {
+  const { cause } = error instanceof Error ? error : {};
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /CERT|SIGNATURE|^ERR_(TLS|SSL)_/.test(code) ? `TLS was refused (${code})` : 'is it running?';
+}
+
+/** An answer that came from somebody else on the way. */
+class NotJson extends Error {}
 
 /** An answer's body by its schema. What is no JSON came from somebody else on the way, and is not repeated in the error. */
 async function readJson<T>(response: Response, schema: z.ZodType<T>, what: string): Promise<T> {
@@ -181,12 +231,7 @@ async function readJson<T>(response: Response, schema: z.ZodType<T>, what: strin
   try {
     body = JSON.parse(text);
   } catch {
-    throw new SealsumError('request_failed', `${what} is not JSON`);
+    throw new NotJson(`${what} is not JSON`);
   }
   return parseMessage(schema, body, what);
-}
-
-/** Whether trying again may help: the line or the other side failed, not the request. */
-function isPassing(error: SealsumError): boolean {
-  return ['facilitator_unreachable', 'request_failed', 'internal'].includes(error.code);
 }

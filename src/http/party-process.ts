@@ -1,39 +1,10 @@
 /**
- * One party as a process: options from the command line or the environment, a line that says where it listens, a clean stop
- * on Ctrl-C or SIGTERM, and one clear line when it cannot start.
+ * One party as a process: a line that says where it listens, a clean stop on Ctrl-C or SIGTERM, and one clear line when it
+ * cannot start.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { SealsumError } from '../errors.ts';
-import { version } from '../version.ts';
-import { type LogLevel, logLevels } from './log.ts';
 import type { RunningServer } from './server.ts';
-
-/** What every party is told. */
-export interface CommonOptions {
-  readonly port: number;
-  readonly host: string;
-  readonly logLevel: LogLevel;
-}
-
-/** A command with the options that every party has. */
-export function partyCommand(name: string, description: string, defaultPort: number): Command {
-  return refuseInOneLine(new Command(name), `sealsum ${name.replace('-', ' ')}`)
-    .description(description)
-    .version(version)
-    .addOption(
-      new Option('--port <number>', 'the port to listen on; 0 for any free one')
-        .env('SEALSUM_PORT')
-        .default(defaultPort)
-        .argParser(parsePort),
-    )
-    .addOption(new Option('--host <address>', 'the address to listen on').env('SEALSUM_HOST').default('127.0.0.1'))
-    .addOption(
-      new Option('--log-level <level>', 'how much to log, on standard error')
-        .env('SEALSUM_LOG_LEVEL')
-        .choices([...logLevels])
-        .default('warn'),
-    );
-}
 
 /** Makes a command say on one line of standard error what was wrong with its options. */
 export function refuseInOneLine(command: Command, prefix: string): Command {
@@ -46,26 +17,6 @@ export function refuseInOneLine(command: Command, prefix: string): Command {
       write(`${prefix}: ${told} (--help shows the options)\n`);
     },
   });
-}
-
-export function facilitatorOption(): Option {
-  return new Option('--facilitator <url>', 'where the facilitator listens')
-    .env('SEALSUM_FACILITATOR')
-    .default('http://127.0.0.1:8080')
-    .argParser(parseUrl);
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^[0-9]+$/.test(text) || port > 65_535) throw new InvalidArgumentError('expected a number from 0 to 65535');
-  return port;
-}
-
-function parseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw new InvalidArgumentError('expected a URL such as http://127.0.0.1:8080');
-  return text;
 }
 
 /** Starts a party; `fail` ends it later, when what it lives for turns out to be impossible. */

@@ -38,11 +38,27 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   round_closed: [409, 'The round is closed'],
   round_abandoned: [409, 'The round was abandoned'],
   contribution_conflict: [409, 'The owner has contributed other bytes'],
+  tag_mismatch: [502, 'The sum does not contain what its manifest says'],
+  manifest_invalid: [502, 'The manifest does not account for the aggregate'],
+  identity_invalid: [422, 'The identity is not valid'],
+  party_unknown: [401, 'The party is not known here'],
+  signature_missing: [401, 'The request is not signed'],
+  signature_invalid: [401, 'The signature is not valid'],
+  signature_expired: [401, 'The signature is not of now'],
+  nonce_reused: [401, 'The request was sent before'],
+  role_forbidden: [403, 'The party may not do this'],
+  passphrase_wrong: [422, 'The passphrase does not open the key'],
+  store_unavailable: [503, 'The store does not answer'],
+  log_broken: [422, 'The audit log was changed'],
+  config_invalid: [422, 'The configuration makes no sense'],
   model_unknown: [404, 'There is no such model'],
   model_unfinished: [404, 'No model is finished yet'],
   route_unknown: [404, 'There is nothing at this address'],
   media_type_unsupported: [415, 'The content type is not the one expected'],
   body_too_large: [413, 'The body is too large'],
+  body_too_slow: [408, 'The body did not arrive in time'],
+  too_many_requests: [429, 'There are too many requests'],
+  overloaded: [503, 'There is too much to do at the moment'],
   facilitator_unreachable: [503, 'The facilitator does not answer'],
   request_failed: [502, 'A request to another party failed'],
   aborted: [503, 'The work was stopped'],
@@ -84,6 +100,24 @@ export function toProblem(error: unknown): Problem {
     ...(known.field === undefined ? {} : { field: known.field }),
     ...(known.line === undefined ? {} : { line: known.line }),
   };
+}
+
+/** The headers of the answer to an error. */
+export function problemHeaders({ status }: Problem, error: unknown): Record<string, string> {
+  const { retryAfter, field } = error instanceof SealsumError ? error : {};
+  return {
+    'content-type': 'application/problem+json',
+    // RFC 9110, sections 10.2.3 and 15.5.9: when to come back, and that the rest of a body is not waited for.
+    ...(status === 429 || status === 503 ? { 'retry-after': String(retryAfter ?? 1) } : {}),
+    ...(status === 408 ? { connection: 'close' } : {}),
+    ...(status === 401 && field === 'Authorization' ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+}
+
+/** The answer to an error. */
+export function problemResponse(error: unknown): Response {
+  const problem = toProblem(error);
+  return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem, error) });
 }
 
 /** The error that a problem stands for, or undefined when it is not one of ours. */

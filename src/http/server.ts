@@ -1,14 +1,49 @@
 /** A server that listens, says where, and stops cleanly: no new requests, the streams ended, the rest finished. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { serve } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { SealsumError } from '../errors.ts';
+import { type Clock, systemClock } from '../protocol/clock.ts';
+import { listeningAuthorities } from './authority.ts';
+import { problemHeaders, problemResponse, toProblem } from './problem.ts';
+import { expectPace } from './request-body.ts';
+import { oldestTls, requireTls, type ServerTls } from './transport.ts';
 
 export interface RunningServer extends AsyncDisposable {
   /** For example http://127.0.0.1:8080 */
   readonly url: string;
   readonly port: number;
+  /** Every name by which the server may be addressed because of where it listens. */
+  readonly authorities: readonly string[];
 }
+
+/** What one client may cost before anything is known of it. */
+export interface ServerLimits {
+  /** The headers of a request, in bytes. */
+  readonly headerBytes: number;
+  /** Milliseconds for the headers, and for a TLS handshake. */
+  readonly headersTimeout: number;
+  /** Milliseconds for a whole request; a body that keeps its pace may need them. */
+  readonly requestTimeout: number;
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number;
+  /** Milliseconds for which a body is waited for in any case, and what must arrive of it beyond that. */
+  readonly bodyGrace: number;
+  readonly bodyBytesPerSecond: number;
+}
+
+export const defaultServerLimits: ServerLimits = {
+  headerBytes: 16_384,
+  headersTimeout: 15_000,
+  requestTimeout: 3_600_000,
+  connections: 4096,
+  bodyGrace: 10_000,
+  bodyBytesPerSecond: 1024,
+};
+
+/** Milliseconds for which an idle connection is kept for the next request. */
+const keepAlive = 30_000;
 
 export interface ServerOptions {
   readonly fetch: (request: Request) => Response | Promise<Response>;
@@ -16,31 +51,44 @@ export interface ServerOptions {
   readonly port: number;
   /** The address to listen on, for example 127.0.0.1 */
   readonly host: string;
+  /** Without it, plain HTTP is served. */
+  readonly tls?: ServerTls;
+  /** Decides how slow a body is; the machine's unless said otherwise. */
+  readonly clock?: Clock;
+  readonly limits?: Partial<ServerLimits>;
   /** Called when the server is asked to stop, so that open streams end. */
   readonly onStop?: () => void;
   /** Awaited before the server is gone: the work that must still be told to others. */
   readonly drain?: () => Promise<void>;
 }
 
-/** @throws SealsumError request_failed when the port is taken or the address is not this machine's */
+/** @throws SealsumError request_failed when the port is taken or the address is not this machine's; config_invalid */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const server = serve({ fetch: options.fetch, port: options.port, hostname: options.host }) as Server;
-  // A header or body that never ends must not hold a connection for ever.
-  server.headersTimeout = 15_000;
-  server.requestTimeout = 120_000;
+  const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
+  const server = createListener(options, limits);
+  server.headersTimeout = limits.headersTimeout;
+  server.requestTimeout = limits.requestTimeout;
+  server.keepAliveTimeout = keepAlive;
+  server.maxConnections = limits.connections;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    refuseUnreadable(error, socket, limits);
+  });
   const connections = watchConnections(server);
+  const tls = options.tls !== undefined;
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'the port is taken; choose another with --port' : error.message;
       reject(new SealsumError('request_failed', `cannot listen on ${options.host}:${options.port}: ${why}`));
     });
+    server.listen(options.port, options.host);
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return {
-    url: `http://${host}:${port}`,
+    url: `${tls ? 'https' : 'http'}://${host}:${port}`,
     port,
+    authorities: listeningAuthorities({ host: options.host, port, tls }),
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => {
@@ -60,12 +108,70 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limits: ServerLimits): Server {
+  const pace = { clock, grace: limits.bodyGrace, bytesPerSecond: limits.bodyBytesPerSecond };
+  const answer = getRequestListener((request) => fetch(hasBody(request) ? expectPace(request, pace) : request), {
+    errorHandler: unaddressed,
+  });
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    void answer(request, response);
+  };
+  // How often Node looks whether a time is over.
+  const connectionsCheckingInterval = Math.min(5000, limits.headersTimeout);
+  const common = { maxHeaderSize: limits.headerBytes, connectionsCheckingInterval };
+  if (tls === undefined) return createServer(common, listener);
+  const { cert, key, clientCa } = tls;
+  requireTls({ cert, key, authority: clientCa });
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  const handshake = { minVersion: oldestTls, handshakeTimeout: limits.headersTimeout } as const;
+  return createTlsServer({ ...common, ...handshake, ...clients, cert, key }, listener);
+}
+
+/** Whether a request says that it has a body. */
+function hasBody({ headers }: Request): boolean {
+  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
+}
+
+/** What is answered when not even the address can be read, and to a mistake of this layer. */
+function unaddressed(error: unknown): Response {
+  return problemResponse(
+    error instanceof RequestError
+      ? new SealsumError('message_invalid', `the address: ${error.message}`, { field: 'Host' })
+      : error,
+  );
+}
+
+/** Answers to what is no HTTP, too long, or does not come to its end. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, limits: ServerLimits): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const why =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new SealsumError('message_invalid', `the headers are longer than ${limits.headerBytes} bytes`)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new SealsumError('body_too_slow', 'the request did not arrive in time')
+        : new SealsumError('message_invalid', 'this is no HTTP');
+  const problem = toProblem(why);
+  const body = JSON.stringify(problem);
+  const headers = { ...problemHeaders(problem, why), 'content-length': Buffer.byteLength(body), connection: 'close' };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} Refused\r\n${lines.join('')}\r\n${body}`, () => {
+    socket.destroySoon();
+  });
+}
+
 /**
  * Knows which connections are busy with a request. Node's own closeIdleConnections() does not: it closes no connection that
  * was opened in advance and never used, as browsers and fetch do, and none that becomes idle later.
  */
 function watchConnections(server: Server): { closeWhenIdle(): void } {
   const requests = new Map<Socket, number>();
+  /** Connections on which TLS has not begun, by where they come from: the socket that carries requests is another. */
+  const bare = new Map<string, Socket>();
+  const origin = ({ remoteAddress = '', remotePort = 0 }: Socket): string => `${remoteAddress} ${remotePort}`;
+  const secure = server instanceof TlsServer;
   let closing = false;
   const change = (socket: Socket, by: number): void => {
     const count = requests.get(socket);
@@ -73,10 +179,21 @@ function watchConnections(server: Server): { closeWhenIdle(): void } {
     requests.set(socket, count + by);
     if (closing && count + by === 0) socket.destroySoon();
   };
-  server.on('connection', (socket: Socket) => {
+  const watch = (socket: Socket): void => {
+    bare.delete(origin(socket));
     requests.set(socket, 0);
     socket.once('close', () => requests.delete(socket));
-  });
+  };
+  if (secure) {
+    server.on('connection', (socket: Socket) => {
+      const name = origin(socket);
+      bare.set(name, socket);
+      socket.once('close', () => {
+        if (bare.get(name) === socket) bare.delete(name);
+      });
+    });
+  }
+  server.on(secure ? 'secureConnection' : 'connection', watch);
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     change(socket, 1);
     response.once('close', () => {
@@ -86,6 +203,7 @@ function watchConnections(server: Server): { closeWhenIdle(): void } {
   return {
     closeWhenIdle: () => {
       closing = true;
+      for (const socket of bare.values()) socket.destroy();
       for (const socket of requests.keys()) change(socket, 0);
     },
   };

@@ -9,10 +9,17 @@ import { suite } from 'uvu';
 import { createFacilitatorApp } from '../../parties/facilitator/app.ts';
 import { createFacilitator } from '../../parties/facilitator/service.ts';
 import { SealsumError } from '../../src/errors.ts';
+import { authenticate } from '../../src/http/authentication.ts';
 import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { createLog } from '../../src/http/log.ts';
-import { createMemoryFacilitatorStore } from '../../src/storage/memory-facilitator-store.ts';
+import type { PartyId } from '../../src/protocol/identifiers.ts';
+import { createIdentity } from '../../src/protocol/identity.ts';
+import { createAuditLog } from '../../src/storage/audit-log.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import { createFacilitatorStore } from '../../src/storage/durable-facilitator-store.ts';
 import { createTestClock } from '../support/clock.ts';
+import { createMemoryNonceStore } from './memory-nonce-store.ts';
+import { known } from './request-parties.ts';
 
 const test = suite('base app');
 
@@ -52,11 +59,18 @@ function build(notReady: () => Promise<string | undefined> = () => Promise.resol
   return { app, lines };
 }
 
-function facilitatorApp(): ReturnType<typeof createFacilitatorApp> {
+async function facilitatorApp(
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ReturnType<typeof createFacilitatorApp>> {
   const clock = createTestClock();
   const log = createLog('facilitator', 'silent');
-  const facilitator = createFacilitator({ store: createMemoryFacilitatorStore(), clock, log });
-  return createFacilitatorApp({ facilitator, clock, log, signal: new AbortController().signal });
+  const identity = createIdentity('facilitator' as PartyId, 'facilitator', new Uint8Array(32).fill(9));
+  const database = await openDatabase(':memory:', { role: 'facilitator' });
+  const store = createFacilitatorStore(database, createAuditLog(identity, clock));
+  const facilitator = createFacilitator({ identity, parties: () => known, store, clock, log });
+  const nonces = createMemoryNonceStore();
+  const authentication = authenticate({ parties: () => known, nonces, clock, authorities: () => ['localhost'] });
+  return createFacilitatorApp({ facilitator, authentication, clock, log, signal });
 }
 
 test('/healthz answers, and /readyz says what is not ready', async () => {
@@ -74,10 +88,7 @@ test('/healthz answers, and /readyz says what is not ready', async () => {
 });
 
 test('a facilitator that stops says that it is not ready', async () => {
-  const clock = createTestClock();
-  const log = createLog('facilitator', 'silent');
-  const facilitator = createFacilitator({ store: createMemoryFacilitatorStore(), clock, log });
-  const app = createFacilitatorApp({ facilitator, clock, log, signal: AbortSignal.abort() });
+  const app = await facilitatorApp(AbortSignal.abort());
   assert.equal((await app.request('/readyz')).status, 503);
   assert.equal((await app.request('/healthz')).status, 200);
 });
@@ -150,6 +161,71 @@ test('a request is one line of the log, without its query, headers or body', asy
     ['debug', 'tester', 'POST', '/echo', 200, 'request'],
   );
   assert.ok(!lines[0]?.includes('secret'));
+});
+
+test('every answer has a name: that of its sender, when it is one, or one of its own', async () => {
+  const { app, lines } = build();
+  const named = async (path: string, name?: string): Promise<string> => {
+    const response = await app.request(path, name === undefined ? {} : { headers: { 'x-request-id': name } });
+    return response.headers.get('x-request-id') ?? '';
+  };
+  for (const name of ['a', 'Ab-9_', 'x'.repeat(64)])
+    for (const path of ['/healthz', '/fails/ours', '/nowhere', '/docs']) assert.equal(await named(path, name), name);
+  const own = new Set<string>();
+  for (const name of [undefined, '', 'x'.repeat(65), 'with space', 'a,b', 'ü', '<script>']) {
+    const given = await named('/fails/plainly', name);
+    assert.match(given, /^[A-Za-z0-9_-]{16}$/);
+    own.add(given);
+  }
+  assert.equal(own.size, 7);
+  const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.ok(logged.every((line) => typeof line.request_id === 'string'));
+  // What failed is found by the name that its sender was given.
+  const failed = logged.filter((line) => line.level === 'error').map((line) => line.request_id);
+  assert.deepEqual(new Set(failed), own);
+});
+
+test('the log says of which job and round a request is', async () => {
+  const { app, lines } = build();
+  const logged = async (path: string): Promise<readonly unknown[]> => {
+    await app.request(path);
+    const line = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
+    return [line.job, line.round];
+  };
+  assert.deepEqual(await logged('/jobs/diabetes/rounds/12/contributions/anna'), ['diabetes', 12]);
+  assert.deepEqual(await logged('/jobs/diabetes/rounds/12'), ['diabetes', 12]);
+  assert.deepEqual(await logged('/jobs/diabetes/rounds/1x'), ['diabetes', undefined]);
+  assert.deepEqual(await logged('/jobs/diabetes'), ['diabetes', undefined]);
+  assert.deepEqual(await logged('/jobs'), [undefined, undefined]);
+  assert.deepEqual(await logged('/models/jobs/a'), [undefined, undefined]);
+});
+
+test('every answer says that it is no page to be framed, guessed at or kept', async () => {
+  const { app } = build();
+  for (const path of ['/healthz', '/fails/ours', '/fails/plainly', '/nowhere', '/docs', '/metrics', '/openapi.json']) {
+    const { headers } = await app.request(path);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff', path);
+    assert.equal(headers.get('referrer-policy'), 'no-referrer', path);
+    assert.match(headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/, path);
+    assert.equal(headers.get('cache-control'), /^\/(docs|metrics)/.test(path) ? null : 'no-store', path);
+  }
+});
+
+test('what is a matter of time says when to come back', async () => {
+  const { app } = build();
+  app.get('/busy/:code/:seconds', (context) => {
+    const { code, seconds } = context.req.param();
+    const details = seconds === 'none' ? {} : { retryAfter: Number(seconds) };
+    throw new SealsumError(code === '429' ? 'too_many_requests' : 'overloaded', 'busy', details);
+  });
+  for (const [path, expected] of [
+    ['/busy/429/7', '7'],
+    ['/busy/503/30', '30'],
+    ['/busy/503/none', '1'],
+    ['/fails/ours', null],
+    ['/fails/plainly', null],
+  ] as const)
+    assert.equal((await app.request(path)).headers.get('retry-after'), expected, path);
 });
 
 test('what may slip into the log is redacted', () => {
@@ -243,7 +319,7 @@ interface OpenApi {
 }
 
 async function openApi(): Promise<OpenApi> {
-  const response = await facilitatorApp().request('/openapi.json');
+  const response = await (await facilitatorApp()).request('/openapi.json');
   assert.equal(response.status, 200);
   return (await response.json()) as OpenApi;
 }
@@ -288,20 +364,26 @@ test('/openapi.json is OpenAPI 3.1 and has every route, with its parameters and 
 
 test('/openapi.json names as required what is, and as optional what may be left out', async () => {
   const { paths } = await openApi();
-  const job = paths['/jobs']?.post?.requestBody?.content['application/json']?.schema as {
-    required: string[];
-    properties: { public_key: { required: string[]; properties: object }; roster: { type: string; items: object } };
-  };
+  interface ObjectSchema {
+    readonly required: string[];
+    readonly properties: Readonly<Record<string, ObjectSchema & { readonly type: string }>>;
+  }
+  const signed = paths['/jobs']?.post?.requestBody?.content['application/json']?.schema as ObjectSchema;
+  assert.deepEqual(signed.required, ['descriptor', 'signature']);
+  assert.deepEqual(signed.properties.signature?.required, ['party', 'key', 'value']);
+  const job = signed.properties.descriptor;
+  assert.ok(job !== undefined);
   assert.deepEqual(new Set(job.required), new Set(Object.keys(job.properties)));
-  assert.deepEqual(job.properties.public_key.required, ['kty', 'alg', 'n']);
-  assert.deepEqual(Object.keys(job.properties.public_key.properties), ['kty', 'alg', 'n', 'key_ops', 'kid']);
-  assert.equal(job.properties.roster.type, 'array');
+  const key = job.properties.public_key;
+  assert.deepEqual(key?.required, ['kty', 'alg', 'n']);
+  assert.deepEqual(Object.keys(key.properties), ['kty', 'alg', 'n', 'key_ops', 'kid']);
+  assert.equal(job.properties.roster?.type, 'array');
   const round = paths['/jobs/{job}/rounds/{round}']?.get;
   assert.deepEqual(round?.parameters?.find((each) => each.name === 'round')?.schema, { type: 'integer', minimum: 1 });
   const answers = (round.responses['200']?.content ?? {}) as Record<string, { schema: { required: string[] } }>;
   const required = answers['application/json']?.schema.required ?? [];
-  assert.ok(required.includes('parameters'));
-  for (const field of ['reason', 'manifest']) assert.ok(!required.includes(field), field);
+  assert.ok(required.includes('status'));
+  for (const field of ['signed', 'reason', 'manifest']) assert.ok(!required.includes(field), field);
 });
 
 test('/openapi.json refers to nothing that is not in it', async () => {

@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { suite } from 'uvu';
 import { SealsumError } from '../../src/errors.ts';
+import { createBaseApp } from '../../src/http/base-app.ts';
+import { createLog } from '../../src/http/log.ts';
+import { fromProblem } from '../../src/http/problem.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/http/server.ts';
+import { createTestClock } from '../support/clock.ts';
 import { until, within } from '../support/until.ts';
 
 const test = suite('server');
@@ -110,6 +114,172 @@ test('whoever does not read its answer is not waited for long', async () => {
   await within('the server to stop', server[Symbol.asyncDispose](), 4000);
   await until('the stream to be cancelled', () => cancelled);
   socket.destroy();
+});
+
+/** Writes to a server as it is told, and gives all that comes back until the line is closed. */
+function converse(
+  port: number,
+  ...parts: readonly string[]
+): { readonly answer: Promise<string>; write(part: string): void } {
+  const socket = connect(port, '127.0.0.1');
+  let heard = '';
+  socket.on('error', () => {
+    // A server that cuts the line is what is looked for.
+  });
+  for (const part of parts) socket.write(part);
+  const answer = new Promise<string>((resolve) => {
+    socket.on('data', (chunk) => {
+      heard += chunk.toString('utf8');
+    });
+    socket.once('close', () => {
+      resolve(heard);
+    });
+  });
+  return { answer, write: (part) => socket.write(part) };
+}
+
+/** The problem in a raw answer. */
+function problemIn(answer: string): readonly [status: number, SealsumError | undefined] {
+  const [head = '', body = ''] = answer.split('\r\n\r\n', 2);
+  assert.match(head, /\r\ncontent-type: application\/problem\+json/i, answer);
+  return [Number(head.split(' ')[1]), fromProblem(JSON.parse(body))];
+}
+
+/** A server with an app that reads bodies in the ways that apps do. */
+async function startReader(more: Partial<ServerOptions>): Promise<RunningServer & { readonly read: string[] }> {
+  const read: string[] = [];
+  const notReady = (): Promise<undefined> => Promise.resolve(undefined);
+  const log = createLog('tester', 'silent');
+  const app = createBaseApp({ party: 'tester', description: 'For tests.', log, bodyLimit: 1 << 20, notReady });
+  app.post('/text', async (context) => {
+    read.push('begun');
+    return context.text(await context.req.text());
+  });
+  app.post('/json', async (context) => {
+    read.push('begun');
+    return context.json(await context.req.json().catch(() => assert.fail('as a validator does')));
+  });
+  app.post('/stream', async (context) => {
+    read.push('begun');
+    let size = 0;
+    for await (const chunk of context.req.raw.body ?? []) size += (chunk as Uint8Array).length;
+    return context.text(String(size));
+  });
+  const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1', ...more });
+  return { ...server, read };
+}
+
+test('a body that arrives too slowly is given up, and its line is closed', async () => {
+  for (const path of ['/text', '/json', '/stream'])
+    for (const framing of ['content-length: 100000', 'transfer-encoding: chunked']) {
+      const clock = createTestClock();
+      await using server = await startReader({ clock });
+      const first = framing.startsWith('c') ? 'x'.repeat(2048) : `800\r\n${'x'.repeat(2048)}\r\n`;
+      const { answer } = converse(server.port, `POST ${path} HTTP/1.1\r\nhost: x\r\n${framing}\r\n\r\n`, first);
+      // 10 s in any case, and 2 s more for 2 KiB.
+      await until('the body to be waited for', () => server.read.length === 1 && (clock.next() ?? 0) > 10_000);
+      assert.equal(clock.next(), 12_000);
+      clock.advance(11_999);
+      assert.equal(clock.pending(), 1);
+      clock.advance(1);
+      const heard = await within('the line to be closed', answer);
+      const [status, error] = problemIn(heard);
+      assert.deepEqual([status, error?.code], [408, 'body_too_slow'], path);
+      assert.match(heard, /\r\nconnection: close/i);
+      assert.equal(clock.pending(), 0);
+    }
+});
+
+test('a body that keeps its pace may take its time, and who reads slowly has time for ever', async () => {
+  const clock = createTestClock();
+  await using server = await startReader({ clock });
+  const line = converse(
+    server.port,
+    'POST /stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 20480\r\n\r\n',
+  );
+  for (let turn = 1; turn <= 20; turn++) {
+    // All but what is allowed now has been waited for; another second's worth arrives.
+    await until('the body to be waited for', () => clock.next() === 10_000);
+    clock.advance(1000);
+    line.write('x'.repeat(1024));
+  }
+  assert.match(await within('the answer', line.answer), /^HTTP\/1\.1 200 .*\r\n\r\n20480$/s);
+  assert.equal(clock.pending(), 0);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  await using lazy = await startServer({
+    fetch: async (request) => {
+      asked += 1;
+      await held;
+      return new Response(await request.text());
+    },
+    port: 0,
+    host: '127.0.0.1',
+    clock,
+  });
+  const work = fetch(lazy.url, { method: 'POST', body: 'x'.repeat(100_000) });
+  await until('the request', () => asked === 1);
+  clock.advance(86_400_000);
+  release();
+  assert.equal((await (await work).text()).length, 100_000);
+});
+
+test('headers that are too long, and what is no HTTP, are answered with a problem', async () => {
+  await using server = await start(hello);
+  const long = await converse(server.port, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`).answer;
+  const [status, error] = problemIn(long);
+  assert.deepEqual([status, error?.code], [400, 'message_invalid']);
+  assert.equal(error?.message, 'the headers are longer than 16384 bytes');
+  for (const text of [
+    'hello\r\n\r\n',
+    'GET / HTTP/9.9\r\n\r\n',
+    'GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n',
+    '\x16\x03\x01\x00\xa5\x01\x00\x00',
+  ]) {
+    const [each, problem] = problemIn(await within('the answer', converse(server.port, text).answer));
+    assert.deepEqual([each, problem?.code], [400, 'message_invalid'], text);
+  }
+  for (const text of [
+    'GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n',
+    'GET http://[/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+  ]) {
+    const [each, problem] = problemIn(await within('the answer', converse(server.port, text).answer));
+    assert.deepEqual([each, problem?.code, problem?.field], [400, 'message_invalid', 'Host'], text);
+  }
+  // Sixteen thousand bytes are not too many.
+  const fine = converse(
+    server.port,
+    `GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx: ${'x'.repeat(15_000)}\r\n\r\n`,
+  );
+  assert.match(await fine.answer, /^HTTP\/1\.1 200/);
+});
+
+test('headers that do not come to their end are given up', async () => {
+  await using server = await start(hello, { limits: { headersTimeout: 100 } });
+  const { answer } = converse(server.port, 'GET / HTTP/1.1\r\nhost: x\r\n');
+  const [status, error] = problemIn(await within('the line to be closed', answer));
+  assert.deepEqual([status, error?.code], [408, 'body_too_slow']);
+});
+
+test('connections beyond the limit are closed at once; those that stand go on', async () => {
+  await using server = await start(hello, { limits: { connections: 2 } });
+  const request = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+  const standing = [converse(server.port), converse(server.port)];
+  await until('the third to be closed', async () => {
+    const third = await Promise.race([
+      converse(server.port, request).answer,
+      new Promise((resolve) => setTimeout(resolve, 200)),
+    ]);
+    return third === '';
+  });
+  for (const line of standing) line.write(request.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n'));
+  for (const { answer } of standing) assert.match(await answer, /^HTTP\/1\.1 200/);
+  assert.equal(await (await fetch(server.url)).text(), 'hello');
 });
 
 test('stopping twice is stopping once', async () => {

@@ -1,0 +1,33 @@
+/** Whether a party can do its work: its store answers, and there is room on the disk for what it must write. */
+import { statfs } from 'node:fs/promises';
+
+export interface ReadinessOptions {
+  /** Resolves when the store answers. */
+  readonly ping: () => Promise<unknown>;
+  /** The folder that the store grows in; left out when it is elsewhere, or in memory. */
+  readonly folder?: string;
+  /** Bytes that must be free there; 256 MiB unless said otherwise. */
+  readonly leastFree?: number;
+  /** Bytes that a process without special rights can still write to a folder. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+}
+
+/** Tells what is not ready, in a word for people, or undefined when everything is. */
+export function createReadiness(options: ReadinessOptions): () => Promise<string | undefined> {
+  const { ping, folder, leastFree = 256 * 2 ** 20, freeBytes = freeBytesOf } = options;
+  return async () => {
+    try {
+      await ping();
+    } catch {
+      return 'the store does not answer';
+    }
+    if (folder === undefined) return undefined;
+    const free = await freeBytes(folder).catch(() => 0);
+    return free >= leastFree ? undefined : `less than ${Math.round(leastFree / 2 ** 20)} MiB are free on the disk`;
+  };
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
