@@ -1,0 +1,87 @@
+/** Certificates and keys in PEM files, read and checked before anybody connects. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { SealsumError } from '../errors.ts';
+import { readPrivateFile, readTextFile } from './files.ts';
+import type { FacilitatorSettings, TlsSettings } from './party-config.ts';
+
+/** PEM texts of a server. */
+export interface ServerTls {
+  /** Its certificate, followed by those up to the authority. */
+  readonly certificate: string;
+  readonly key: string;
+  /** The authorities that sign the certificates which clients must show. */
+  readonly clientCa?: string;
+}
+
+/** PEM texts of a client. */
+export interface ClientTls {
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+/** @param now milliseconds since 1970 @throws SealsumError config_invalid, identity_invalid */
+export async function readServerTls({ certificate, key, clientCa }: TlsSettings, now: number): Promise<ServerTls> {
+  return {
+    ...(await readPair('tls', certificate, key, now)),
+    ...(clientCa === undefined ? {} : { clientCa: await readCertificates(clientCa, 'tls.client_ca') }),
+  };
+}
+
+/** Undefined where nothing is configured. @throws SealsumError config_invalid, identity_invalid */
+export async function readClientTls(
+  { ca, certificate, key }: FacilitatorSettings,
+  now: number,
+): Promise<ClientTls | undefined> {
+  if (ca === undefined && certificate === undefined) return undefined;
+  return {
+    ...(ca === undefined ? {} : { ca: await readCertificates(ca, 'facilitator.ca') }),
+    ...(certificate === undefined || key === undefined ? {} : await readPair('facilitator', certificate, key, now)),
+  };
+}
+
+async function readPair(
+  table: string,
+  certificateFile: string,
+  keyFile: string,
+  now: number,
+): Promise<{ certificate: string; key: string }> {
+  const certificate = await readCertificates(certificateFile, `${table}.certificate`);
+  const key = (await readPrivateFile(keyFile, `${table}.key`)).toString('utf8');
+  // The first one is the party's own.
+  const own = new X509Certificate(certificate);
+  if (!own.checkPrivateKey(parseKey(key, keyFile, `${table}.key`)))
+    throw new SealsumError('config_invalid', `${keyFile} is not the key of ${certificateFile}`, {
+      field: `${table}.key`,
+    });
+  if (now < Date.parse(own.validFrom) || now > Date.parse(own.validTo))
+    throw new SealsumError(
+      'config_invalid',
+      `${certificateFile} is valid from ${own.validFrom} to ${own.validTo}, which is not now`,
+      { field: `${table}.certificate` },
+    );
+  return { certificate, key };
+}
+
+function parseKey(text: string, file: string, field: string): KeyObject {
+  try {
+    return createPrivateKey(text);
+  } catch {
+    const encrypted = text.includes('ENCRYPTED');
+    const mend = encrypted ? 'is encrypted; decrypt it, and chmod 600 it' : 'holds no private key in PEM';
+    throw new SealsumError('config_invalid', `${file} ${mend}`, { field });
+  }
+}
+
+/** The text of a file in which every certificate can be read; there is one at least. */
+async function readCertificates(file: string, field: string): Promise<string> {
+  const text = await readTextFile(file, field);
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw new SealsumError('config_invalid', `${file} holds no certificate in PEM`, { field });
+  try {
+    for (const block of blocks) new X509Certificate(block);
+  } catch (cause) {
+    throw new SealsumError('config_invalid', `${file} holds a certificate that cannot be read`, { field, cause });
+  }
+  return text;
+}
