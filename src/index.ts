@@ -9,7 +9,7 @@
 // Numbers: fixed point, the plan with its proof, packing, renormalisation.
 export { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 export { fromFixedPoint, quantise, toFixedPoint } from './encoding/fixed-point.ts';
-export { pack, unpack } from './encoding/packing.ts';
+export { pack, type TagCheck, unpack } from './encoding/packing.ts';
 export { createPlan, describePlan, type Plan, type PlanRequest } from './encoding/plan.ts';
 export { renormalise } from './encoding/renormalise.ts';
 // Every refusal.
@@ -77,4 +77,15 @@ export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts'
 export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/zcdp.ts';
 // Protocol and HTTP: what a job fixes, and the clients of two of the parties.
 export { type Clock, systemClock } from './protocol/clock.ts';
+export { type OwnerId, ownerIdSchema } from './protocol/identifiers.ts';
+export {
+  checkTags,
+  createTagSecret,
+  expectedTags,
+  type TagContext,
+  type TagKey,
+  type TagSecret,
+  tagOf,
+  tagsOf,
+} from './protocol/tags.ts';
 export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';

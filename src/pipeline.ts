@@ -7,10 +7,11 @@
  *              → update                                          Trainer.absorb() (src/learning/trainer.ts)
  *
  * Noise is added to the integer sum, where the theorem about the discrete Gaussian speaks; renormalising and updating are
- * post-processing and cost no privacy.
+ * post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
+ * sum is told before the sums of the tags are found to be those of its contributors (src/protocol/tags.ts).
  */
 import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
-import { pack, unpack } from './encoding/packing.ts';
+import { pack, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
 import type { Records } from './learning/features.ts';
 import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
@@ -41,17 +42,28 @@ export interface Opener {
  * An owner's contribution to a round.
  *
  * @param parameters the model's parameters, `task.parameterCount` of them
+ * @param tags this owner's of this round, `plan.ciphertexts` of them, if and only if the plan has tags
  * @returns `plan.ciphertexts` ciphertexts in fixed-width big-endian bytes, one after the other
- * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan
+ * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch
  */
-export function seal({ task, plan, encryptor }: Sealer, records: Records, parameters: Float64Array): Uint8Array {
+export function seal(
+  { task, plan, encryptor }: Sealer,
+  records: Records,
+  parameters: Float64Array,
+  tags?: readonly bigint[],
+): Uint8Array {
   const vector = contribution(task, records, parameters);
-  return sealVector(plan, encryptor, vector);
+  return sealVector(plan, encryptor, vector, tags);
 }
 
 /** The second half of the way out, for any weighted vector of integers: pack → encrypt. */
-export function sealVector(plan: Plan, encryptor: Encryptor, vector: WeightedVector): Uint8Array {
-  const plaintexts = pack(plan, contributionSlots(plan, vector), encryptor.publicKey.n);
+export function sealVector(
+  plan: Plan,
+  encryptor: Encryptor,
+  vector: WeightedVector,
+  tags?: readonly bigint[],
+): Uint8Array {
+  const plaintexts = pack(plan, contributionSlots(plan, vector), encryptor.publicKey.n, tags);
   return encodeCiphertexts(
     encryptor.publicKey,
     plaintexts.map((plaintext) => encryptor.encrypt(plaintext)),
@@ -62,11 +74,12 @@ export function sealVector(plan: Plan, encryptor: Encryptor, vector: WeightedVec
  * The statistics of a round's records, from its aggregate.
  *
  * @param contributors the number of contributions that the manifest names
- * @throws SealsumError ciphertext_invalid, slot_overflow, count_mismatch, weight_zero: a sum that is not what it should be is
- *   never turned into numbers
+ * @param check that the tags are those of these contributors, if and only if the plan has tags
+ * @throws SealsumError ciphertext_invalid, slot_overflow, count_mismatch, weight_zero, and what `check` throws: a sum that is
+ *   not what it should be is never turned into numbers; plan_mismatch
  */
-export function open(opener: Opener, aggregate: Uint8Array, contributors: number): Statistics {
-  const exact = openVector(opener.plan, opener.decryptor, aggregate, contributors);
+export function open(opener: Opener, aggregate: Uint8Array, contributors: number, check?: TagCheck): Statistics {
+  const exact = openVector(opener.plan, opener.decryptor, aggregate, contributors, check);
   return statisticsOf(opener.task, opener.noise === undefined ? exact : addNoise(exact, opener.noise));
 }
 
@@ -76,10 +89,11 @@ export function openVector(
   decryptor: Decryptor,
   aggregate: Uint8Array,
   contributors: number,
+  check?: TagCheck,
 ): WeightedVector {
   const ciphertexts = decodeCiphertexts(decryptor.publicKey, aggregate, plan.ciphertexts);
   const plaintexts = ciphertexts.map((ciphertext) => decryptor.decrypt(ciphertext));
-  const [, weight = 0n, ...values] = unpack(plan, plaintexts, decryptor.publicKey.n, contributors);
+  const [, weight = 0n, ...values] = unpack(plan, plaintexts, decryptor.publicKey.n, contributors, check);
   return { weight, values };
 }
 

@@ -1,10 +1,19 @@
 #!/usr/bin/env node
 /** The `sealsum` command: a list of what it can do. */
+import { registerBackupCommand } from './backup-command.ts';
 import { registerPaillierCommands } from './paillier-commands.ts';
 import { createProgram, runProgram } from './program.ts';
+import { registerProjectCommands } from './project-commands.ts';
+import { systemServices } from './project-services.ts';
 import { registerTrainCommand } from './train-command.ts';
+import { registerVerifyLogCommand } from './verify-log-command.ts';
+import { registerVerifyReceiptCommand } from './verify-receipt-command.ts';
 
 const program = createProgram();
+registerProjectCommands(program, systemServices);
 registerTrainCommand(program);
+registerVerifyReceiptCommand(program);
+registerVerifyLogCommand(program);
+registerBackupCommand(program);
 registerPaillierCommands(program);
 await runProgram(program, process.argv);

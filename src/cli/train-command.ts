@@ -2,16 +2,25 @@
 import { readFile } from 'node:fs/promises';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
+import { readPrivateFile, readTextFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
 import { followModel } from '../http/model-owner-client.ts';
+import { createTransport } from '../http/transport.ts';
 import { systemClock } from '../protocol/clock.ts';
 
 const examples = `
 Examples:
   sealsum train examples/linear/model.json
   sealsum train model.json --model-owner http://127.0.0.1:9090 > prediction.json
+  sealsum train model.json --model-owner https://research.example.org:9090 --token-file access-token --ca ca.pem
 
 The model owner, the facilitator and the data owners must be running. Ctrl-C stops the training.`;
+
+interface TrainOptions {
+  readonly modelOwner: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+}
 
 export function registerTrainCommand(program: Command): void {
   program
@@ -26,9 +35,18 @@ export function registerTrainCommand(program: Command): void {
         .env('SEALSUM_MODEL_OWNER')
         .default('http://127.0.0.1:9090'),
     )
+    .addOption(
+      new Option('--token-file <file>', 'a file with the token that the model owner asks for').env(
+        'SEALSUM_TOKEN_FILE',
+      ),
+    )
+    .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
     .addHelpText('after', examples)
-    .action(async (file: string, options: { modelOwner: string }) => {
+    .action(async (file: string, options: TrainOptions) => {
       const document = await readDocument(file);
+      const ca = options.ca === undefined ? undefined : await readTextFile(options.ca, '--ca');
+      const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
+      await using transport = createTransport(ca === undefined ? {} : { ca });
       const stop = new AbortController();
       const interrupt = (): void => {
         stop.abort();
@@ -40,7 +58,7 @@ export function registerTrainCommand(program: Command): void {
         const { answer } = await followModel({
           url: options.modelOwner,
           document,
-          fetch,
+          fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
           clock: systemClock,
           signal: stop.signal,
           onProgress: (done, planned) => {
@@ -56,6 +74,19 @@ export function registerTrainCommand(program: Command): void {
         process.removeListener('SIGTERM', interrupt);
       }
     });
+}
+
+async function readToken(file: string): Promise<string> {
+  return (await readPrivateFile(file, '--token-file')).toString('utf8').trim();
+}
+
+/** Shows the token with every request. */
+function withToken(send: typeof fetch, token: string): typeof fetch {
+  return (input, init = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${token}`);
+    return send(input, { ...init, headers: Object.fromEntries(headers) });
+  };
 }
 
 async function readDocument(file: string): Promise<unknown> {

@@ -32,7 +32,12 @@ export function parseModel(json: unknown): Model {
   const parsed = modelSchema.safeParse(json);
   if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
   const model = withClip(parsed.data);
-  const problems = [...placeProblems(model.data_props), ...familyProblems(model), ...participationProblems(model)];
+  const problems = [
+    ...textProblems(model, []),
+    ...placeProblems(model.data_props),
+    ...familyProblems(model),
+    ...participationProblems(model),
+  ];
   if (problems.length > 0) throw refuse(problems);
   const values = valuesPerRound(model);
   if (values > MAXIMUM_VALUES) {
@@ -87,6 +92,20 @@ function dottedPath(path: readonly PropertyKey[]): string {
     else text += text === '' ? String(part) : `.${String(part)}`;
   }
   return text === '' ? 'model' : text;
+}
+
+/** A surrogate that is not one of a pair. */
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** Every text is Unicode: what is not can be written to JSON and read back, and has no canonical form that could be signed. */
+function textProblems(value: unknown, path: readonly PropertyKey[]): Problem[] {
+  const problem = { field: dottedPath(path), expected: 'expected Unicode text; half of a surrogate pair is none' };
+  if (typeof value === 'string') return loneSurrogate.test(value) ? [problem] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((each, index) => textProblems(each, [...path, index]));
+  return Object.entries(value).flatMap(([key, each]) =>
+    loneSurrogate.test(key) ? [problem] : textProblems(each, [...path, key]),
+  );
 }
 
 /** Columns: how they are named fits the header, none is used twice, none is both a feature and the target. */

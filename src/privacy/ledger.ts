@@ -1,5 +1,8 @@
 /**
- * A data owner's own record of the privacy it has spent: charged before a contribution is sent, never refunded.
+ * A data owner's own record of the privacy it has spent: charged before a contribution is made, never refunded.
+ *
+ * One charge pays for what leaves once. Between the charge and the moment at which a contribution is kept nothing has left, so
+ * an owner whose process died there makes it anew for the same charge; what was kept is sent as it is or not at all.
  *
  * The rules are here, the keeping is behind `LedgerStore`. Charges are taken one after the other, so a round asked for twice
  * at once is charged once; the same holds for a retry after a restart.
@@ -35,8 +38,8 @@ export interface Spent {
 
 export interface Ledger {
   /**
-   * Charges a round once and resolves when that is durable: true if it was charged now, false if it had been before. One charge
-   * pays for one contribution: after false, send the bytes that were sent before or nothing, never a new computation.
+   * Charges a round once and resolves when that is durable: true if it was charged now, false if it had been before. After
+   * false, send what was kept when it was charged; only where nothing was kept, so that nothing has ever left, make it anew.
    *
    * Throws `privacy_invalid` for a negative ρ and for a round that was charged with another ρ.
    */
