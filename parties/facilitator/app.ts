@@ -1,32 +1,49 @@
-/** The facilitator's interface: what is asked, where, and what is answered. Behaviour is in service.ts. */
+/** The facilitator's interface: what is asked, where, by whom, and what is answered. Behaviour is in service.ts. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import type { MiddlewareHandler } from 'hono';
+import type { Registry } from 'prom-client';
+import { SealsumError } from '../../src/errors.ts';
+import { type AuthenticatedEnv, streamedBody } from '../../src/http/authentication.ts';
+import { type BaseAppOptions, createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
+import { parseMessage } from '../../src/http/problem.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
-import { jobIdSchema, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
+import { jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import {
-  contributionReceiptSchema,
-  jobDescriptorSchema,
   jobListSchema,
   jobViewSchema,
-  ownerAnswerSchema,
   ownerListSchema,
-  roundDescriptorSchema,
+  signedAnswerSchema,
+  signedJobSchema,
+} from '../../src/protocol/job-messages.ts';
+import {
+  contributionSignatureHeader,
   roundViewSchema,
-} from '../../src/protocol/messages.ts';
-import type { Facilitator } from './service.ts';
+  signedReceiptSchema,
+  signedRoundSchema,
+} from '../../src/protocol/round-messages.ts';
+import { type ObjectSignature, objectSignatureSchema } from '../../src/protocol/signed.ts';
+import type { Aggregate, Facilitator } from './service.ts';
 
 export interface FacilitatorAppDependencies {
   readonly facilitator: Facilitator;
+  /** Finds out who asks: what authenticate() of src/http/authentication.ts makes. */
+  readonly authentication: MiddlewareHandler<AuthenticatedEnv>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborts when the process stops, so that streams end. */
   readonly signal: AbortSignal;
   /** The greatest body, in bytes; 64 MiB unless said otherwise. */
   readonly bodyLimit?: number;
+  /** What else keeps it from being ready, or undefined. */
+  readonly notReady?: () => Promise<string | undefined>;
+  /** Who may read /metrics; everybody unless said otherwise. */
+  readonly localAccess?: BaseAppOptions['localAccess'];
+  /** The registry in which the service counts. */
+  readonly metrics?: Registry;
 }
 
 const jobPath = z.object({ job: jobIdSchema });
@@ -43,12 +60,25 @@ const contributionPath = roundPath.extend({ owner: ownerIdSchema });
 
 const ciphertexts = { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } };
 
+/** RFC 9421 signs with two headers, which belong together. */
+const security = [{ signature: [], signatureInput: [] }];
+
+/** What a contribution says of itself before its bytes come; read by hand, as their errors name headers. */
+const contributionHeaders = z.object({
+  [contributionSignatureHeader]: z.string().openapi({
+    description:
+      "The owner's signature of its statement about these bytes: the key's fingerprint, a dot, the signature",
+    pattern: '^[A-Za-z0-9_-]{43}\\.[A-Za-z0-9_-]{86}$',
+  }),
+});
+
 const routes = {
   createJob: createRoute({
     method: 'post',
     path: '/jobs',
-    summary: 'Create a job; repeating the same descriptor changes nothing',
-    request: { body: jsonBody(jobDescriptorSchema) },
+    summary: 'Create a job, as its model owner; repeating the same descriptor changes nothing',
+    security,
+    request: { body: jsonBody(signedJobSchema) },
     responses: {
       200: jsonAnswer(jobViewSchema, 'It existed.'),
       201: jsonAnswer(jobViewSchema, 'Created.'),
@@ -58,20 +88,23 @@ const routes = {
   jobs: createRoute({
     method: 'get',
     path: '/jobs',
-    summary: 'All jobs, oldest first',
-    responses: { 200: jsonAnswer(jobListSchema, 'The jobs.') },
+    summary: 'The jobs that the asking party belongs to, oldest first',
+    security,
+    responses: { 200: jsonAnswer(jobListSchema, 'The jobs.'), default: refusal },
   }),
   job: createRoute({
     method: 'get',
     path: '/jobs/{job}',
-    summary: 'One job: its descriptor, owners and newest round',
+    summary: 'One job: its descriptor, newest round, and owners; a data owner sees itself only',
+    security,
     request: { params: jobPath },
     responses: { 200: jsonAnswer(jobViewSchema, 'The job.'), default: refusal },
   }),
   endJob: createRoute({
     method: 'delete',
     path: '/jobs/{job}',
-    summary: 'End a job and forget its ciphertexts',
+    summary: 'End a job, as its model owner, and forget its ciphertexts',
+    security,
     request: {
       params: jobPath,
       query: z.strictObject({ outcome: z.enum(['finished', 'failed', 'cancelled']).default('cancelled') }),
@@ -82,14 +115,16 @@ const routes = {
     method: 'put',
     path: '/jobs/{job}/owners/{owner}',
     summary: 'An owner of the roster says whether it takes part',
-    request: { params: ownerPath, body: jsonBody(ownerAnswerSchema) },
-    responses: { 200: jsonAnswer(jobViewSchema, 'Noted.'), default: refusal },
+    security,
+    request: { params: ownerPath, body: jsonBody(signedAnswerSchema) },
+    responses: { 204: { description: 'Noted.' }, default: refusal },
   }),
   openRound: createRoute({
     method: 'put',
     path: '/jobs/{job}/rounds/{round}',
-    summary: 'Open the next round; repeating the same descriptor changes nothing',
-    request: { params: roundPath, body: jsonBody(roundDescriptorSchema) },
+    summary: "Open the next round, as the job's model owner; repeating the same descriptor changes nothing",
+    security,
+    request: { params: roundPath, body: jsonBody(signedRoundSchema) },
     responses: {
       200: jsonAnswer(roundViewSchema, 'It existed.'),
       201: jsonAnswer(roundViewSchema, 'Opened.'),
@@ -99,7 +134,8 @@ const routes = {
   round: createRoute({
     method: 'get',
     path: '/jobs/{job}/rounds/{round}',
-    summary: 'One round: parameters, who contributed, and its manifest once closed',
+    summary: 'One round: what the model owner signed, who contributed, and its manifest once closed',
+    security,
     request: { params: roundPath },
     responses: { 200: jsonAnswer(roundViewSchema, 'The round.'), default: refusal },
   }),
@@ -107,24 +143,34 @@ const routes = {
     method: 'put',
     path: '/jobs/{job}/rounds/{round}/contributions/{owner}',
     summary: "An owner's ciphertexts, fixed-width big-endian, one after the other; the same bytes again change nothing",
-    request: { params: contributionPath, body: { required: true, content: ciphertexts } },
+    security,
+    request: {
+      params: contributionPath,
+      headers: contributionHeaders.partial(),
+      body: { required: true, content: ciphertexts },
+    },
     responses: {
-      200: jsonAnswer(contributionReceiptSchema, 'These bytes were accepted before.'),
-      201: jsonAnswer(contributionReceiptSchema, 'Accepted.'),
+      200: jsonAnswer(signedReceiptSchema, 'These bytes were accepted before.'),
+      201: jsonAnswer(signedReceiptSchema, 'Accepted.'),
       default: refusal,
     },
   }),
   aggregate: createRoute({
     method: 'get',
     path: '/jobs/{job}/rounds/{round}/aggregate',
-    summary: "The re-randomised product of a closed round's contributions",
+    summary: "The re-randomised product of a closed round's contributions, for the job's model owner",
+    security,
     request: { params: roundPath },
-    responses: { 200: { description: 'Ciphertexts.', content: ciphertexts }, default: refusal },
+    responses: {
+      200: { description: 'Ciphertexts, with their Content-Length and Content-Digest.', content: ciphertexts },
+      default: refusal,
+    },
   }),
   jobEvents: createRoute({
     method: 'get',
     path: '/jobs/{job}/events',
-    summary: 'Follow one job from its beginning',
+    summary: 'Follow one job from its beginning; a data owner hears nothing of what the others answer and contribute',
+    security,
     request: { params: jobPath },
     responses: {
       200: eventStream,
@@ -135,27 +181,34 @@ const routes = {
   events: createRoute({
     method: 'get',
     path: '/events',
-    summary: 'Follow all jobs from now on; with `owner`, those that name it, and be listed as connected',
+    summary: 'Follow all jobs that one belongs to from now on; an owner names itself, and is listed as connected',
+    security,
     request: { query: z.strictObject({ owner: ownerIdSchema.optional() }) },
     responses: { 200: eventStream, default: refusal },
   }),
   owners: createRoute({
     method: 'get',
     path: '/owners',
-    summary: 'The owners whose streams are connected now',
-    responses: { 200: jsonAnswer(ownerListSchema, 'Their names.') },
+    summary: 'The owners whose streams are connected now, for model owners',
+    security,
+    responses: { 200: jsonAnswer(ownerListSchema, 'Their names.'), default: refusal },
   }),
 };
 
-export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono {
-  const { facilitator, clock, log, signal } = dependencies;
-  const app = createBaseApp({
+export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono<AuthenticatedEnv> {
+  const { facilitator, authentication, clock, log, signal, localAccess, metrics } = dependencies;
+  const app = createBaseApp<AuthenticatedEnv>({
     party: 'facilitator',
     description: 'Multiplies the ciphertexts of data owners, round by round, and sees no value.',
     log,
     bodyLimit: dependencies.bodyLimit ?? 64 * 2 ** 20,
-    notReady: () => Promise.resolve(signal.aborted ? 'stopping' : undefined),
+    notReady: async () => (signal.aborted ? 'stopping' : dependencies.notReady?.()),
+    ...(localAccess === undefined ? {} : { localAccess }),
+    ...(metrics === undefined ? {} : { metrics }),
   });
+  describeSignatures(app);
+  // "/jobs/*" is also "/jobs".
+  for (const path of ['/jobs/*', '/events', '/owners']) app.use(path, authentication);
   app.use('/jobs/*', async (context, next) => {
     const binary = context.req.path.includes('/contributions/');
     if (context.req.method === 'PUT')
@@ -168,59 +221,80 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
   });
 
   app.openapi(routes.createJob, async (context) => {
-    const { created, value } = await facilitator.createJob(context.req.valid('json'));
+    const { created, value } = await facilitator.createJob(context.get('party'), context.req.valid('json'));
     context.header('Location', `/jobs/${value.descriptor.job}`);
     return context.json(value, created ? 201 : 200);
   });
-  app.openapi(routes.jobs, async (context) => context.json({ jobs: await facilitator.jobs() }, 200));
-  app.openapi(routes.job, async (context) => context.json(await facilitator.job(context.req.valid('param').job), 200));
+  app.openapi(routes.jobs, (context) => context.json({ jobs: facilitator.jobs(context.get('party')) }, 200));
+  app.openapi(routes.job, async (context) =>
+    context.json(await facilitator.job(context.get('party'), context.req.valid('param').job), 200),
+  );
   app.openapi(routes.endJob, async (context) => {
-    await facilitator.endJob(context.req.valid('param').job, context.req.valid('query').outcome);
+    const { outcome } = context.req.valid('query');
+    await facilitator.endJob(context.get('party'), context.req.valid('param').job, outcome);
     return context.body(null, 204);
   });
   app.openapi(routes.answerJob, async (context) => {
-    const { job, owner } = context.req.valid('param');
-    return context.json(await facilitator.answerJob(job, owner, context.req.valid('json')), 200);
+    const signed = context.req.valid('json');
+    requireSamePlace('answer', context.req.valid('param'), signed.answer);
+    await facilitator.answerJob(context.get('party'), signed);
+    return context.body(null, 204);
   });
   app.openapi(routes.openRound, async (context) => {
-    const { job, round } = context.req.valid('param');
-    const { created, value } = await facilitator.openRound(job, round, context.req.valid('json'));
+    const signed = context.req.valid('json');
+    requireSamePlace('descriptor', context.req.valid('param'), signed.descriptor);
+    const { created, value } = await facilitator.openRound(context.get('party'), signed);
     return context.json(value, created ? 201 : 200);
   });
   app.openapi(routes.round, async (context) => {
     const { job, round } = context.req.valid('param');
-    return context.json(await facilitator.round(job, round), 200);
+    return context.json(await facilitator.round(context.get('party'), job, round), 200);
   });
   app.openapi(routes.contribute, async (context) => {
     const { job, round, owner } = context.req.valid('param');
-    const bytes = new Uint8Array(await context.req.arrayBuffer());
-    const { created, value } = await facilitator.contribute(job, round, owner, bytes);
+    const { created, value } = await facilitator.contribute(context.get('party'), {
+      job,
+      round,
+      owner,
+      signature: signatureOf(context.req.header(contributionSignatureHeader), owner),
+      bytes: lengthOf(context.req.header('content-length')),
+      digest: digestOf(context.get('bodyDigest')),
+      body: streamedBody(context),
+    });
     return context.json(value, created ? 201 : 200);
   });
   app.openapi(routes.aggregate, async (context) => {
     const { job, round } = context.req.valid('param');
-    const bytes = await facilitator.aggregate(job, round);
-    return context.body(new Uint8Array(bytes), 200, { 'content-type': 'application/octet-stream' });
+    const { bytes, digest, blocks } = await facilitator.aggregate(context.get('party'), job, round);
+    return context.body(streamOf(blocks), 200, {
+      'content-type': 'application/octet-stream',
+      'content-length': String(bytes),
+      'content-digest': `sha-256=:${Buffer.from(digest, 'hex').toString('base64')}:`,
+    });
   });
   const onFailed = (error: unknown): void => {
     log.error({ err: error }, 'a stream of events ended early');
   };
   app.openapi(routes.jobEvents, async (context) => {
+    const party = context.get('party');
     const { job } = context.req.valid('param');
-    const { status } = await facilitator.job(job);
+    const read = facilitator.reader(party, { job });
+    const { status } = await facilitator.job(party, job);
     const after = resumePoint(context, 0, await facilitator.lastEvent());
-    const read = facilitator.reader({ job });
     // An EventSource connects again after the end of a stream, unless it is told that nothing more will come.
-    if (status !== 'open' && (await facilitator.reader({ job })(after)).length === 0) return context.body(null, 204);
+    if (status !== 'open' && (await facilitator.reader(party, { job })(after)).length === 0)
+      return context.body(null, 204);
     const last = (event: JobEvent): boolean => event.type === 'job.ended';
-    return serveEvents(context, { read, bell: facilitator.bell, last, clock, signal, onFailed }, after);
+    return serveEvents(context, { read, bell: facilitator.bellOf(party), last, clock, signal, onFailed }, after);
   });
   app.openapi(routes.events, async (context) => {
+    const party = context.get('party');
     const { owner } = context.req.valid('query');
+    const read = facilitator.reader(party, owner === undefined ? {} : { owner });
     const newest = await facilitator.lastEvent();
     const source = {
-      read: facilitator.reader(owner === undefined ? {} : { owner }),
-      bell: facilitator.bell,
+      read,
+      bell: facilitator.bellOf(party),
       clock,
       signal,
       onFailed,
@@ -229,6 +303,83 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     };
     return serveEvents(context, source, resumePoint(context, newest, newest));
   });
-  app.openapi(routes.owners, (context) => context.json({ owners: facilitator.connectedOwners() }, 200));
+  app.openapi(routes.owners, (context) =>
+    context.json({ owners: facilitator.connectedOwners(context.get('party')) }, 200),
+  );
   return app;
+}
+
+function describeSignatures(app: OpenAPIHono<AuthenticatedEnv>): void {
+  const header = (name: string, description: string) => ({ type: 'apiKey', in: 'header', name, description }) as const;
+  app.openAPIRegistry.registerComponent(
+    'securitySchemes',
+    'signature',
+    header('Signature', "RFC 9421, Ed25519, by the asking party's key of the roster file"),
+  );
+  app.openAPIRegistry.registerComponent(
+    'securitySchemes',
+    'signatureInput',
+    header(
+      'Signature-Input',
+      'What is signed: @method, @authority, @path, @query and, with a body, content-digest; created, nonce, keyid',
+    ),
+  );
+}
+
+/** Refuses a message that is for another place than the one it was sent to. @throws SealsumError message_invalid */
+function requireSamePlace(what: string, path: Readonly<Record<string, string | number>>, message: object): void {
+  const said = new Map<string, unknown>(Object.entries(message));
+  for (const [field, value] of Object.entries(path))
+    if (said.get(field) !== value)
+      throw new SealsumError('message_invalid', `${what}.${field}: the address says ${value}, the message another`, {
+        field: `${what}.${field}`,
+      });
+}
+
+/** @throws SealsumError message_invalid */
+function signatureOf(header: string | undefined, owner: OwnerId): ObjectSignature {
+  const [key, value, ...more] = (header ?? '').split('.');
+  if (value === undefined || more.length > 0)
+    throw new SealsumError(
+      'message_invalid',
+      `${contributionSignatureHeader}: expected the fingerprint of a key, a dot, and its signature of the contribution`,
+      { field: contributionSignatureHeader },
+    );
+  return parseMessage(objectSignatureSchema, { party: owner, key, value }, contributionSignatureHeader);
+}
+
+/** @throws SealsumError message_invalid */
+function lengthOf(header: string | undefined): number {
+  if (header === undefined || !/^[0-9]{1,15}$/.test(header))
+    throw new SealsumError('message_invalid', 'content-length: say how many bytes will come', {
+      field: 'content-length',
+    });
+  return Number(header);
+}
+
+/** In lowercase hexadecimal. @throws SealsumError message_invalid */
+function digestOf(digest: Uint8Array | undefined): string {
+  if (digest === undefined)
+    throw new SealsumError('message_invalid', 'content-digest: say the SHA-256 of the bytes, and sign it', {
+      field: 'content-digest',
+    });
+  return Buffer.from(digest).toString('hex');
+}
+
+/** Blocks as a body, each read when the one before has been taken. */
+function streamOf(blocks: Aggregate['blocks']): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const iterator = blocks[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      pull: async (controller) => {
+        const next = await iterator.next();
+        if (next.done === true) controller.close();
+        else controller.enqueue(new Uint8Array(next.value));
+      },
+      cancel: async () => {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }

@@ -1,20 +1,121 @@
 #!/usr/bin/env node
 /** The facilitator as a process. */
-import { createLog } from '../../src/http/log.ts';
-import { type CommonOptions, partyCommand, runParty } from '../../src/http/party-process.ts';
-import { startServer } from '../../src/http/server.ts';
+import { dirname, isAbsolute } from 'node:path';
+import { Command } from 'commander';
+import { type LoadedParty, loadParty } from '../../src/config/load.ts';
+import type { PartyOptions } from '../../src/config/party-config.ts';
+import { partyOptions } from '../../src/config/party-options.ts';
+import { systemTerminal } from '../../src/config/terminal.ts';
+import { authenticate } from '../../src/http/authentication.ts';
+import { authorityOf, isLoopback } from '../../src/http/authority.ts';
+import { killAt } from '../../src/http/checkpoint-kill.ts';
+import { createLimiter } from '../../src/http/limits.ts';
+import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
+import { createReadiness } from '../../src/http/readiness.ts';
+import { type RunningServer, startServer } from '../../src/http/server.ts';
+import { requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { createMemoryFacilitatorStore } from '../../src/storage/memory-facilitator-store.ts';
+import { createAuditLog } from '../../src/storage/audit-log.ts';
+import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
+import { createFacilitatorStore } from '../../src/storage/durable-facilitator-store.ts';
+import { createNonceStore } from '../../src/storage/durable-nonce-store.ts';
+import { version } from '../../src/version.ts';
 import { createFacilitatorApp } from './app.ts';
+import { facilitatorCheckpoints } from './checkpoints.ts';
+import { createFacilitatorMetrics } from './metrics.ts';
 import { createFacilitator } from './service.ts';
 
-const options = partyCommand('facilitator', 'Multiply the ciphertexts of data owners and see no value.', 8080)
-  .parse()
-  .opts<CommonOptions>();
+const command = refuseInOneLine(new Command('facilitator'), 'sealsum facilitator')
+  .description('Multiply the ciphertexts of data owners and see no value.')
+  .version(version);
+for (const option of partyOptions('facilitator')) command.addOption(option);
+const options = command.parse().opts<PartyOptions>();
 
-await runParty('facilitator', (signal) => {
-  const log = createLog('facilitator', options.logLevel);
-  const facilitator = createFacilitator({ store: createMemoryFacilitatorStore(), clock: systemClock, log });
-  const app = createFacilitatorApp({ facilitator, clock: systemClock, log, signal });
-  return startServer({ fetch: app.fetch, port: options.port, host: options.host, onStop: facilitator.stop });
+await runParty('facilitator', async (signal) => {
+  const clock = systemClock;
+  const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...facilitatorCheckpoints, ...storeCheckpoints]);
+  const { config, identity, parties, log, tls, store } = await loadParty('facilitator', options, {
+    clock,
+    env: process.env,
+    terminal: systemTerminal,
+  });
+  const { limits, retention, listen } = config;
+  const { host, port, publicUrls, allowPlaintext } = listen;
+  requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: false });
+
+  const database = await openDatabase(store, { role: 'facilitator', signal, checkpoint });
+  const metrics = createFacilitatorMetrics();
+  const facilitator = createFacilitator({
+    identity,
+    parties,
+    store: createFacilitatorStore(database, createAuditLog(identity, clock)),
+    clock,
+    log,
+    random: systemRandom,
+    checkpoint,
+    metrics,
+    limits: { contributionBytes: limits.contributionBytes },
+    retention: {
+      rounds: retention.rounds,
+      endedJobs: retention.endedJobs,
+      endedJobDays: retention.days,
+      events: retention.events,
+    },
+  });
+  let server: RunningServer | undefined;
+  const authorities = (): readonly string[] => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)];
+  const app = createFacilitatorApp({
+    facilitator,
+    authentication: authenticate({
+      parties,
+      nonces: createNonceStore(database),
+      clock,
+      authorities,
+      tolerance: config.clockToleranceSeconds * 1000,
+      limiter: createLimiter(clock, {
+        requestsPerSecond: limits.requestsPerSecond,
+        burst: limits.burst,
+        bodiesPerParty: limits.concurrentRequests,
+      }),
+      jsonLimit: limits.bodyBytes,
+    }),
+    clock,
+    log,
+    signal,
+    bodyLimit: Math.max(limits.bodyBytes, limits.contributionBytes),
+    notReady: createReadiness({
+      ping: () => database.ping(),
+      ...(isAbsolute(store) ? { folder: dirname(store) } : {}),
+    }),
+    localAccess: { covers: 'metrics', authorities, loopback: isLoopback(host) },
+    metrics: metrics.registry,
+  });
+  try {
+    await facilitator.start();
+    server = await startServer({
+      fetch: app.fetch,
+      port,
+      host,
+      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      limits: {
+        connections: limits.connections,
+        headerBytes: limits.headerBytes,
+        bodyGrace: limits.bodySeconds * 1000,
+      },
+      onStop: facilitator.stop,
+      // Turns under way are finished, closings are parked, and then nothing needs the store any more.
+      drain: () => facilitator.drained().then(() => database.close()),
+    });
+    return server;
+  } catch (error) {
+    facilitator.stop();
+    await facilitator.drained();
+    await database.close();
+    throw error;
+  }
 });
+
+function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
+  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
+}

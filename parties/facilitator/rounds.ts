@@ -1,158 +1,288 @@
 /**
- * How rounds end at a facilitator: everybody has contributed, or a deadline passes; then the contributions are multiplied into one
- * aggregate, or the round is abandoned.
+ * How rounds begin and end at a facilitator. A round ends when nobody is left to wait for, or at its deadline: then the product of
+ * its contributions becomes the aggregate, with a manifest of what is in it, or it is abandoned with a reason.
+ *
+ * Why a round ends, and that it has, are two commits. Between them the round is open although nobody is waited for; whoever finds
+ * it so, be it after a restart, ends it.
  */
-import { createHash } from 'node:crypto';
-import { aggregate } from '../../src/paillier/aggregate.ts';
-import { createEncryptor, type Encryptor } from '../../src/paillier/encryptor.ts';
-import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { SealsumError } from '../../src/errors.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
-import { missingOwners, type RoundState, settleRound } from '../../src/protocol/round.ts';
-import type { FacilitatorChange, JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
-import type { Books, FacilitatorDependencies } from './books.ts';
+import type { OwnerView } from '../../src/protocol/job-messages.ts';
+import {
+  hasWithdrawn,
+  missingOwners,
+  openRound,
+  type RoundState,
+  settleRound,
+  withdrawOwner,
+} from '../../src/protocol/round.ts';
+import type { Manifest, SignedRound } from '../../src/protocol/round-messages.ts';
+import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
+import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
+import { blocksOf } from './blocks.ts';
+import type { FacilitatorContext } from './context.ts';
+import type { Keys } from './keys.ts';
+import { createProducts } from './products.ts';
 
-/** Milliseconds until a deadline that could not be handled, because the store failed, is handled again. */
+/** Milliseconds until a round that could not be ended, because the store failed, is looked at again. */
 const secondTry = 1000;
 
-/** A job's means of re-randomising, and the way to stop what prepares them. */
-interface Preparation {
-  readonly encryptor: Encryptor;
-  readonly stop: AbortController;
-}
-
-/** What is committed together with a round's new state. */
-export type SettledChange = Pick<FacilitatorChange, 'job' | 'contribution' | 'events'>;
-
 export interface Rounds {
-  /** Closes or abandons a round if it is time, and commits that together with what led to it. In the job's turn. */
-  settle(job: JobRecord, record: RoundRecord, change: SettledChange): Promise<RoundRecord>;
-  /** Settles a round after so many milliseconds, when its deadline has passed. */
-  waitForDeadline(state: RoundState, milliseconds: number): void;
-  /** The means of encrypting under a job's key. In the job's turn, once it is known to be open. */
-  encryptorOf(job: JobRecord): Encryptor;
-  /** Builds the table that makes re-randomising fast, a piece at a time. */
-  buildTable(job: JobRecord): void;
-  /** Lets go of what is kept for an open job outside the store. */
+  /**
+   * Opens a job's next round, or finds it as it was opened. In the job's turn.
+   *
+   * @throws SealsumError signature_invalid, message_invalid, owner_not_on_roster, owners_too_few, round_conflict, round_open
+   */
+  open(job: JobRecord, signed: SignedRound): Promise<{ readonly created: boolean; readonly value: RoundRecord }>;
+  /** Sees to it that a round ends: in a turn of its own if it is time, or at its deadline. */
+  watch(state: RoundState): void;
+  /** Keeps a job's rounds from being ended, and stops the closing that is under way, until the returned function is called. */
+  suspend(job: JobId): () => void;
+  /** Lets go of what is kept for a job that has ended. */
   release(job: JobId): void;
-  /** Lets go of everything and starts no timer any more. */
+  /** Lets go of everything, parks the closings that are under way, and starts no timer any more. */
   stop(): void;
 }
 
-export function createRounds({ store, clock, log }: FacilitatorDependencies, books: Books): Rounds {
-  /** Of jobs that are open; made and dropped in a job's turn only, so that none outlives its job. */
-  const preparations = new Map<JobId, Preparation>();
-  const deadlines = new Map<JobId, () => void>();
+export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: () => void): Rounds {
+  const { identity, parties, clock, log, checkpoint, metrics, limits, books } = context;
+  const products = createProducts(context);
+  const timers = new Map<JobId, () => void>();
+  const closings = new Map<JobId, AbortController>();
+  const suspended = new Set<JobId>();
+  const open = new Set<JobId>();
   let stopped = false;
 
-  function preparationOf({ descriptor }: JobRecord): Preparation {
-    const known = preparations.get(descriptor.job);
-    if (known !== undefined) return known;
-    const encryptor = createEncryptor(publicKeyFromJwk(descriptor.public_key));
-    const preparation = { encryptor, stop: new AbortController() };
-    preparations.set(descriptor.job, preparation);
-    return preparation;
+  function note({ job, status }: RoundState): void {
+    if (status === 'open') open.add(job);
+    else open.delete(job);
+    metrics.openRounds(open.size);
   }
 
-  function buildTable(record: JobRecord): void {
-    const { encryptor, stop } = preparationOf(record);
-    encryptor.prepare(stop.signal).catch((error: unknown) => {
-      if (!stop.signal.aborted) log.warn({ err: error, job: record.descriptor.job }, 'no table could be built');
-    });
+  function forgetTimer(job: JobId): void {
+    timers.get(job)?.();
+    timers.delete(job);
   }
 
-  function forgetDeadline(job: JobId): void {
-    deadlines.get(job)?.();
-    deadlines.delete(job);
-  }
-
-  function release(job: JobId): void {
-    forgetDeadline(job);
-    preparations.get(job)?.stop.abort();
-    preparations.delete(job);
-  }
-
-  async function settle(job: JobRecord, record: RoundRecord, change: SettledChange): Promise<RoundRecord> {
-    const { state, parameters } = record;
-    const now = clock.now();
-    const settled = settleRound(state, now);
-    const name = state.job;
-    if (settled.status === 'open') {
-      await books.commit({ ...change, round: record });
-      return record;
-    }
-    // Absent is who let the deadline pass in silence, not who still had time when the round ended.
-    const silent = missingOwners(settled).filter((owner) => !settled.withdrawn.includes(owner));
-    const absent = now >= settled.deadline ? silent : [];
-    const owners = job.owners.map((each) =>
-      absent.includes(each.owner) ? { owner: each.owner, status: 'absent' as const } : each,
-    );
-    const absences = absent.map((owner) => books.event(name, 'owner.answered', { owner, status: 'absent' }));
-    const common = { ...change, job: { ...job, owners }, forget: { job: name, round: settled.round } };
-    if (settled.status === 'abandoned') {
-      const abandoned = { state: settled, parameters };
-      const reason = settled.reason ?? '';
-      const last = books.event(name, 'round.abandoned', { round: settled.round, reason });
-      await books.commit({ ...common, round: abandoned, events: [...change.events, ...absences, last] });
-      forgetDeadline(name);
-      return abandoned;
-    }
-    const bytes = aggregate(preparationOf(job).encryptor, job.descriptor.plan.ciphertexts, [
-      ...(await store.contributions(name, settled.round)),
-      ...(change.contribution === undefined ? [] : [change.contribution.bytes]),
-    ]);
-    const closed: RoundRecord = {
-      state: settled,
-      parameters,
-      manifest: {
-        contributions: settled.contributions,
-        count: settled.contributions.length,
-        aggregate_digest: sha256(bytes),
-      },
-    };
-    await books.commit({
-      ...common,
-      round: closed,
-      aggregate: { job: name, round: settled.round, bytes },
-      events: [...change.events, ...absences, books.event(name, 'round.closed', { round: settled.round })],
-    });
-    forgetDeadline(name);
-    return closed;
-  }
-
-  function waitForDeadline(state: RoundState, milliseconds: number): void {
+  function wait(job: JobId, milliseconds: number): void {
+    forgetTimer(job);
     if (stopped) return;
     const cancel = clock.after(milliseconds, () => {
-      books
-        .inTurn(state.job, async () => {
-          const job = await store.job(state.job);
-          const record = await store.round(state.job, state.round);
-          if (job === undefined || record?.state.status !== 'open') return;
-          const left = record.state.deadline - clock.now();
-          if (left > 0) waitForDeadline(record.state, left);
-          else await settle(job, record, { events: [] });
-        })
-        .catch((error: unknown) => {
-          log.error({ err: error, job: state.job, round: state.round }, 'the deadline could not be handled');
-          waitForDeadline(state, secondTry);
-        });
+      timers.delete(job);
+      endSoon(job);
     });
-    deadlines.set(state.job, cancel);
+    timers.set(job, cancel);
+  }
+
+  function watch(state: RoundState): void {
+    note(state);
+    if (state.status !== 'open') return;
+    const now = clock.now();
+    if (settleRound(state, now).status !== 'open') endSoon(state.job);
+    else if (!timers.has(state.job)) wait(state.job, state.deadline - now);
+  }
+
+  /** Ends a job's newest round in a turn of its own, if it is time. */
+  function endSoon(job: JobId): void {
+    const work = books.inTurn(job, async () => {
+      const record = await books.findJob(job);
+      if (stopped || suspended.has(job) || record?.status !== 'open') return;
+      const round = await books.findRound(job, record.round);
+      if (round?.state.status !== 'open') return;
+      const now = clock.now();
+      const settled = settleRound(round.state, now);
+      if (settled.status === 'open') {
+        wait(job, settled.deadline - now);
+        return;
+      }
+      if (now >= settled.deadline) checkpoint('facilitator.round.deadline');
+      await end(record, round, settled);
+    });
+    work.catch((error: unknown) => {
+      if (stopped || suspended.has(job)) return;
+      log.error({ err: error, job }, 'the round could not be ended; it will be tried again');
+      wait(job, secondTry);
+    });
+  }
+
+  async function end(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
+    if (settled.status === 'closed') await close(job, record, settled);
+    else await abandon(job, record, settled);
+    forgetTimer(settled.job);
+    note(settled);
+    metrics.round(settled.status);
+    onEnded();
+  }
+
+  /** Who let the deadline pass in silence is absent; not so who still had time when the round ended. */
+  function withAbsences(job: JobRecord, settled: RoundState) {
+    const now = clock.now();
+    const silent =
+      now < settled.deadline ? [] : missingOwners(settled).filter((owner) => !hasWithdrawn(settled, owner));
+    const absent = new Set(silent);
+    const views = new Map<string, OwnerView>();
+    for (const { owner, answer } of job.owners)
+      if (absent.has(owner)) views.set(owner, { owner, status: 'absent', ...(answer === undefined ? {} : { answer }) });
+    return {
+      job: { ...job, owners: job.owners.map((each) => views.get(each.owner) ?? each), changedAt: now },
+      owners: [...views.values()].map((view) => ({ job: settled.job, view })),
+      events: silent.map((owner) => books.event(settled.job, 'owner.answered', { owner, status: 'absent' })),
+    };
+  }
+
+  async function abandon(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
+    const { job: name, round, contributions, quorum, reason = '' } = settled;
+    const absences = withAbsences(job, settled);
+    const outcome = { job: absences.job, round: { ...record, state: settled } };
+    checkpoint('facilitator.round.before-abandonment');
+    await books.commit(
+      name,
+      {
+        ...outcome,
+        owners: absences.owners,
+        forget: [{ job: name, round }],
+        events: [...absences.events, books.event(name, 'round.abandoned', { round, reason })],
+        audit: [{ type: 'round.abandoned', job: name, round, details: { count: contributions.length, quorum } }],
+      },
+      outcome,
+    );
+    checkpoint('facilitator.round.after-abandonment');
+  }
+
+  async function close(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
+    const { job: name, round, contributions } = settled;
+    checkpoint('facilitator.closing.begun');
+    const { descriptor } = job.signed;
+    const count = contributions.length;
+    const closing = new AbortController();
+    closings.set(name, closing);
+    const blocks = blocksOf(descriptor.plan, limits.blockBytes);
+    const last = await products
+      .finish({ job: name, round }, count, blocks, keys.encryptorOf(job), closing.signal)
+      .finally(() => closings.delete(name));
+    const manifest: Manifest = {
+      job: name,
+      round,
+      job_digest: job.digest,
+      round_digest: record.digest,
+      model_hash: descriptor.model_hash,
+      contributions,
+      count,
+      aggregate_digest: last.digest,
+    };
+    const signature = signObject(identity, 'manifest', manifest);
+    const absences = withAbsences(job, settled);
+    const outcome = { job: absences.job, round: { ...record, state: settled, manifest: { manifest, signature } } };
+    checkpoint('facilitator.closing.manifest-signed');
+    await books.commit(
+      name,
+      {
+        ...outcome,
+        owners: absences.owners,
+        blocks: [{ place: last.place, block: last.block, bytes: last.bytes }],
+        // The product, and what may be left of others whose contributions were never accepted.
+        forget: [{ job: name, round, series: 'products' }],
+        events: [...absences.events, books.event(name, 'round.closed', { round })],
+        audit: [
+          { type: 'round.closed', job: name, round, details: { count, aggregate_digest: manifest.aggregate_digest } },
+        ],
+      },
+      outcome,
+    );
+    checkpoint('facilitator.closing.after-commit');
+  }
+
+  /** Refuses a round that is not as the job says. */
+  function requireAgreement({ signed: { descriptor }, digest }: JobRecord, round: SignedRound): void {
+    const { name, role } = { name: descriptor.model_owner, role: 'model-owner' } as const;
+    verifyObject(parties(), { name, role }, 'round', round.descriptor, round.signature);
+    const agreed = {
+      job_digest: digest,
+      model_hash: descriptor.model_hash,
+      quorum: descriptor.quorum,
+      deadline_seconds: descriptor.deadline_seconds,
+    };
+    for (const field of ['job_digest', 'model_hash', 'quorum', 'deadline_seconds'] as const)
+      if (round.descriptor[field] !== agreed[field])
+        throw new SealsumError(
+          'message_invalid',
+          `descriptor.${field}: the job says ${agreed[field]}, the round says ${round.descriptor[field]}`,
+          { field: `descriptor.${field}` },
+        );
   }
 
   return {
-    settle,
-    waitForDeadline,
-    encryptorOf: (job) => preparationOf(job).encryptor,
-    buildTable,
-    release,
+    open: async (job, signed) => {
+      requireAgreement(job, signed);
+      const { job: name, round, roster } = signed.descriptor;
+      const digest = objectDigest('round', signed.descriptor);
+      const existing = await books.findRound(name, round);
+      if (existing?.digest === digest) return { created: false, value: existing };
+      if (existing !== undefined)
+        throw new SealsumError('round_conflict', `round ${round} exists with another roster or other parameters`);
+      if (round !== job.round + 1)
+        throw new SealsumError('round_conflict', `the next round of job ${name} is ${job.round + 1}, not ${round}`, {
+          field: 'round',
+        });
+      const previous = await books.findRound(name, job.round);
+      if (previous?.state.status === 'open')
+        throw new SealsumError('round_open', `round ${job.round} of job ${name} is still open`);
+      const known = books.register.get(name)?.owners;
+      const stranger = roster.find((owner) => known?.has(owner) !== true);
+      if (stranger !== undefined)
+        throw new SealsumError('owner_not_on_roster', `${stranger} is not on the roster of job ${name}`, {
+          field: 'roster',
+        });
+      const { quorum, deadline_seconds } = job.signed.descriptor;
+      const now = clock.now();
+      const begun = openRound({
+        job: name,
+        round,
+        roster,
+        quorum,
+        openedAt: now,
+        deadline: now + deadline_seconds * 1000,
+      });
+      // Whoever opens the round may not have heard yet who will not come.
+      const unwilling = job.owners.filter(({ status }) => status === 'refused' || status === 'withdrawn');
+      const state = unwilling.reduce((waiting, { owner }) => withdrawOwner(waiting, owner), begun);
+      const outcome = { job: { ...job, round, changedAt: now }, round: { state, signed, digest } };
+      checkpoint('facilitator.round.before-commit');
+      await books.commit(
+        name,
+        {
+          ...outcome,
+          events: [books.event(name, 'round.opened', { round })],
+          audit: [{ type: 'round.opened', job: name, round, details: { round_digest: digest, roster: roster.length } }],
+        },
+        outcome,
+      );
+      checkpoint('facilitator.round.after-commit');
+      metrics.round('open');
+      // A second round tells that there will be many: from then on re-randomising is worth a table.
+      if (round >= 2) keys.buildTable(job);
+      return { created: true, value: outcome.round };
+    },
+    watch,
+    suspend: (job) => {
+      suspended.add(job);
+      closings.get(job)?.abort();
+      return () => {
+        suspended.delete(job);
+        endSoon(job);
+      };
+    },
+    release: (job) => {
+      forgetTimer(job);
+      keys.release(job);
+      open.delete(job);
+      metrics.openRounds(open.size);
+    },
     stop: () => {
       stopped = true;
-      for (const job of new Set([...deadlines.keys(), ...preparations.keys()])) release(job);
+      for (const job of [...timers.keys()]) forgetTimer(job);
+      for (const closing of closings.values()) closing.abort();
+      keys.stop();
     },
   };
-}
-
-/** SHA-256 in lowercase hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,26 +1,31 @@
 /** What a facilitator shows of its jobs and rounds, in snake_case as on the wire. */
 import { timestamp } from '../../src/protocol/clock.ts';
-import type { JobSummary, JobView, RoundView } from '../../src/protocol/messages.ts';
+import type { Party } from '../../src/protocol/identity.ts';
+import type { JobSummary, JobView } from '../../src/protocol/job-messages.ts';
 import { missingOwners } from '../../src/protocol/round.ts';
+import type { RoundView } from '../../src/protocol/round-messages.ts';
 import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
+import type { Standing } from './register.ts';
 
-export function viewJob(record: JobRecord): JobView {
+/** A job as its model owner sees it, or as one of its owners does: what the others have answered is not for them. */
+export function viewJob(record: JobRecord, party: Party): JobView {
+  const { signed, status, owners, round, createdAt } = record;
   return {
-    descriptor: record.descriptor,
-    status: record.status,
-    owners: record.owners,
-    round: record.round,
-    created_at: timestamp(record.createdAt),
+    ...signed,
+    status,
+    owners: party.role === 'model-owner' ? owners : owners.filter(({ owner }) => owner === party.name),
+    round,
+    created_at: timestamp(createdAt),
   };
 }
 
-export function viewRound({ state, parameters, manifest }: RoundRecord): RoundView {
+export function viewRound({ state, signed, manifest }: RoundRecord): RoundView {
   return {
     job: state.job,
     round: state.round,
     status: state.status,
+    ...(signed === undefined ? {} : { signed }),
     roster: state.roster,
-    parameters,
     opened_at: timestamp(state.openedAt),
     deadline: timestamp(state.deadline),
     contributors: state.contributions.map((each) => each.owner),
@@ -30,12 +35,6 @@ export function viewRound({ state, parameters, manifest }: RoundRecord): RoundVi
   };
 }
 
-export function summariseJob(record: JobRecord): JobSummary {
-  return {
-    job: record.descriptor.job,
-    status: record.status,
-    roster: record.descriptor.roster,
-    round: record.round,
-    created_at: timestamp(record.createdAt),
-  };
+export function summariseJob({ job, status, owners, round, createdAt }: Standing): JobSummary {
+  return { job, status, roster: [...owners], round, created_at: timestamp(createdAt) };
 }

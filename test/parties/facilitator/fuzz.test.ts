@@ -1,15 +1,39 @@
 /**
- * Requests that nobody would send: none is answered with 5xx, none changes anything, and every refusal is a problem that
- * the typed client knows. Nearly valid ones are made from valid ones with one mistake that is always one.
+ * Requests that nobody would send, signed by those who may speak and by those who may not, or by nobody: none is answered with
+ * 5xx, none changes anything, and every refusal is a problem that the typed client knows. Nearly valid ones are made from valid
+ * ones with one mistake that is always one.
  */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { signRequest } from '../../../src/http/message-signatures.ts';
 import { fromProblem } from '../../../src/http/problem.ts';
+import { systemRandom } from '../../../src/paillier/random.ts';
+import type { Identity } from '../../../src/protocol/identity.ts';
 import { until, within } from '../../support/until.ts';
-import { anna, bert, contributionOf, describeJob, never, startFacilitator, type TestFacilitator } from './harness.ts';
+import {
+  anna,
+  answerTo,
+  bert,
+  contributionOf,
+  cora,
+  describeJob,
+  describeRound,
+  identityOf,
+  mona,
+  otto,
+  signAnswer,
+  signContribution,
+  signJob,
+  signRound,
+  startFacilitator,
+  stranger,
+  type TestFacilitator,
+  zoe,
+} from './harness.ts';
 
 const test = suite('fuzz');
 const runs = process.env.SLOW === undefined ? 3000 : 50_000;
@@ -22,6 +46,8 @@ interface Fuzz {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Who signs it; nobody: it is not signed. */
+  readonly by: Identity | undefined;
 }
 
 interface Answer {
@@ -31,7 +57,8 @@ interface Answer {
 }
 
 /** The answer, or undefined where the line was broken instead; of a stream only its head is read. */
-function send(party: TestFacilitator, { method, path, headers, body }: Fuzz): Promise<Answer | undefined> {
+function send(party: TestFacilitator, { method, path, headers, body, by }: Fuzz): Promise<Answer | undefined> {
+  const signature = by === undefined ? {} : signatureOf(party, by, method, path, body);
   return new Promise((resolve) => {
     const sent = request(
       {
@@ -40,7 +67,7 @@ function send(party: TestFacilitator, { method, path, headers, body }: Fuzz): Pr
         method,
         path,
         agent,
-        headers: { ...headers, 'content-length': body.length },
+        headers: { ...headers, ...signature, 'content-length': body.length },
       },
       (response) => {
         const type = response.headers['content-type'] ?? '';
@@ -64,13 +91,28 @@ function send(party: TestFacilitator, { method, path, headers, body }: Fuzz): Pr
   });
 }
 
+/** What a party would sign of a request as its server sees it, also where a client would have written the address otherwise. */
+function signatureOf(party: TestFacilitator, by: Identity, method: string, path: string, body: Uint8Array) {
+  const url = party.url + path;
+  if (!URL.canParse(url)) return {};
+  const bodyDigest = createHash('sha256').update(body).digest();
+  const covered = body.length > 0 || ['PUT', 'POST', 'PATCH'].includes(method);
+  return {
+    ...signRequest(
+      by,
+      { method, url, ...(covered ? { bodyDigest } : {}) },
+      { now: party.clock.now(), random: systemRandom },
+    ),
+  };
+}
+
 async function stateOf({ store, facilitator }: TestFacilitator): Promise<unknown> {
   return {
     jobs: await store.jobs(),
     rounds: await Promise.all([1, 2].map((round) => store.round(job, round))),
-    contributions: await store.contributions(job, 1),
+    products: await Promise.all([1, 2].map((count) => store.block({ job, round: 1, series: `product:${count}` }, 0))),
     events: await store.lastEvent(),
-    owners: facilitator.connectedOwners(),
+    owners: facilitator.connectedOwners(mona),
   };
 }
 
@@ -80,10 +122,10 @@ function assertNoError({ lines }: TestFacilitator): void {
 }
 
 async function prepared(): Promise<TestFacilitator> {
-  const party = await startFacilitator({ bodyLimit: 100_000 });
-  await party.client.createJob(describeJob(), never);
-  await party.client.openRound(job, 1, { roster: [anna, bert], parameters: [0.5] }, never);
-  await party.client.contribute(job, 1, anna, contributionOf(0), never);
+  const party = await startFacilitator({ bodyLimit: 200_000 });
+  await party.create();
+  await party.open(1, { roster: [anna, bert], parameters: [0.5] });
+  await party.contribute(1, anna, contributionOf(0));
   return party;
 }
 
@@ -112,17 +154,46 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const other = signJob(describeJob({ job: 'other' }));
+const withdrawal = signAnswer(answerTo(describeJob(), anna, 'withdrawn'));
+const second = signRound(describeRound(describeJob(), 2, { roster: [anna, bert], parameters: [1, 2] }));
+const spoiledJob = fc.oneof(
+  spoiled(other),
+  spoiled(other.descriptor).map((descriptor) => wrap('descriptor', descriptor, other.signature)),
+  spoiled(other.signature).map((signature) => wrap('signature', signature, other.descriptor)),
+);
+const spoiledAnswer = fc.oneof(
+  spoiled(withdrawal),
+  spoiled(withdrawal.answer).map((answer) => wrap('answer', answer, withdrawal.signature)),
+);
+const spoiledRound = fc.oneof(
+  spoiled(second),
+  spoiled(second.descriptor).map((descriptor) => wrap('descriptor', descriptor, second.signature)),
+);
+
+/** A signed object, one part of which is text that may be no JSON. */
+function wrap(name: string, part: Uint8Array, rest: object): Uint8Array {
+  const restName = name === 'signature' ? 'descriptor' : 'signature';
+  return Buffer.from(`{"${name}":${Buffer.from(part).toString('utf8')},"${restName}":${JSON.stringify(rest)}}`);
+}
+
 const anyBody = fc.oneof(
   fc.constant(new Uint8Array()),
   fc.uint8Array({ maxLength: 1000 }),
   fc.json().map((value) => new TextEncoder().encode(value)),
   // Of the right length, all zeros: nearly every other filling would be two valid ciphertexts.
-  fc.constantFrom(1024, 1023, 2048, 100_001).map((length) => new Uint8Array(length)),
+  fc.constantFrom(1024, 1023, 2048, 200_001).map((length) => new Uint8Array(length)),
 );
-const messages = fc.oneof(
-  spoiled(describeJob({ job: 'other' })),
-  spoiled({ status: 'withdrawn' }),
-  spoiled({ roster: [anna, bert], parameters: [1, 2] }),
+const messages = fc.oneof(spoiledJob, spoiledAnswer, spoiledRound);
+const anybody = fc.constantFrom(
+  mona,
+  otto,
+  identityOf(anna),
+  identityOf(bert),
+  identityOf(cora),
+  identityOf(zoe),
+  stranger,
+  undefined,
 );
 
 const name = fc.oneof(
@@ -258,35 +329,51 @@ const method = fc.constantFrom(
 const aimed: fc.Arbitrary<Fuzz> = fc.oneof(
   ...(
     [
-      ['POST', '/jobs', spoiled(describeJob({ job: 'other' }))],
-      ['POST', '/jobs', fc.constant(text(describeJob({ quorum: 3 })))],
-      ['PUT', '/jobs/job/owners/anna', spoiled({ status: 'withdrawn' })],
-      ['PUT', '/jobs/job/owners/zoe', fc.constant(text({ status: 'ready' }))],
-      ['PUT', '/jobs/job/rounds/2', spoiled({ roster: [anna, bert], parameters: [1, 2] })],
-      ['PUT', '/jobs/job/rounds/2', fc.constant(text({ roster: [anna, bert], parameters: [] }))],
+      ['POST', '/jobs', spoiledJob, mona],
+      ['POST', '/jobs', fc.constant(text(signJob(describeJob({ quorum: 3 })))), mona],
+      // Everything right, but for the signature of the object.
+      ['POST', '/jobs', fc.constant(text(signJob(other.descriptor, otto))), mona],
+      ['PUT', '/jobs/job/owners/anna', spoiledAnswer, identityOf(anna)],
+      ['PUT', '/jobs/job/owners/anna', fc.constant(text(withdrawal)), identityOf(bert)],
+      [
+        'PUT',
+        '/jobs/job/owners/zoe',
+        fc.constant(text(signAnswer(answerTo(describeJob(), zoe, 'ready')))),
+        identityOf(zoe),
+      ],
+      ['PUT', '/jobs/job/rounds/2', spoiledRound, mona],
+      ['PUT', '/jobs/job/rounds/2', fc.constant(text(second)), mona],
+      ['PUT', '/jobs/job/rounds/2', fc.constant(text(second)), otto],
     ] as const
-  ).map(([method, path, bodies]) =>
+  ).map(([method, path, bodies, by]) =>
     fc.record({
       method: fc.constant(method),
       path: fc.constant(path),
+      by: fc.constant(by),
       body: bodies,
       headers: fc.record({
         'content-type': fc.constantFrom('application/json', 'application/json;charset=utf-8', 'application/json;'),
       }),
     }),
   ),
-  fc.tuple(fc.constantFrom('anna', 'bert', 'cora', 'zoe'), anyBody).map(([owner, body]) => ({
-    method: 'PUT',
-    path: `/jobs/job/rounds/1/contributions/${owner}`,
-    body,
-    headers: { 'content-type': 'application/octet-stream' },
-  })),
+  fc.tuple(fc.constantFrom(anna, bert, cora, zoe), anyBody, fc.nat(3)).map(([owner, body, twist]) => {
+    const statement = { job, round: 1, round_digest: '0'.repeat(64), owner, digest: '0'.repeat(64), bytes: 1024 };
+    const { key, value } = signContribution(statement);
+    const header = ['', `${key}.${value}`, `${key}.${'A'.repeat(86)}`, `${key}.`][twist] ?? '';
+    return {
+      method: 'PUT',
+      path: `/jobs/job/rounds/1/contributions/${owner}`,
+      by: identityOf(owner),
+      body,
+      headers: { 'content-type': 'application/octet-stream', 'contribution-signature': header },
+    };
+  }),
 );
 const wild: fc.Arbitrary<Fuzz> = fc
-  .record({ method, path, query, headers, body: fc.oneof(anyBody, messages) })
+  .record({ method, path, query, headers, body: fc.oneof(anyBody, messages), by: anybody })
   .map(({ path, query, ...rest }) => ({ ...rest, path: path + query }))
   // The one request of all these that is valid and changes something.
-  .filter((each) => !(each.method === 'DELETE' && /^\/jobs\/job(\?|\?=.*)?$/.test(each.path)));
+  .filter((each) => !(each.method === 'DELETE' && each.by === mona && /^\/jobs\/job(\?|\?=.*)?$/.test(each.path)));
 const requests = fc.oneof({ weight: 2, arbitrary: wild }, { weight: 1, arbitrary: aimed });
 
 test('whatever is sent, nothing fails, nothing changes, and every refusal is a problem', async () => {
@@ -306,14 +393,14 @@ test('whatever is sent, nothing fails, nothing changes, and every refusal is a p
     }),
     { numRuns: runs },
   );
-  await until('the streams to be left', () => party.facilitator.connectedOwners().length === 0);
+  await until('the streams to be left', () => party.facilitator.connectedOwners(mona).length === 0);
   assert.deepEqual(await stateOf(party), before);
   assert.ok(
     !party.lines.some((line) => line.includes('"level":"error"')),
     party.lines.find((line) => line.includes('"error"')),
   );
   // What was sent got somewhere: every kind of refusal was met.
-  for (const status of [200, 400, 403, 404, 409, 413, 415, 422])
+  for (const status of [200, 400, 401, 403, 404, 409, 413, 415, 422])
     assert.ok((seen.get(status) ?? 0) > 0, `${status} was never answered: ${JSON.stringify([...seen])}`);
 });
 
@@ -360,7 +447,7 @@ test('bytes that are no HTTP break their own line and nothing else', async () =>
     }),
     { numRuns: runs / 10 },
   );
-  await until('every line to be gone', () => party.facilitator.connectedOwners().length === 0);
+  await until('every line to be gone', () => party.facilitator.connectedOwners(mona).length === 0);
   assert.deepEqual(await stateOf(party), before);
   assertNoError(party);
 });

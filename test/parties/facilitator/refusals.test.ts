@@ -2,24 +2,76 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { suite } from 'uvu';
+import { signRequest } from '../../../src/http/message-signatures.ts';
 import type { Problem } from '../../../src/http/problem.ts';
 import { bigintToBytes, bytesToBigint } from '../../../src/paillier/bytes.ts';
 import { privateKeyToJwk } from '../../../src/paillier/private-key.ts';
-import type { JobDescriptor } from '../../../src/protocol/messages.ts';
+import { systemRandom } from '../../../src/paillier/random.ts';
+import type { OwnerId } from '../../../src/protocol/identifiers.ts';
+import type { Identity } from '../../../src/protocol/identity.ts';
+import type { JobDescriptor } from '../../../src/protocol/job-messages.ts';
+import { sha256 } from '../../../src/protocol/manifest.ts';
+import { canonicalDigest } from '../../../src/protocol/signed.ts';
+import { until } from '../../support/until.ts';
 import {
   anna,
+  answerTo,
   bert,
   contributionOf,
   cora,
   describeJob,
+  describeRound,
+  identityOf,
   keys,
+  mona,
   never,
+  otto,
+  partiesWith,
   refusal,
+  signAnswer,
+  signContribution,
+  signJob,
+  signRound,
   startFacilitator,
   type TestFacilitator,
+  zoe,
 } from './harness.ts';
 
 const test = suite('refusals of a facilitator');
+
+/** Sends a request whose signature is for one body and whose body is another. */
+function sendSigned(
+  party: TestFacilitator,
+  { method, path, body, type, headers, by }: Sent,
+  instead: Uint8Array,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Problem> {
+  const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(body);
+  const url = party.url + path;
+  const bodyDigest = Buffer.from(sha256(bytes), 'hex');
+  const identity = typeof by === 'object' ? by : identityOf(by ?? anna);
+  const signature = signRequest(
+    identity,
+    { method, url, bodyDigest },
+    { now: party.clock.now(), random: systemRandom },
+  );
+  const length = 'transfer-encoding' in more ? {} : { 'content-length': String(instead.length) };
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      url,
+      { method, headers: { 'content-type': type, ...headers, ...signature, ...length, ...more } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as Problem);
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(instead);
+  });
+}
 
 const { job } = describeJob();
 const { n } = keys.publicKey;
@@ -34,17 +86,20 @@ interface Answer extends Omit<Problem, 'type'> {
 interface Sent {
   readonly method: string;
   readonly path: string;
-  readonly body?: RequestInit['body'];
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly type?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Who signs the request; the model owner unless told. */
+  readonly by?: Identity | OwnerId;
 }
 
 /** Sends a request that is to be refused and reads the problem, whose media type and status must be those of a problem. */
-async function refused(party: TestFacilitator, { method, path, body, type }: Sent): Promise<Answer> {
-  const response = await fetch(party.url + path, {
+async function refused(party: TestFacilitator, { method, path, body, type, headers, by }: Sent): Promise<Answer> {
+  const response = await party.fetchAs(by ?? mona)(party.url + path, {
     method,
     ...(body === undefined ? {} : { body }),
     // Without a type of its own, fetch would give a string "text/plain".
-    headers: type === undefined ? {} : { 'content-type': type },
+    headers: { ...(type === undefined ? {} : { 'content-type': type }), ...headers },
   });
   assert.equal(
     response.headers.get('content-type'),
@@ -57,24 +112,41 @@ async function refused(party: TestFacilitator, { method, path, body, type }: Sen
   return { ...problem, type: problem.type.slice('urn:sealsum:problem:'.length) };
 }
 
-const json = (method: string, path: string, body: unknown): Sent => ({
+const json = (method: string, path: string, body: unknown, by: Identity | OwnerId = mona): Sent => ({
   method,
   path,
   body: typeof body === 'string' ? body : JSON.stringify(body),
   type: 'application/json',
+  by,
 });
-const binary = (path: string, body: Uint8Array): Sent => ({
-  method: 'PUT',
-  path,
-  body: new Uint8Array(body),
-  type: 'application/octet-stream',
-});
+
+/** A contribution that its owner has signed, for a round that is open or, as far as the signature goes, for no round. */
+function contribution(party: TestFacilitator, owner: OwnerId, bytes: Uint8Array, round = 1): Sent {
+  const statement = { ...party.statement(1, owner, bytes), round };
+  const { key, value } = signContribution(statement);
+  return {
+    method: 'PUT',
+    path: `/jobs/job/rounds/${round}/contributions/${owner}`,
+    body: new Uint8Array(bytes),
+    type: 'application/octet-stream',
+    headers: { 'contribution-signature': `${key}.${value}` },
+    by: owner,
+  };
+}
+
+const answers = (owner: OwnerId): string => `/jobs/job/owners/${owner}`;
+const ready = (owner: OwnerId) => signAnswer(answerTo(describeJob(), owner, 'ready'));
+const nextRound = (change: object = {}) => {
+  const descriptor = describeRound(describeJob(), 2, { roster: [anna, bert], parameters: [] });
+  return signRound({ ...descriptor, ...change });
+};
 
 /** A facilitator with a job of three owners whose first round is open for two of them. */
 async function prepared(bodyLimit?: number): Promise<TestFacilitator> {
-  const party = await startFacilitator(bodyLimit === undefined ? {} : { bodyLimit });
-  await party.client.createJob(describeJob(), never);
-  await party.client.openRound(job, 1, { roster: [anna, bert], parameters: [1] }, never);
+  const parties = partiesWith(['dora' as OwnerId]);
+  const party = await startFacilitator({ parties, ...(bodyLimit === undefined ? {} : { bodyLimit }) });
+  await party.create();
+  await party.open(1, { roster: [anna, bert], parameters: [1] });
   return party;
 }
 
@@ -84,7 +156,7 @@ async function stateOf({ store }: TestFacilitator): Promise<unknown> {
     await store.jobs(),
     await store.round(job, 1),
     await store.round(job, 2),
-    await store.contributions(job, 1),
+    await Promise.all([1, 2].map((count) => store.block({ job, round: 1, series: `product:${count}` }, 0))),
     await store.lastEvent(),
   ];
 }
@@ -93,14 +165,15 @@ test('bytes that are not the two ciphertexts of the plan', async () => {
   await using party = await prepared();
   const before = await stateOf(party);
   const valid = contributionOf(0);
-  const path = '/jobs/job/rounds/1/contributions/anna';
   const lengths = [0, 1, width - 1, width, width + 1, 2 * width - 1, 2 * width + 1, 3 * width, 2 * width - 2];
   for (const length of lengths) {
     const body = new Uint8Array(length);
     body.set(valid.subarray(0, length));
-    const problem = await refused(party, binary(path, body));
-    assert.deepEqual([problem.status, problem.type, problem.field], [422, 'ciphertext-invalid', 'ciphertexts']);
-    assert.equal(problem.detail, `ciphertexts: expected 1024 bytes (2 × 512), found ${length}`);
+    const problem = await refused(party, contribution(party, anna, body));
+    const [status, type, found] =
+      length < 2 * width ? [422, 'ciphertext-invalid', String(length)] : [413, 'body-too-large', 'more'];
+    assert.deepEqual([problem.status, problem.type, problem.field], [status, type, 'ciphertexts']);
+    assert.equal(problem.detail, `ciphertexts: expected 1024 bytes (2 × 512), found ${found}`);
   }
   const values: readonly (readonly [bigint, RegExp])[] = [
     [0n, /expected 0 < c < n²/],
@@ -117,7 +190,7 @@ test('bytes that are not the two ciphertexts of the plan', async () => {
     for (const index of [0, 1]) {
       const body = new Uint8Array(valid);
       body.set(bigintToBytes(value, width), index * width);
-      const problem = await refused(party, binary(path, body));
+      const problem = await refused(party, contribution(party, anna, body));
       assert.deepEqual(
         [problem.status, problem.type, problem.field],
         [422, 'ciphertext-invalid', `ciphertext ${index}`],
@@ -125,33 +198,32 @@ test('bytes that are not the two ciphertexts of the plan', async () => {
       assert.match(problem.detail, expectation);
     }
   assert.deepEqual(await stateOf(party), before);
-  assert.equal((await party.client.contribute(job, 1, anna, valid, never)).owner, anna);
+  assert.equal((await party.contribute(1, anna, valid)).receipt.owner, anna);
 });
 
 test('who is not on the roster of the job, or of the round', async () => {
   await using party = await prepared();
   const before = await stateOf(party);
   const bytes = contributionOf(0);
-  const attempts = [
-    binary('/jobs/job/rounds/1/contributions/zoe', bytes),
-    binary('/jobs/job/rounds/1/contributions/cora', bytes),
-    json('PUT', '/jobs/job/owners/zoe', { status: 'ready' }),
-  ];
-  for (const attempt of attempts) {
-    const problem = await refused(party, attempt);
-    assert.deepEqual([problem.status, problem.type, problem.field], [403, 'owner-not-on-roster', 'owner']);
-    assert.match(problem.detail, /^(zoe|cora) is not on the roster of (job job|round 1)$/);
+  const problem = await refused(party, contribution(party, cora, bytes));
+  assert.deepEqual([problem.status, problem.type, problem.field], [403, 'owner-not-on-roster', 'owner']);
+  assert.equal(problem.detail, 'cora is not on the roster of round 1');
+  for (const attempt of [contribution(party, zoe, bytes), json('PUT', answers(zoe), ready(zoe), zoe)]) {
+    const hidden = await refused(party, attempt);
+    assert.deepEqual([hidden.status, hidden.type, hidden.detail], [404, 'job-unknown', 'there is no job job']);
   }
   assert.deepEqual(await stateOf(party), before);
 });
 
 test('jobs and rounds that do not exist', async () => {
   await using party = await prepared();
-  const round = { roster: [anna, bert], parameters: [] };
-  const jobless = [
-    json('PUT', '/jobs/none/owners/anna', { status: 'ready' }),
-    json('PUT', '/jobs/none/rounds/1', round),
-    binary('/jobs/none/rounds/1/contributions/anna', contributionOf(0)),
+  const none = describeJob({ job: 'none' });
+  const bytes = contributionOf(0);
+  const toNone = (sent: Sent): Sent => ({ ...sent, path: sent.path.replace('/jobs/job/', '/jobs/none/') });
+  const jobless: readonly Sent[] = [
+    json('PUT', '/jobs/none/owners/anna', signAnswer(answerTo(none, anna, 'ready')), anna),
+    json('PUT', '/jobs/none/rounds/1', signRound(describeRound(none, 1))),
+    toNone(contribution(party, anna, bytes)),
     ...['', '/rounds/1', '/rounds/1/aggregate', '/events'].map((rest) => ({
       method: 'GET',
       path: `/jobs/none${rest}`,
@@ -163,7 +235,7 @@ test('jobs and rounds that do not exist', async () => {
     assert.deepEqual([problem.status, problem.type, problem.detail], [404, 'job-unknown', 'there is no job none']);
   }
   const roundless = [
-    binary('/jobs/job/rounds/2/contributions/anna', contributionOf(0)),
+    contribution(party, anna, bytes, 2),
     { method: 'GET', path: '/jobs/job/rounds/2' },
     { method: 'GET', path: '/jobs/job/rounds/2/aggregate' },
   ];
@@ -220,25 +292,22 @@ test('addresses that are none, and names that are none', async () => {
 test('a body without its content type, with the mend', async () => {
   await using party = await prepared();
   const before = await stateOf(party);
-  const asBytes = (text: unknown): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(text));
-  const attempts: readonly (readonly [string, string, Uint8Array, string])[] = [
-    ['POST', '/jobs', asBytes(describeJob({ job: 'other' })), 'application/json (with curl: --json @FILE)'],
-    ['PUT', '/jobs/job/owners/anna', asBytes({ status: 'ready' }), 'application/json (with curl: --json @FILE)'],
-    [
-      'PUT',
-      '/jobs/job/rounds/2',
-      asBytes({ roster: [anna, bert], parameters: [] }),
-      'application/json (with curl: --json @FILE)',
-    ],
-    ['PUT', '/jobs/job/rounds/1/contributions/anna', contributionOf(0), 'application/octet-stream'],
+  const jsonType = 'application/json (with curl: --json @FILE)';
+  const attempts: readonly (readonly [Sent, string])[] = [
+    [json('POST', '/jobs', signJob(describeJob({ job: 'other' }))), jsonType],
+    [json('PUT', answers(anna), ready(anna), anna), jsonType],
+    [json('PUT', '/jobs/job/rounds/2', nextRound()), jsonType],
+    [contribution(party, anna, contributionOf(0)), 'application/octet-stream'],
   ];
   const wrong = [undefined, '', 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', 'json', '*/*'];
-  for (const [method, path, body, expected] of attempts)
+  for (const [attempt, expected] of attempts)
     for (const type of [
       ...wrong,
       expected.startsWith('application/json') ? 'application/octet-stream' : 'application/json',
     ]) {
-      const problem = await refused(party, { method, path, body: new Uint8Array(body), type });
+      // As bytes: to a text, fetch would give a type of its own.
+      const body = typeof attempt.body === 'string' ? new TextEncoder().encode(attempt.body) : attempt.body;
+      const problem = await refused(party, { ...attempt, ...(body === undefined ? {} : { body }), type });
       assert.deepEqual([problem.status, problem.type, problem.field], [415, 'media-type-unsupported', 'content-type']);
       assert.equal(problem.detail, `send the body with content-type: ${expected}`);
     }
@@ -254,12 +323,12 @@ test('a content type that only begins well is a refusal and not a fault', async 
     'application/json ; a="b',
     'APPLICATION/JSON;;;',
   ]) {
-    const response = await fetch(`${party.url}/jobs/job/owners/anna`, {
+    const response = await party.fetchAs(anna)(`${party.url}/jobs/job/owners/anna`, {
       method: 'PUT',
       headers: { 'content-type': type },
-      body: JSON.stringify({ status: 'ready' }),
+      body: JSON.stringify(ready(anna)),
     });
-    assert.ok([200, 415].includes(response.status), `${type}: ${response.status}`);
+    assert.ok([204, 415].includes(response.status), `${type}: ${response.status}`);
     await response.arrayBuffer();
   }
 });
@@ -268,12 +337,12 @@ test('JSON that is none', async () => {
   await using party = await prepared();
   const before = await stateOf(party);
   for (const body of ['', '{', '{"status":"ready"', 'ready', '{"status":"secret-value-1"}}', '\u0000', '{"a":1e}']) {
-    const problem = await refused(party, json('PUT', '/jobs/job/owners/anna', body));
+    const problem = await refused(party, json('PUT', answers(anna), body, anna));
     assert.deepEqual([problem.status, problem.type, problem.field], [400, 'message-invalid', 'body'], body);
     assert.equal(problem.detail, 'Malformed JSON in request body');
   }
   for (const body of ['null', '[]', '1', '"ready"', 'true']) {
-    const problem = await refused(party, json('PUT', '/jobs/job/owners/anna', body));
+    const problem = await refused(party, json('PUT', answers(anna), body, anna));
     assert.deepEqual([problem.status, problem.type], [400, 'message-invalid'], body);
   }
   assert.deepEqual(await stateOf(party), before);
@@ -283,54 +352,72 @@ test('messages with an unknown, missing or impossible field, which is named', as
   await using party = await prepared();
   const before = await stateOf(party);
   const good = describeJob({ job: 'other' });
-  const without = (field: keyof JobDescriptor): unknown =>
-    Object.fromEntries(Object.entries(good).filter(([name]) => name !== field));
+  const signature = signJob(good).signature;
+  const jobWith = (change: object) => ({ descriptor: { ...good, ...change }, signature });
+  const without = (field: keyof JobDescriptor): unknown => ({
+    descriptor: Object.fromEntries(Object.entries(good).filter(([name]) => name !== field)),
+    signature,
+  });
   // As text: JSON.stringify could not write what JSON.parse reads.
   const nested = (depth: number): string =>
-    JSON.stringify({ ...good, model: { deep: '@' } }).replace('"@"', `${'['.repeat(depth)}1${']'.repeat(depth)}`);
+    JSON.stringify(jobWith({ model: { deep: '@' } })).replace('"@"', `${'['.repeat(depth)}1${']'.repeat(depth)}`);
+  const answer = ready(anna);
+  const answerWith = (change: object) => ({ ...answer, answer: { ...answer.answer, ...change } });
+  const round = nextRound();
+  const roundWith = (change: object) => ({ ...round, descriptor: { ...round.descriptor, ...change } });
+  const job2 = '/jobs/job/rounds/2';
   const attempts: readonly (readonly [string, string, unknown, string])[] = [
-    ['POST', '/jobs', { ...good, colour: 'red' }, 'colour'],
-    ['POST', '/jobs', { ...good, plan: { ...good.plan, slack: 1 } }, 'plan.slack'],
-    ['POST', '/jobs', { ...good, public_key: { ...good.public_key, p: 'AQAB' } }, 'public_key.p'],
-    ['POST', '/jobs', { ...good, job: 'a/b' }, 'job'],
-    ['POST', '/jobs', { ...good, job: 7 }, 'job'],
-    ['POST', '/jobs', { ...good, roster: [anna] }, 'roster'],
-    ['POST', '/jobs', { ...good, roster: [anna, bert, anna] }, 'roster'],
-    ['POST', '/jobs', { ...good, roster: [anna, 'b b'] }, 'roster.1'],
-    ['POST', '/jobs', { ...good, quorum: 1 }, 'quorum'],
-    ['POST', '/jobs', { ...good, quorum: 4 }, 'quorum'],
-    ['POST', '/jobs', { ...good, quorum: 2.5 }, 'quorum'],
-    ['POST', '/jobs', { ...good, deadline_seconds: 0 }, 'deadline_seconds'],
-    ['POST', '/jobs', { ...good, deadline_seconds: 86_401 }, 'deadline_seconds'],
-    ['POST', '/jobs', { ...good, model: [] }, 'model'],
-    ['POST', '/jobs', nested(64), 'model'],
-    ['POST', '/jobs', nested(1_000_000), 'model'],
-    ['POST', '/jobs', { ...good, noise: { place: 'facilitator' } }, 'noise.place'],
-    ['POST', '/jobs', { ...good, plan: { ...good.plan, sum_bound: '-1' } }, 'plan.sum_bound'],
-    ['POST', '/jobs', { ...good, plan: { ...good.plan, owners: 1e9 } }, 'plan.owners'],
+    ['POST', '/jobs', good, 'descriptor'],
+    ['POST', '/jobs', { descriptor: good }, 'signature'],
+    ['POST', '/jobs', { descriptor: good, signature: { ...signature, value: 'A' } }, 'signature.value'],
+    ['POST', '/jobs', { descriptor: good, signature: { ...signature, key: 'A'.repeat(44) } }, 'signature.key'],
+    ['POST', '/jobs', { descriptor: good, signature, more: 1 }, 'more'],
+    ['POST', '/jobs', jobWith({ colour: 'red' }), 'descriptor.colour'],
+    ['POST', '/jobs', jobWith({ plan: { ...good.plan, slack: 1 } }), 'descriptor.plan.slack'],
+    ['POST', '/jobs', jobWith({ public_key: { ...good.public_key, p: 'AQAB' } }), 'descriptor.public_key.p'],
+    ['POST', '/jobs', jobWith({ job: 'a/b' }), 'descriptor.job'],
+    ['POST', '/jobs', jobWith({ job: 7 }), 'descriptor.job'],
+    ['POST', '/jobs', jobWith({ model_owner: '' }), 'descriptor.model_owner'],
+    ['POST', '/jobs', jobWith({ model_hash: 'A'.repeat(64) }), 'descriptor.model_hash'],
+    ['POST', '/jobs', jobWith({ tag_key: 'B'.repeat(43) }), 'descriptor.tag_key'],
+    ['POST', '/jobs', jobWith({ roster: [anna] }), 'descriptor.roster'],
+    ['POST', '/jobs', jobWith({ roster: [anna, bert, anna] }), 'descriptor.roster'],
+    ['POST', '/jobs', jobWith({ roster: [anna, 'b b'] }), 'descriptor.roster.1'],
+    ['POST', '/jobs', jobWith({ quorum: 1 }), 'descriptor.quorum'],
+    ['POST', '/jobs', jobWith({ quorum: 4 }), 'descriptor.quorum'],
+    ['POST', '/jobs', jobWith({ quorum: 2.5 }), 'descriptor.quorum'],
+    ['POST', '/jobs', jobWith({ deadline_seconds: 0 }), 'descriptor.deadline_seconds'],
+    ['POST', '/jobs', jobWith({ deadline_seconds: 86_401 }), 'descriptor.deadline_seconds'],
+    ['POST', '/jobs', jobWith({ model: [] }), 'descriptor.model'],
+    ['POST', '/jobs', nested(64), 'descriptor.model'],
+    ['POST', '/jobs', nested(1_000_000), 'descriptor.model'],
+    ['POST', '/jobs', jobWith({ noise: { place: 'facilitator' } }), 'descriptor.noise.place'],
+    ['POST', '/jobs', jobWith({ plan: { ...good.plan, sum_bound: '-1' } }), 'descriptor.plan.sum_bound'],
+    ['POST', '/jobs', jobWith({ plan: { ...good.plan, owners: 1e9 } }), 'descriptor.plan.owners'],
     ...(['job', 'model', 'public_key', 'plan', 'roster', 'quorum', 'deadline_seconds', 'noise'] as const).map(
-      (field) => ['POST', '/jobs', without(field), field] as const,
+      (field) => ['POST', '/jobs', without(field), `descriptor.${field}`] as const,
     ),
-    ['PUT', '/jobs/job/owners/anna', { status: 'absent' }, 'status'],
-    ['PUT', '/jobs/job/owners/anna', { status: 'ready', why: 'so' }, 'why'],
-    ['PUT', '/jobs/job/owners/anna', { status: 'refused', reason: 'x'.repeat(1001) }, 'reason'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [anna, bert] }, 'parameters'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [anna, bert], parameters: [1, '2'] }, 'parameters.1'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [anna, bert], parameters: [1, null] }, 'parameters.1'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [], parameters: [] }, 'roster'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [anna, anna], parameters: [] }, 'roster'],
-    ['PUT', '/jobs/job/rounds/2', { roster: [anna, bert], parameters: [], quorum: 1 }, 'quorum'],
+    ['PUT', answers(anna), answerWith({ status: 'absent' }), 'answer.status'],
+    ['PUT', answers(anna), answerWith({ why: 'so' }), 'answer.why'],
+    ['PUT', answers(anna), answerWith({ status: 'refused', reason: 'x'.repeat(1001) }), 'answer.reason'],
+    ['PUT', answers(anna), answerWith({ status: 'refused' }), 'answer.tag_key'],
+    ['PUT', job2, roundWith({ parameters: undefined }), 'descriptor.parameters'],
+    ['PUT', job2, roundWith({ parameters: [1, '2'] }), 'descriptor.parameters.1'],
+    ['PUT', job2, roundWith({ parameters: [1, null] }), 'descriptor.parameters.1'],
+    ['PUT', job2, roundWith({ roster: [] }), 'descriptor.roster'],
+    ['PUT', job2, roundWith({ roster: [anna, anna] }), 'descriptor.roster'],
+    ['PUT', job2, roundWith({ quorum: 1 }), 'descriptor.quorum'],
   ];
   for (const [method, path, body, field] of attempts) {
-    const problem = await refused(party, json(method, path, body));
+    const problem = await refused(party, json(method, path, body, path === answers(anna) ? anna : mona));
     assert.deepEqual([problem.status, problem.type, problem.field], [400, 'message-invalid', field], problem.detail);
     assert.ok(problem.detail.startsWith(`the request's body: ${field}: `), problem.detail);
   }
   const big = await refused(
     party,
-    json('PUT', '/jobs/job/rounds/2', '{"roster":["anna","bert"],"parameters":[1e999]}'),
+    json('PUT', job2, JSON.stringify(roundWith({ parameters: ['@'] })).replace('"@"', '1e999')),
   );
-  assert.deepEqual([big.status, big.field], [400, 'parameters.0']);
+  assert.deepEqual([big.status, big.field], [400, 'descriptor.parameters.0']);
   for (const [path, field] of [
     ['/jobs/job?outcome=lost', 'outcome'],
     ['/jobs/job?outcom=failed', 'outcom'],
@@ -349,18 +436,20 @@ test('messages with an unknown, missing or impossible field, which is named', as
 test('a model of 64 levels is not yet too deep', async () => {
   await using party = await prepared();
   const model: Record<string, unknown> = { deep: JSON.parse('['.repeat(63) + ']'.repeat(63)) };
-  await party.client.createJob(describeJob({ job: 'deep', model }), never);
+  await party.create({ job: 'deep', model });
   assert.deepEqual((await party.client.job(describeJob({ job: 'deep' }).job, never)).descriptor.model, model);
 });
 
 test('an answer to a message full of mistakes names one of them and stays small', async () => {
   await using party = await prepared();
+  const { descriptor, signature } = nextRound();
   const attempts = [
-    { roster: [anna, bert], parameters: Array.from({ length: 1_000_000 }, () => '') },
-    { roster: Array.from({ length: 1_000_000 }, () => ''), parameters: [] },
-    { roster: [anna, bert], parameters: [], [`x${'y'.repeat(1_000_000)}`]: 1 },
+    { parameters: Array.from({ length: 1_000_000 }, () => '') },
+    { roster: Array.from({ length: 1_000_000 }, () => '') },
+    { [`x${'y'.repeat(1_000_000)}`]: 1 },
   ];
-  for (const body of attempts) {
+  for (const change of attempts) {
+    const body = { descriptor: { ...descriptor, ...change }, signature };
     const problem = await refused(party, json('PUT', '/jobs/job/rounds/2', body));
     assert.equal(problem.status, 400);
     assert.ok(JSON.stringify(problem).length < 1000, JSON.stringify(problem).slice(0, 300));
@@ -388,46 +477,125 @@ test('jobs whose key or plan cannot be', async () => {
     [{ roster: [anna, bert, cora, 'dora' as typeof anna] }, 'plan-mismatch', 'plan.owners'],
   ];
   for (const [change, type, field] of attempts) {
-    const problem = await refused(party, json('POST', '/jobs', { ...good, ...change }));
+    const problem = await refused(party, json('POST', '/jobs', signJob({ ...good, ...change })));
     assert.deepEqual([problem.status, problem.type, problem.field], [422, type, field], problem.detail);
   }
   assert.deepEqual(await stateOf(party), before);
 });
 
-test('a body beyond the limit, announced or not', async () => {
-  await using party = await prepared(20_000);
+test('jobs that are not for this facilitator, of this model owner, or of these owners', async () => {
+  await using party = await prepared();
   const before = await stateOf(party);
-  const announced = await refused(party, binary('/jobs/job/rounds/1/contributions/anna', new Uint8Array(20_001)));
+  const good = describeJob({ job: 'other' });
+  const attempts: readonly (readonly [Partial<JobDescriptor>, number, string, string])[] = [
+    [{ facilitator: otto.name }, 400, 'message-invalid', 'descriptor.facilitator'],
+    [{ model_owner: otto.name }, 403, 'role-forbidden', 'descriptor.model_owner'],
+    [{ model_hash: canonicalDigest({ another: 'model' }) }, 400, 'message-invalid', 'descriptor.model_hash'],
+    [{ roster: [anna, 'nobody' as OwnerId] }, 401, 'party-unknown', 'party'],
+    [{ roster: [anna, 'otto' as OwnerId] }, 403, 'role-forbidden', 'party'],
+  ];
+  for (const [change, status, type, field] of attempts) {
+    const problem = await refused(party, json('POST', '/jobs', signJob({ ...good, ...change })));
+    assert.deepEqual([problem.status, problem.type, problem.field], [status, type, field], problem.detail);
+  }
+  assert.deepEqual(await stateOf(party), before);
+});
+
+test('a round that is not as its job says', async () => {
+  await using party = await prepared();
+  const before = await stateOf(party);
+  const attempts: readonly (readonly [object, string])[] = [
+    [{ job_digest: '0'.repeat(64) }, 'descriptor.job_digest'],
+    [{ model_hash: '0'.repeat(64) }, 'descriptor.model_hash'],
+    [{ quorum: 3 }, 'descriptor.quorum'],
+    [{ deadline_seconds: 31 }, 'descriptor.deadline_seconds'],
+    [{ round: 3 }, 'descriptor.round'],
+    [{ job: 'other' }, 'descriptor.job'],
+  ];
+  for (const [change, field] of attempts) {
+    const problem = await refused(party, json('PUT', '/jobs/job/rounds/2', nextRound(change)));
+    assert.deepEqual([problem.status, problem.type, problem.field], [400, 'message-invalid', field], problem.detail);
+  }
+  assert.deepEqual(await stateOf(party), before);
+});
+
+test('an answer that is to another job, for another owner or another address', async () => {
+  await using party = await prepared();
+  const before = await stateOf(party);
+  const answer = answerTo(describeJob(), anna, 'ready');
+  const attempts: readonly (readonly [object, string])[] = [
+    [{ job_digest: '0'.repeat(64) }, 'answer.job_digest'],
+    [{ owner: bert }, 'answer.owner'],
+    [{ job: 'other' }, 'answer.job'],
+  ];
+  for (const [change, field] of attempts) {
+    const signed = signAnswer({ ...answer, ...change }, identityOf(anna));
+    const problem = await refused(party, json('PUT', answers(anna), signed, anna));
+    assert.deepEqual([problem.status, problem.type, problem.field], [400, 'message-invalid', field], problem.detail);
+  }
+  assert.deepEqual(await stateOf(party), before);
+});
+
+test('a contribution without its signature, its digest or its length', async () => {
+  await using party = await prepared();
+  const before = await stateOf(party);
+  const good = contribution(party, anna, contributionOf(0));
+  const signature = good.headers?.['contribution-signature'] ?? '';
+  for (const header of [
+    '',
+    '.',
+    'x',
+    `${signature}.`,
+    `.${signature}`,
+    signature.slice(0, 43),
+    `${signature}A`,
+    `A${signature}`,
+  ]) {
+    const problem = await refused(party, { ...good, headers: { 'contribution-signature': header } });
+    assert.deepEqual([problem.status, problem.type], [400, 'message-invalid'], header);
+    assert.match(problem.detail, /^contribution-signature: /);
+  }
+  assert.equal((await refused(party, { ...good, headers: {} })).field, 'contribution-signature');
+  assert.deepEqual(await stateOf(party), before);
+});
+
+test('bytes that are not those of the digest leave no trace, however late that turns out', async () => {
+  await using party = await startFacilitator({ limits: { blockBytes: width } });
+  await party.create();
+  await party.open(1);
+  const before = await stateOf(party);
+  const bytes = contributionOf(0);
+  // As a proxy could do it: the request is signed, and then its body is another.
+  const announced = contribution(party, anna, bytes);
+  const other = contributionOf(1);
+  const response = await sendSigned(party, announced, other);
+  assert.deepEqual([response.status, response.type], [401, 'urn:sealsum:problem:signature-invalid']);
+  assert.deepEqual(await stateOf(party), before);
+  await party.contribute(1, anna, bytes);
+});
+
+test('a body beyond the limit, announced or not', async () => {
+  await using party = await prepared(200_000);
+  const before = await stateOf(party);
+  const announced = await refused(party, contribution(party, anna, new Uint8Array(200_001)));
   assert.deepEqual([announced.status, announced.type], [413, 'body-too-large']);
-  assert.equal(announced.detail, 'the body is larger than 20000 bytes');
-  assert.equal((await refused(party, json('POST', '/jobs', { a: 'x'.repeat(20_000) }))).status, 413);
-  assert.equal((await refused(party, json('PUT', '/nowhere', 'x'.repeat(20_001)))).status, 413);
-  const status = await new Promise<number | undefined>((resolve, reject) => {
-    const sent = request(
-      `${party.url}/jobs/job/rounds/1/contributions/anna`,
-      { method: 'PUT', headers: { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' } },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      },
-    );
-    sent.on('error', reject);
-    for (let index = 0; index < 21; index++) sent.write(new Uint8Array(1000));
-    sent.end();
-  });
-  assert.equal(status, 413);
+  assert.equal(announced.detail, 'the body is larger than 200000 bytes');
+  assert.equal((await refused(party, json('POST', '/jobs', { a: 'x'.repeat(200_000) }))).status, 413);
+  assert.equal((await refused(party, json('PUT', '/nowhere', 'x'.repeat(200_001)))).status, 413);
+  const sent = contribution(party, anna, contributionOf(0));
+  const chunked = await sendSigned(party, sent, new Uint8Array(210_000), { 'transfer-encoding': 'chunked' });
+  assert.deepEqual([chunked.status, chunked.field], [400, 'content-length']);
   assert.deepEqual(await stateOf(party), before);
 });
 
 test('the typed client turns each of them back into the error that was thrown', async () => {
   await using party = await prepared();
-  const { client } = party;
-  const error = await refusal(client.contribute(job, 1, anna, contributionOf(0).subarray(1), never));
+  const error = await refusal(party.contribute(1, anna, contributionOf(0).subarray(1)));
   assert.deepEqual(
     [error.code, error.field, error.message],
     ['ciphertext_invalid', 'ciphertexts', 'ciphertexts: expected 1024 bytes (2 × 512), found 1023'],
   );
-  const unknown = await refusal(client.openRound(job, 2, { roster: [anna, cora], parameters: [] }, never));
+  const unknown = await refusal(party.open(2, { roster: [anna, cora], parameters: [] }));
   assert.deepEqual([unknown.code, unknown.message], ['round_open', 'round 1 of job job is still open']);
 });
 
@@ -435,18 +603,16 @@ test('no line of the log carries a ciphertext, a parameter or a body', async () 
   await using party = await prepared();
   const secret = 0.123_456_789_123;
   await party.client.endJob(job, 'cancelled', never);
-  await party.client.createJob(describeJob({ job: 'quiet', model: { note: 'opaque-note-1' } }), never);
-  const quiet = describeJob({ job: 'quiet' }).job;
-  await party.client.openRound(quiet, 1, { roster: [anna, bert], parameters: [secret] }, never);
+  await party.create({ job: 'quiet', model: { note: 'opaque-note-1' } });
+  await party.open(1, { job: 'quiet', roster: [anna, bert], parameters: [secret] });
   const bytes = contributionOf(0);
-  await party.client.contribute(quiet, 1, anna, bytes, never);
-  await party.client.contribute(quiet, 1, bert, contributionOf(1), never);
-  await refused(
-    party,
-    json('PUT', '/jobs/quiet/rounds/2', { roster: [anna, bert], parameters: [secret, 'secret-text-2'] }),
-  );
+  await party.contribute(1, anna, bytes, 'quiet');
+  await party.contribute(1, bert, contributionOf(1), 'quiet');
+  await until('the round to be closed', () => party.lines.some((line) => line.includes('"round.closed"')));
+  const round = nextRound({ job: 'quiet', parameters: [secret, 'secret-text-2'] });
+  await refused(party, json('PUT', '/jobs/quiet/rounds/2', round));
   await refused(party, json('PUT', '/jobs/quiet/rounds/2', '{"parameters":[0.123456789123,,'));
-  await refused(party, binary('/jobs/quiet/rounds/1/contributions/cora', bytes));
+  await refused(party, contribution(party, cora, bytes));
   const log = party.lines.join('');
   assert.match(log, /"round\.closed"/);
   for (const hidden of [
@@ -454,6 +620,7 @@ test('no line of the log carries a ciphertext, a parameter or a body', async () 
     'opaque-note-1',
     'secret-text-2',
     Buffer.from(bytes.subarray(0, 12)).toString('hex'),
+    signContribution(party.statement(1, anna, bytes, 'quiet')).value,
   ])
     assert.ok(!log.includes(hidden), hidden);
   for (const encoding of ['base64', 'base64url', 'latin1'] as const)

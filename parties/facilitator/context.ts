@@ -1,0 +1,76 @@
+/** What a facilitator is made of, and what it may be told. */
+import type { Logger } from '../../src/http/log.ts';
+import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
+import type { Identity } from '../../src/protocol/identity.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import type { FacilitatorStore, Retention } from '../../src/storage/facilitator-store.ts';
+import { type Books, createBooks } from './books.ts';
+import { type FacilitatorCheckpoint, facilitatorCheckpoint } from './checkpoints.ts';
+import { createFacilitatorMetrics, type FacilitatorMetrics } from './metrics.ts';
+
+export interface FacilitatorLimits {
+  /** The greatest contribution in bytes; a job whose plan needs more is refused. 64 MiB. */
+  readonly contributionBytes: number;
+  /** Bytes of the blocks in which contributions are kept and multiplied; the same for the whole life of a store. 256 KiB. */
+  readonly blockBytes: number;
+  /** Bytes that all contributions that are arriving may have in memory together: a block each. 64 MiB. */
+  readonly uploadBytes: number;
+  /** Tables for re-randomising in memory, each of up to 40 MB and for one job; 0: none are built. 4. */
+  readonly tables: number;
+  /** Open jobs of one model owner. 100. */
+  readonly openJobs: number;
+  /** Days after which an open job in which nothing happened is ended. 7. */
+  readonly idleJobDays: number;
+}
+
+export interface FacilitatorDependencies {
+  readonly identity: Identity;
+  /** Everybody who belongs, now. */
+  readonly parties: () => Parties;
+  readonly store: FacilitatorStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Names uploads and re-randomises aggregates; the operating system's generator unless told. */
+  readonly random?: RandomBytes;
+  readonly checkpoint?: Checkpoint;
+  readonly metrics?: FacilitatorMetrics;
+  readonly limits?: Partial<FacilitatorLimits>;
+  readonly retention?: Partial<Retention>;
+}
+
+/** The same with nothing left out, and the books that are kept with it. */
+export interface FacilitatorContext
+  extends Required<Omit<FacilitatorDependencies, 'limits' | 'retention' | 'checkpoint'>> {
+  readonly limits: FacilitatorLimits;
+  readonly retention: Retention;
+  readonly checkpoint: (place: FacilitatorCheckpoint) => void;
+  readonly books: Books;
+}
+
+export function createContext(dependencies: FacilitatorDependencies): FacilitatorContext {
+  const { identity, parties, store, clock, log } = dependencies;
+  const metrics = dependencies.metrics ?? createFacilitatorMetrics();
+  return {
+    identity,
+    parties,
+    store,
+    clock,
+    log,
+    random: dependencies.random ?? systemRandom,
+    checkpoint: facilitatorCheckpoint(dependencies.checkpoint ?? noCheckpoint),
+    metrics,
+    limits: {
+      contributionBytes: 64 * 2 ** 20,
+      blockBytes: 2 ** 18,
+      uploadBytes: 64 * 2 ** 20,
+      tables: 4,
+      openJobs: 100,
+      idleJobDays: 7,
+      ...dependencies.limits,
+    },
+    retention: { rounds: 2, endedJobs: 1000, endedJobDays: 30, events: 100_000, ...dependencies.retention },
+    books: createBooks({ parties, store, clock, log, metrics }),
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * What a facilitator tells those who follow it. Every party that does has a box with the newest events that concern it, so that
+ * of a thousand owners that follow a round one contribution wakes its owner and the model owner, and nobody searches the events
+ * of the others for its own.
+ */
+import { SealsumError } from '../../src/errors.ts';
+import { type Bell, createBell } from '../../src/http/event-stream.ts';
+import type { JobEvent } from '../../src/protocol/events.ts';
+import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';
+import type { Party } from '../../src/protocol/identity.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
+import { belongs, type Register } from './register.ts';
+
+/** Gives the events after a number, oldest first; an empty list when there are none. */
+export type EventReader = (after: number) => Promise<readonly JobEvent[]>;
+
+export interface Feed {
+  /** Takes note of events that have been committed, in the order of their numbers, and wakes whom they concern. */
+  publish(events: readonly JobEvent[]): void;
+  /** A commit failed, and nobody can say whether its events are in the store: everybody looks there. */
+  doubt(): void;
+  /** Rings when there may be events for a party. */
+  bellOf(party: Party): Bell;
+  /**
+   * What reads the events that a party may see: of one job, or of all that it belongs to. For one reader, which goes forward
+   * only: it looks once at each event that is not for it.
+   */
+  reader(party: Party, job?: JobId): EventReader;
+}
+
+export interface FeedDependencies {
+  readonly store: FacilitatorStore;
+  readonly parties: () => Parties;
+}
+
+interface Box {
+  readonly bell: Bell;
+  /** All events for the party with a number above `floor`, which is undefined before the first one. */
+  events: JobEvent[];
+  floor: number | undefined;
+}
+
+/** Events in a box: at most twice as many. */
+const eventsKept = 256;
+
+/** Events that a reader takes from the store at a time. */
+const eventsAtATime = 1000;
+
+export function createFeed({ store, parties }: FeedDependencies, register: Register): Feed {
+  const boxes = new Map<PartyId, Box>();
+
+  function boxOf(party: PartyId): Box {
+    const box = boxes.get(party) ?? { bell: createBell(), events: [], floor: undefined };
+    boxes.set(party, box);
+    return box;
+  }
+
+  function put(party: PartyId, event: JobEvent): void {
+    const box = boxes.get(party);
+    if (box === undefined) return;
+    box.floor ??= event.id - 1;
+    box.events.push(event);
+    if (box.events.length > 2 * eventsKept) {
+      box.floor = box.events.at(-eventsKept - 1)?.id;
+      box.events = box.events.slice(-eventsKept);
+    }
+    box.bell.ring();
+  }
+
+  /** The events for a party after a number, from the store, and up to which number was looked. */
+  async function search(party: Party, job: JobId | undefined, after: number) {
+    for (let looked = after; ; ) {
+      const newest = await store.lastEvent();
+      const page = await store.events(looked, job, eventsAtATime);
+      const last = page.at(-1)?.id ?? looked;
+      const own = page.filter((event) => sees(party, event, register));
+      looked = page.length < eventsAtATime ? Math.max(newest, last) : last;
+      if (own.length > 0 || page.length < eventsAtATime) return { own, looked };
+    }
+  }
+
+  return {
+    publish: (events) => {
+      for (const event of events) {
+        const standing = register.get(event.job);
+        if (standing === undefined) continue;
+        put(standing.modelOwner, event);
+        if (!isPrivate(event)) for (const owner of standing.owners) put(owner, event);
+        else if (event.owner !== undefined) put(event.owner, event);
+      }
+    },
+    doubt: () => {
+      for (const box of boxes.values()) {
+        box.events = [];
+        box.floor = undefined;
+        box.bell.ring();
+      }
+    },
+    bellOf: ({ name }) => boxOf(name).bell,
+    reader: (party, job) => {
+      const box = boxOf(party.name);
+      let looked = 0;
+      return async (after) => {
+        // Whoever was put off the roster file hears no more.
+        if (parties().byKey(party.fingerprint) === undefined)
+          throw new SealsumError('party_unknown', `the roster file no longer names this key of ${party.name}`);
+        const position = Math.max(after, looked);
+        if (box.floor !== undefined && position >= box.floor) {
+          const first = firstAfter(box.events, position);
+          return box.events.slice(first).filter((event) => job === undefined || event.job === job);
+        }
+        const found = await search(party, job, position);
+        looked = found.looked;
+        return found.own;
+      };
+    },
+  };
+}
+
+/** Whether an event tells of one owner what the other owners need not know. */
+function isPrivate({ type }: JobEvent): boolean {
+  return type === 'round.contribution' || type === 'owner.answered';
+}
+
+function sees(party: Party, event: JobEvent, register: Register): boolean {
+  // First what is soonest decided: most events of a round are private to another owner.
+  if (party.role === 'data-owner' && isPrivate(event) && event.owner !== party.name) return false;
+  const standing = register.get(event.job);
+  return standing !== undefined && belongs(party, standing);
+}
+
+/** The index of the first event with a greater number, by halving. */
+function firstAfter(events: readonly JobEvent[], after: number): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((events[middle]?.id ?? 0) > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,116 @@
+/**
+ * The product of a round's contributions, as it grows in the store block by block: `product:k` is that of the first k. Nobody else
+ * is kept waiting for longer than one block takes.
+ *
+ * Single contributions are not kept. Each is in the product as soon as it is accepted, so nothing needs them any more, and
+ * what is not there can neither be lost nor be opened by whoever has the disk and the model owner's key: there are sums of at
+ * least two contributions from the second one on, and when a round ends, nothing but its aggregate.
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate as others } from 'node:timers/promises';
+import { SealsumError } from '../../src/errors.ts';
+import { rerandomiseBlock, startProduct } from '../../src/paillier/aggregate.ts';
+import type { Encryptor } from '../../src/paillier/encryptor.ts';
+import type { PublicKey } from '../../src/paillier/public-key.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
+import type { Blocks } from './blocks.ts';
+import type { FacilitatorContext } from './context.ts';
+import type { Upload } from './uploads.ts';
+
+/** The last block of a series, to be committed with what makes the series count; all before it are in the store. */
+export interface LastBlock {
+  readonly place: BlockPlace;
+  readonly block: number;
+  readonly bytes: Uint8Array;
+}
+
+interface RoundPlace {
+  readonly job: JobId;
+  readonly round: number;
+}
+
+export interface Products {
+  /** Multiplies contributions, at least one, into the product of the `count` before them. */
+  fold(
+    round: RoundPlace,
+    count: number,
+    uploads: readonly Upload[],
+    blocks: Blocks,
+    publicKey: PublicKey,
+  ): Promise<LastBlock>;
+  /**
+   * Re-randomises the product of `count` contributions.
+   *
+   * @returns with the SHA-256 of the whole aggregate, in lowercase hexadecimal
+   * @throws SealsumError aborted, once the signal says so
+   */
+  finish(
+    round: RoundPlace,
+    count: number,
+    blocks: Blocks,
+    encryptor: Encryptor,
+    signal: AbortSignal,
+  ): Promise<LastBlock & { readonly digest: string }>;
+}
+
+export function productPlace({ job, round }: RoundPlace, count: number): BlockPlace {
+  return { job, round, series: `product:${count}` };
+}
+
+export function createProducts({ store, clock, checkpoint, metrics }: FacilitatorContext): Products {
+  async function blockOf(place: BlockPlace, index: number): Promise<Uint8Array> {
+    const found = await store.block(place, index);
+    if (found === undefined)
+      throw new Error(
+        `block ${index} of ${place.series} of round ${place.round} of job ${place.job} is not in the store`,
+      );
+    return found;
+  }
+
+  return {
+    fold: async (round, count, uploads, blocks, publicKey) => {
+      const before = productPlace(round, count);
+      const place = productPlace(round, count + uploads.length);
+      const folded = async (index: number): Promise<Uint8Array> => {
+        let product = count === 0 ? undefined : startProduct(publicKey, await blockOf(before, index));
+        for (const upload of uploads) {
+          const block = index < upload.kept ? await upload.block(index) : upload.last;
+          const started = clock.monotonic();
+          if (product === undefined) product = startProduct(publicKey, block);
+          else product.multiply(block);
+          metrics.crypto('fold', (clock.monotonic() - started) / 1000);
+          await others();
+        }
+        if (product === undefined) throw new Error('there is no contribution to multiply');
+        return product.bytes();
+      };
+      const last = blocks.count - 1;
+      for (let index = 0; index < last; index++) {
+        await store.keepBlock(place, index, await folded(index));
+        checkpoint('facilitator.contribution.block-folded');
+        await others();
+      }
+      return { place, block: last, bytes: await folded(last) };
+    },
+
+    finish: async (round, count, blocks, encryptor, signal) => {
+      const place: BlockPlace = { ...round, series: 'aggregate' };
+      const hash = createHash('sha256');
+      const pause = async (): Promise<void> => {
+        if (signal.aborted) throw new SealsumError('aborted', `closing round ${round.round} was stopped`);
+        await others();
+      };
+      for (let index = 0; ; index++) {
+        const product = await blockOf(productPlace(round, count), index);
+        const started = clock.monotonic();
+        const bytes = await rerandomiseBlock(encryptor, product, pause);
+        metrics.crypto('rerandomise', (clock.monotonic() - started) / 1000);
+        hash.update(bytes);
+        if (index === blocks.count - 1) return { place, block: index, bytes, digest: hash.digest('hex') };
+        await store.keepBlock(place, index, bytes);
+        checkpoint('facilitator.closing.block-kept');
+      }
+    },
+  };
+}
