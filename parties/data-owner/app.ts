@@ -1,21 +1,34 @@
 /** A data owner's interface, for its own people only. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Registry } from 'prom-client';
 import { createBaseApp } from '../../src/http/base-app.ts';
+import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { jsonAnswer } from '../../src/http/route-parts.ts';
+import { jsonAnswer, refusal } from '../../src/http/route-parts.ts';
 import type { Ledger, LedgerStore } from '../../src/privacy/ledger.ts';
 import { type Rational, toNumber } from '../../src/privacy/rational.ts';
-import type { OwnerId } from '../../src/protocol/identifiers.ts';
+import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
+import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
 import type { DataOwner } from './service.ts';
 
 export interface DataOwnerAppDependencies {
-  readonly owner: OwnerId;
-  readonly facilitatorUrl: string;
+  readonly owner: PartyId;
+  /** Whom it follows, and where. */
+  readonly facilitator: { readonly name: PartyId; readonly url: string };
   readonly dataOwner: DataOwner;
   readonly ledger: Ledger;
   readonly ledgerStore: LedgerStore;
   readonly log: Logger;
+  /** Aborts when the process stops. */
   readonly signal: AbortSignal;
+  /** What is wrong with the store, or undefined. */
+  readonly storeTrouble: () => Promise<string | undefined>;
+  /** Who may use this interface. */
+  readonly localAccess: LocalAccessOptions;
+  /** Where measurements are kept; a registry of its own unless given. */
+  readonly metrics?: Registry;
+  /** The greatest body, in bytes; 1 MiB unless given. */
+  readonly bodyLimit?: number;
 }
 
 const jobView = z.object({
@@ -26,6 +39,16 @@ const jobView = z.object({
   round: z.number().optional(),
   reason: z.string().optional(),
   updated_at: z.string(),
+});
+
+const jobPath = z.object({ job: jobIdSchema });
+const roundPath = jobPath.extend({
+  round: z
+    .string()
+    .regex(/^[1-9][0-9]{0,9}$/, 'expected the number of a round, counted from 1')
+    .transform(Number)
+    .pipe(roundNumberSchema)
+    .openapi({ type: 'integer', minimum: 1 }),
 });
 
 const rho = z.object({ numerator: z.string(), denominator: z.string(), value: z.number() });
@@ -40,6 +63,7 @@ const routes = {
         z.object({
           owner: z.string(),
           facilitator: z.string(),
+          facilitator_name: z.string(),
           connected: z.boolean(),
           jobs: z.record(z.string(), z.number()),
         }),
@@ -52,6 +76,34 @@ const routes = {
     path: '/jobs',
     summary: 'The jobs that name this owner, and why it refused what it refused',
     responses: { 200: jsonAnswer(z.object({ jobs: z.array(jobView) }), 'The jobs.') },
+  }),
+  receipts: createRoute({
+    method: 'get',
+    path: '/jobs/{job}/receipts',
+    summary: 'What the facilitator has acknowledged and signed, by round; `sealsum verify-receipt` reads it',
+    request: { params: jobPath },
+    responses: {
+      200: jsonAnswer(z.object({ receipts: z.array(signedReceiptSchema) }), 'The receipts.'),
+      default: refusal,
+    },
+  }),
+  manifest: createRoute({
+    method: 'get',
+    path: '/jobs/{job}/rounds/{round}/manifest',
+    summary: "A round's manifest, asked of the facilitator now, and whether it includes this owner's contribution",
+    request: { params: roundPath },
+    responses: {
+      200: jsonAnswer(
+        z.object({
+          manifest: signedManifestSchema,
+          receipt: signedReceiptSchema.nullable(),
+          included: z.boolean(),
+          reason: z.string().optional(),
+        }),
+        'The manifest; `reason` says why a contribution is not included.',
+      ),
+      default: refusal,
+    },
   }),
   ledger: createRoute({
     method: 'get',
@@ -87,24 +139,37 @@ const routes = {
 };
 
 export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): OpenAPIHono {
-  const { dataOwner, ledger, ledgerStore, signal } = dependencies;
+  const { owner, facilitator, dataOwner, ledger, ledgerStore, signal, metrics } = dependencies;
   const app = createBaseApp({
     party: 'data owner',
     description: 'Computes on its own records, encrypts, and contributes to sums.',
     log: dependencies.log,
-    bodyLimit: 2 ** 20,
-    notReady: () =>
-      Promise.resolve(
-        signal.aborted ? 'stopping' : dataOwner.connected() ? undefined : 'not connected to the facilitator',
-      ),
+    bodyLimit: dependencies.bodyLimit ?? 2 ** 20,
+    localAccess: { covers: 'everything', ...dependencies.localAccess },
+    ...(metrics === undefined ? {} : { metrics }),
+    notReady: async () => {
+      if (signal.aborted) return 'stopping';
+      const trouble = await dependencies.storeTrouble();
+      if (trouble !== undefined) return trouble;
+      return dataOwner.connected() ? undefined : 'not connected to the facilitator';
+    },
   });
   app.openapi(routes.status, (context) => {
     const jobs: Record<string, number> = {};
     for (const { status } of dataOwner.jobs()) jobs[status] = (jobs[status] ?? 0) + 1;
-    const { owner, facilitatorUrl } = dependencies;
-    return context.json({ owner, facilitator: facilitatorUrl, connected: dataOwner.connected(), jobs }, 200);
+    const { name: facilitator_name, url } = facilitator;
+    const connected = dataOwner.connected();
+    return context.json({ owner, facilitator: url, facilitator_name, connected, jobs }, 200);
   });
   app.openapi(routes.jobs, (context) => context.json({ jobs: [...dataOwner.jobs()] }, 200));
+  app.openapi(routes.receipts, async (context) => {
+    const { job } = context.req.valid('param');
+    return context.json({ receipts: [...(await dataOwner.receipts(job))] }, 200);
+  });
+  app.openapi(routes.manifest, async (context) => {
+    const { job, round } = context.req.valid('param');
+    return context.json({ ...(await dataOwner.inclusion(job, round)) }, 200);
+  });
   app.openapi(routes.ledger, async (context) => {
     const entries = await ledgerStore.entries();
     const spent = await ledger.spent();

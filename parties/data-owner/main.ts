@@ -1,52 +1,141 @@
 #!/usr/bin/env node
 /** A data owner as a process. */
-import { Option } from 'commander';
+import { dirname, isAbsolute } from 'node:path';
+import { Command } from 'commander';
+import { Registry } from 'prom-client';
+import { type FacilitatorAccess, type LoadedParty, loadParty } from '../../src/config/load.ts';
+import type { PartyOptions } from '../../src/config/party-config.ts';
+import { partyOptions } from '../../src/config/party-options.ts';
+import { systemTerminal } from '../../src/config/terminal.ts';
 import { SealsumError } from '../../src/errors.ts';
+import { authorityOf, isLoopback } from '../../src/http/authority.ts';
+import { killAt } from '../../src/http/checkpoint-kill.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
-import { createLog } from '../../src/http/log.ts';
-import { type CommonOptions, facilitatorOption, partyCommand, runParty } from '../../src/http/party-process.ts';
-import { parseMessage } from '../../src/http/problem.ts';
+import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
+import { createReadiness } from '../../src/http/readiness.ts';
 import { startServer } from '../../src/http/server.ts';
+import { createSignedFetch } from '../../src/http/signed-fetch.ts';
+import { type ClientTls, createTransport, requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
 import { createLedger } from '../../src/privacy/ledger.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
-import { createMemoryDataOwnerStore } from '../../src/storage/data-owner-store.ts';
-import { createMemoryLedgerStore } from '../../src/storage/memory-ledger-store.ts';
+import { createAuditLog } from '../../src/storage/audit-log.ts';
+import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
+import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
+import { createLedgerStore } from '../../src/storage/durable-ledger-store.ts';
+import { version } from '../../src/version.ts';
 import { createDataOwnerApp } from './app.ts';
+import { dataOwnerCheckpoints } from './checkpoints.ts';
 import { openDataset } from './dataset.ts';
+import { createOwnerMeter, registerOwnerGauges } from './metrics.ts';
 import { createDataOwner } from './service.ts';
 
-interface DataOwnerOptions extends CommonOptions {
-  readonly facilitator: string;
-  readonly name: string;
-  readonly data: string;
-}
-
-const options = partyCommand('data-owner', 'Compute on your own records, encrypt, and contribute to sums.', 5000)
-  .addOption(facilitatorOption())
-  .addOption(
-    new Option('--name <owner>', 'the name of this owner on rosters').env('SEALSUM_OWNER').makeOptionMandatory(),
-  )
-  .addOption(new Option('--data <file>', 'the CSV or TSV file').env('SEALSUM_DATA').makeOptionMandatory())
-  .parse()
-  .opts<DataOwnerOptions>();
+const command = refuseInOneLine(new Command('data-owner'), 'sealsum data owner')
+  .description('Compute on your own records, encrypt, and contribute to sums.')
+  .version(version);
+for (const option of partyOptions('data-owner')) command.addOption(option);
+const options = command.parse().opts<PartyOptions>();
 
 await runParty('data owner', async (signal, fail) => {
-  const owner = parseMessage(ownerIdSchema, options.name, '--name');
-  const log = createLog(`data-owner ${owner}`, options.logLevel);
-  const dataset = await openDataset(options.data);
-  const ledgerStore = createMemoryLedgerStore();
-  const ledger = createLedger(ledgerStore, () => new Date(systemClock.now()));
-  const client = createFacilitatorClient({ url: options.facilitator, fetch, clock: systemClock });
-  const store = createMemoryDataOwnerStore();
-  const dataOwner = createDataOwner({ owner, client, dataset, store, ledger, clock: systemClock, log, signal });
-  const facilitatorUrl = options.facilitator;
-  const app = createDataOwnerApp({ owner, facilitatorUrl, dataOwner, ledger, ledgerStore, log, signal });
-  const server = await startServer({ fetch: app.fetch, port: options.port, host: options.host });
-  dataOwner.run().catch((cause: unknown) => {
-    const why = cause instanceof SealsumError ? cause.message : 'an unexpected error; see the log';
-    log.error({ err: cause }, 'following the facilitator failed');
-    fail(new SealsumError('request_failed', `${facilitatorUrl} does not take this owner: ${why}`, { cause }));
-  });
-  return server;
+  const clock = systemClock;
+  const random = systemRandom;
+  const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...dataOwnerCheckpoints, ...storeCheckpoints]);
+  const { config, identity, storageKey, parties, log, tls, facilitator, accessToken, ...party } = await loadParty(
+    'data-owner',
+    options,
+    { clock, env: process.env, terminal: systemTerminal },
+  );
+  const { host, port, publicUrls, allowPlaintext } = config.listen;
+  requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
+  const dataset = await openDataset(config.data);
+
+  const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });
+  const transport = createTransport(clientTls(facilitator.tls));
+  const release = async (): Promise<void> => {
+    await transport[Symbol.asyncDispose]();
+    await database.close();
+  };
+  try {
+    const ledgerStore = createLedgerStore(database);
+    const ledger = createLedger(ledgerStore, () => new Date(clock.now()));
+    const metrics = new Registry();
+    const signedFetch = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
+    const dataOwner = await createDataOwner({
+      identity,
+      facilitator: facilitator.name,
+      parties,
+      storageKey,
+      client: createFacilitatorClient({ url: facilitator.url, fetch: signedFetch, clock, random }),
+      dataset,
+      store: createDataOwnerStore(database, createAuditLog(identity, clock)),
+      ledger,
+      clock,
+      log,
+      signal,
+      random,
+      meter: createOwnerMeter(metrics),
+      checkpoint,
+    });
+    registerOwnerGauges(metrics, ledger, dataOwner);
+    let names: readonly string[] = publicUrls.map(authorityOf);
+    const app = createDataOwnerApp({
+      owner: identity.name,
+      facilitator,
+      dataOwner,
+      ledger,
+      ledgerStore,
+      log,
+      signal,
+      storeTrouble: createReadiness({
+        ping: () => database.ping(),
+        ...(isAbsolute(party.store) ? { folder: dirname(party.store) } : {}),
+      }),
+      localAccess: {
+        token: accessToken,
+        authorities: () => names,
+        loopback: isLoopback(host),
+      },
+      metrics,
+      bodyLimit: config.limits.bodyBytes,
+    });
+    let following: Promise<void> = Promise.resolve();
+    const server = await startServer({
+      fetch: app.fetch,
+      port,
+      host,
+      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      limits: {
+        connections: config.limits.connections,
+        headerBytes: config.limits.headerBytes,
+        bodyGrace: config.limits.bodySeconds * 1000,
+      },
+      drain: async () => {
+        await following;
+        await dataOwner.idle();
+        await release();
+      },
+    });
+    names = [...names, ...server.authorities];
+    following = dataOwner.run().catch((cause: unknown) => {
+      const why = cause instanceof SealsumError ? cause.message : 'an unexpected error; see the log';
+      log.error({ err: cause }, 'following the facilitator failed');
+      fail(new SealsumError('request_failed', `${facilitator.url} does not take this owner: ${why}`, { cause }));
+    });
+    return server;
+  } catch (error) {
+    await release();
+    throw error;
+  }
 });
+
+function clientTls({ ca, certificate, key }: NonNullable<FacilitatorAccess['tls']> = {}): ClientTls {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
+  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
+}

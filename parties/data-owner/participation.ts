@@ -1,34 +1,51 @@
 /**
  * One data owner in one job: accept or refuse its descriptor, then contribute to its rounds.
  *
- * Before it says "ready", an owner has computed the job's plan and noise by itself from the model (and found them equal to
- * the descriptor's), checked the key, and encoded all of its records. What it tells others of a refusal names columns and
- * fields of the model, never a line or a value of its data.
+ * Before it says "ready", an owner has verified the model owner's signature, computed the job's plan and noise by itself from
+ * the model (and found them equal to the descriptor's), verified the proof that the key is well formed, and encoded all of its
+ * records. What it tells others of a refusal names columns and fields of the model, never a line or a value of its data.
  */
+import { hkdfSync } from 'node:crypto';
 import { SealsumError } from '../../src/errors.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
-import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import type { RandomBytes } from '../../src/paillier/random.ts';
 import { type Sealer, seal } from '../../src/pipeline.ts';
 import type { Rational } from '../../src/privacy/rational.ts';
-import type { OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobDescriptor, RoundView } from '../../src/protocol/messages.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
+import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
+import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
+import { canonicalDigest, objectDigest, verifyObject } from '../../src/protocol/signed.ts';
+import { createTagSecret, tagsOf } from '../../src/protocol/tags.ts';
 import { noiseToWire, type Terms, termsOf } from '../../src/protocol/terms.ts';
 import { planDifferences, planToWire } from '../../src/protocol/wire-plan.ts';
+import type { DataOwnerProgress } from './checkpoints.ts';
 import type { Dataset } from './dataset.ts';
+import type { KeyChecks } from './key-checks.ts';
+import type { OwnerMeter } from './meter.ts';
+import { checkRound, requireSignedRound } from './round-checks.ts';
 
 /** A job that this owner has accepted. */
 export interface Participation {
   readonly descriptor: JobDescriptor;
+  /** Of the descriptor. */
+  readonly digest: string;
+  /** This owner's public key for the tags of the job; the same whenever the same owner accepts it. */
+  readonly tagKey: string;
   /** How many of the owner's records take part, and how many a missing value left out. */
   readonly records: number;
   readonly dropped: number;
   /** What each round charges to the ledger; null: no differential privacy. */
   readonly rhoPerRound: Rational | null;
-  /** Refuses a round that the job did not promise. @throws SealsumError privacy_invalid, owners_too_few, message_invalid */
-  check(round: RoundView): void;
+  /** The round of a view, unless the job did not promise it. @throws SealsumError as checkRound does */
+  check(round: number, view: RoundView): SignedRound;
+  /** Checks the model owner's signature of a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
+  requireSigned(round: SignedRound): void;
   /** The bytes of this owner's contribution to a round: a fresh encryption each time it is called. */
-  contribution(round: RoundView): Uint8Array;
+  contribution(round: SignedRound): Uint8Array;
   /**
    * Makes contributions cheaper, where the job has enough of them to be worth it. They work without: an owner answers and
    * contributes meanwhile. @throws SealsumError aborted when the signal fires
@@ -36,20 +53,95 @@ export interface Participation {
   prepare(signal: AbortSignal): Promise<void>;
 }
 
+/** Who accepts, and by what. */
+export interface AcceptanceDependencies {
+  readonly owner: OwnerId;
+  /** The facilitator that this owner follows. */
+  readonly facilitator: PartyId;
+  readonly parties: () => Parties;
+  /** 32 secret bytes that stay the same as long as this owner does: its tag keys follow from them. */
+  readonly storageKey: Uint8Array;
+  readonly dataset: Dataset;
+  readonly keys: KeyChecks;
+  /** For the encryption; the operating system's unless given. */
+  readonly random?: RandomBytes;
+  readonly clock: Clock;
+  readonly meter: OwnerMeter;
+  readonly progress: DataOwnerProgress;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Accepts a job.
  *
- * @throws SealsumError saying why not: owner_not_on_roster, model_invalid, key_invalid, plan_mismatch, privacy_invalid,
- *   data_invalid
+ * @throws SealsumError saying why not: owner_not_on_roster, signature_invalid, party_unknown, role_forbidden, job_conflict,
+ *   model_invalid, plan_mismatch, privacy_invalid, key_invalid, key_too_small, identity_invalid, data_invalid; aborted
  */
 export async function acceptJob(
-  descriptor: JobDescriptor,
-  owner: OwnerId,
-  dataset: Dataset,
-  signal: AbortSignal,
+  { descriptor, signature }: SignedJob,
+  dependencies: AcceptanceDependencies,
 ): Promise<Participation> {
-  if (!descriptor.roster.includes(owner))
-    throw new SealsumError('owner_not_on_roster', `the roster of job ${descriptor.job} does not name ${owner}`);
+  const { owner, facilitator, parties, keys, dataset, random, clock, meter, progress, signal } = dependencies;
+  const { job, model_owner, roster } = descriptor;
+  if (!roster.includes(owner))
+    throw new SealsumError('owner_not_on_roster', `the roster of job ${job} does not name ${owner}`);
+  verifyObject(parties(), { name: model_owner, role: 'model-owner' }, 'job', descriptor, signature);
+  if (descriptor.facilitator !== facilitator)
+    throw new SealsumError(
+      'job_conflict',
+      `the job is made for the facilitator ${descriptor.facilitator}, and ${owner} follows ${facilitator}`,
+      { field: 'facilitator' },
+    );
+  const { model, terms } = requireTerms(descriptor);
+  const publicKey = requireKeySize(descriptor, model);
+  progress('data-owner.job-verified');
+  const started = clock.monotonic();
+  await keys.require(descriptor, publicKey, signal);
+  meter.crypto('verify', clock.monotonic() - started);
+  progress('data-owner.key-verified');
+  const digest = objectDigest('job', descriptor);
+  const tagSecret = createTagSecret(tagSeed(dependencies.storageKey, digest));
+  const tagKey = tagSecret.agree(descriptor.tag_key, owner);
+
+  const records = await dataset.records(model, terms.map, signal);
+  progress('data-owner.records-read');
+  const encryptor = createEncryptor(publicKey, random === undefined ? {} : { random });
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor };
+  const { rounds, parameterCount } = terms.task;
+  return {
+    descriptor,
+    digest,
+    tagKey: tagSecret.publicKey,
+    records: records.count,
+    dropped: records.dropped,
+    rhoPerRound: terms.calibration?.rhoPerRound ?? null,
+    check: (round, view) =>
+      checkRound(parties(), { job: descriptor, digest, owner, rounds, parameterCount }, round, view),
+    requireSigned: (round) => {
+      requireSignedRound(parties(), descriptor, round);
+    },
+    contribution: (signed) => {
+      const { round, parameters } = signed.descriptor;
+      const context = { job: digest, round, roundDigest: objectDigest('round', signed.descriptor) };
+      return seal(sealer, records, Float64Array.from(parameters), tagsOf(tagKey, context, terms.plan.ciphertexts));
+    },
+    prepare: async (until) => {
+      if (rounds * terms.plan.ciphertexts > encryptor.breakEven) await encryptor.prepare(until);
+    },
+  };
+}
+
+/** An owner answers with the same tag key whenever it is asked, also after a restart, and keeps none of them. */
+function tagSeed(storageKey: Uint8Array, digest: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', storageKey, new Uint8Array(), `sealsum tag key of job ${digest}`, 32));
+}
+
+/** Model, plan and noise by this owner's own arithmetic, which must be what the descriptor states. */
+function requireTerms(descriptor: JobDescriptor): { readonly model: Model; readonly terms: Terms } {
+  if (descriptor.model_hash !== canonicalDigest(descriptor.model))
+    throw new SealsumError('model_invalid', 'the model is not the one whose hash the job states', {
+      field: 'model_hash',
+    });
   const model = parseModel(descriptor.model);
   const terms = termsOf(model, descriptor.roster.length);
   const differences = planDifferences(planToWire(terms.plan), descriptor.plan);
@@ -60,33 +152,12 @@ export async function acceptJob(
       { field: `plan.${differences[0] ?? ''}` },
     );
   const expected = noiseToWire(terms);
-  if (JSON.stringify(expected) !== JSON.stringify(descriptor.noise))
+  if (canonicalDigest(expected) !== canonicalDigest(descriptor.noise))
     throw new SealsumError('privacy_invalid', 'the noise that the job states is not what its privacy settings give', {
       field: 'noise',
     });
   requireParticipation(descriptor, model);
-  const publicKey = publicKeyFromJwk(descriptor.public_key);
-  if (publicKey.bitLength !== model.encryption.key_bits)
-    throw new SealsumError('key_invalid', `the key has ${publicKey.bitLength} bits, not ${model.encryption.key_bits}`, {
-      field: 'public_key',
-    });
-
-  const records = await dataset.records(model, terms.map, signal);
-  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor: createEncryptor(publicKey) };
-  return {
-    descriptor,
-    records: records.count,
-    dropped: records.dropped,
-    rhoPerRound: terms.calibration?.rhoPerRound ?? null,
-    check: (round) => {
-      checkRound(round, descriptor, terms);
-    },
-    contribution: (round) => seal(sealer, records, Float64Array.from(round.parameters)),
-    prepare: async (until) => {
-      if (terms.task.rounds * terms.plan.ciphertexts > sealer.encryptor.breakEven)
-        await sealer.encryptor.prepare(until);
-    },
-  };
+  return { model, terms };
 }
 
 /** Who takes part, how many at least, and how long a round waits must be what the model says. */
@@ -100,26 +171,13 @@ function requireParticipation({ roster, quorum, deadline_seconds }: JobDescripto
   if (named.length !== roster.length || !roster.every((each) => named.includes(each))) throw refuse('roster');
 }
 
-function checkRound(view: RoundView, { quorum }: JobDescriptor, { task }: Terms): void {
-  const { round, roster, parameters } = view;
-  if (round > task.rounds)
-    throw new SealsumError(
-      'privacy_invalid',
-      `round ${round} is more than the ${task.rounds} rounds that the job stated`,
-      { field: 'round' },
-    );
-  if (roster.length < quorum)
-    throw new SealsumError(
-      'owners_too_few',
-      `round ${round} asks ${roster.length} owners, and the quorum of the job is ${quorum}`,
-      { field: 'roster' },
-    );
-  if (parameters.length !== task.parameterCount)
-    throw new SealsumError(
-      'message_invalid',
-      `round ${round} gives ${parameters.length} parameters, the model has ${task.parameterCount}`,
-      { field: 'parameters' },
-    );
+function requireKeySize(descriptor: JobDescriptor, { encryption }: Model): PublicKey {
+  const publicKey = publicKeyFromJwk(descriptor.public_key);
+  if (publicKey.bitLength !== encryption.key_bits)
+    throw new SealsumError('key_invalid', `the key has ${publicKey.bitLength} bits, not ${encryption.key_bits}`, {
+      field: 'public_key',
+    });
+  return publicKey;
 }
 
 /** What others may be told of an error: its kind and the field or column of the model, nothing of a line or a value. */

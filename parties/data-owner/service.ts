@@ -3,35 +3,61 @@
  * their rounds. It only makes outgoing connections.
  *
  * Events are hints; the facilitator's state is what counts. Whenever the line stands (again), the owner reads which jobs are
- * open and which rounds wait, so that nothing is lost with a lost event. A retry sends the stored bytes, never a fresh encryption.
+ * open and which rounds wait, so that nothing is lost with a lost event. What it answers and what it contributes is in its
+ * store before anybody else hears of it, so that it goes on by itself wherever it was stopped.
  */
-import { type ErrorCode, SealsumError } from '../../src/errors.ts';
+import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
+import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
+import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
 import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobDescriptor, OwnerAnswer, RoundView } from '../../src/protocol/messages.ts';
-import type { DataOwnerStore } from '../../src/storage/data-owner-store.ts';
+import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
+import type { Identity } from '../../src/protocol/identity.ts';
+import { verifyInclusion } from '../../src/protocol/manifest.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import type { SignedManifest, SignedReceipt } from '../../src/protocol/round-messages.ts';
+import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import { createAgenda } from './agenda.ts';
+import type { DataOwnerProgress } from './checkpoints.ts';
+import { createContributor, Withdrawal } from './contributor.ts';
 import type { Dataset, DatasetView } from './dataset.ts';
-import { acceptJob, type Participation, publicReason } from './participation.ts';
+import { openJobRecords, standingOf } from './job-records.ts';
+import { createKeyChecks, type KeyChecks } from './key-checks.ts';
+import { createMembership } from './membership.ts';
+import { noMeter, type OwnerMeter } from './meter.ts';
 
 export interface DataOwnerDependencies {
-  readonly owner: OwnerId;
-  readonly client: FacilitatorClient;
+  /** This owner's; its name is the one on rosters. */
+  readonly identity: Identity;
+  /** The facilitator that this owner follows. */
+  readonly facilitator: PartyId;
+  /** Who belongs, now. */
+  readonly parties: () => Parties;
+  /** 32 secret bytes that stay the same when the identity gets a new key. */
+  readonly storageKey: Uint8Array;
+  readonly client: Pick<FacilitatorClient, 'jobs' | 'job' | 'answerJob' | 'round' | 'contribute' | 'followAll'>;
   readonly dataset: Dataset;
   readonly store: DataOwnerStore;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** For encryption and the jitter of waits; the operating system's unless given. */
+  readonly random?: RandomBytes;
+  readonly meter?: OwnerMeter;
+  /** The proofs of keys that were found good; none unless given. */
+  readonly keys?: KeyChecks;
+  /** Called with each of dataOwnerCheckpoints. */
+  readonly checkpoint?: Checkpoint;
 }
 
 /** One job as this owner's own people see it. */
 export interface OwnedJobView {
   readonly job: JobId;
-  readonly status: 'joining' | 'ready' | 'refused' | 'withdrawn' | 'ended';
+  readonly status: OwnedJobRecord['status'];
   readonly records?: number;
   readonly dropped?: number;
   /** The newest round contributed to. */
@@ -41,171 +67,116 @@ export interface OwnedJobView {
   readonly updated_at: string;
 }
 
+/** Whether an aggregate contains what this owner contributed to it. */
+export interface Inclusion {
+  readonly manifest: SignedManifest;
+  /** What the facilitator acknowledged; null: no receipt is kept. */
+  readonly receipt: SignedReceipt | null;
+  readonly included: boolean;
+  /** Why not. */
+  readonly reason?: string;
+}
+
 export interface DataOwner {
   /** Follows the facilitator until the signal aborts. */
   run(): Promise<void>;
   readonly connected: () => boolean;
+  /** Oldest first. */
   jobs(): readonly OwnedJobView[];
   datasets(): Promise<readonly DatasetView[]>;
+  /** By round. @throws SealsumError job_unknown */
+  receipts(job: JobId): Promise<readonly SignedReceipt[]>;
+  /**
+   * Asks the facilitator for a round's manifest and looks for this owner's contribution in it.
+   *
+   * @throws SealsumError round_open, round_abandoned, round_unknown, and what the client throws
+   */
+  inclusion(job: JobId, round: number): Promise<Inclusion>;
+  /** Jobs for which something is to be done or under way. */
+  queued(): number;
+  /** Resolves when nothing is under way: once the signal has aborted, the store may be closed then. */
+  idle(): Promise<void>;
 }
 
-/** Ended jobs that are still shown. */
-const endedJobsKept = 100;
-
-export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner {
-  const { owner, client, dataset, store, ledger, clock, log, signal } = dependencies;
-  /** What this owner says of itself in each job that runs; the jobs it is ready for are in `participations` too. */
-  const answers = new Map<JobId, OwnerAnswer>();
-  const participations = new Map<JobId, { readonly participation: Participation; readonly over: AbortController }>();
-  const views = new Map<JobId, OwnedJobView>();
-  const queues = new Map<JobId, Promise<void>>();
+/** @throws SealsumError store_unavailable */
+export async function createDataOwner(dependencies: DataOwnerDependencies): Promise<DataOwner> {
+  const { identity, facilitator, parties, client, dataset, store, clock, log, signal } = dependencies;
+  const { random = systemRandom, meter = noMeter, keys = createKeyChecks(), checkpoint = noCheckpoint } = dependencies;
+  const owner = ownerIdSchema.parse(identity.name);
+  const progress: DataOwnerProgress = checkpoint;
+  const records = await openJobRecords(store, clock);
+  const contributor = createContributor({ ...dependencies, owner, records, meter, progress });
+  const membership = createMembership({
+    ...dependencies,
+    owner,
+    keys,
+    records,
+    meter,
+    progress,
+    drop: (job) => contributor.drop(job),
+  });
+  const agenda = createAgenda({ join, settle, attend, end, clock, random, log, signal });
   let connected = false;
 
-  function show(job: JobId, change: Partial<Omit<OwnedJobView, 'job' | 'updated_at'>>): void {
-    const before = views.get(job) ?? { job, status: 'joining' as const };
-    views.set(job, { ...before, ...change, updated_at: timestamp(clock.now()) });
-  }
-
-  /** Work on one job happens in order; what fails is logged and tried again when the line stands again. */
-  function inTurn(job: JobId, work: () => Promise<void> | void): void {
-    const turn = (queues.get(job) ?? Promise.resolve())
-      .then(work)
-      .catch((error: unknown) => {
-        if (isEnd(error)) end(job);
-        else if (!signal.aborted) log.warn({ err: error, job }, 'a step of the job failed');
-      })
-      .then(() => {
-        if (queues.get(job) === turn) queues.delete(job);
-      });
-    queues.set(job, turn);
-  }
-
-  /** Accepts or refuses a job that is new, and sees to it that the facilitator knows the answer. */
   async function join(job: JobId): Promise<void> {
-    const { status, descriptor, owners } = await client.job(job, signal);
-    if (status !== 'open' || !descriptor.roster.includes(owner)) return;
-    if (!answers.has(job)) await consider(descriptor);
-    const answer = answers.get(job);
-    const known = owners.find((each) => each.owner === owner);
-    if (answer !== undefined && known?.status !== answer.status) await client.answerJob(job, owner, answer, signal);
+    if (!(await membership.join(job))) await end(job);
   }
 
-  async function consider(descriptor: JobDescriptor): Promise<void> {
-    const { job } = descriptor;
-    show(job, { status: 'joining' });
-    try {
-      const participation = await acceptJob(descriptor, owner, dataset, signal);
-      const { records, dropped } = participation;
-      const over = new AbortController();
-      participations.set(job, { participation, over });
-      participation.prepare(AbortSignal.any([signal, over.signal])).catch((error: unknown) => {
-        if (!hasCode(error, ['aborted'])) log.warn({ err: error, job }, 'encryption could not be prepared');
-      });
-      answers.set(job, { status: 'ready' });
-      show(job, { status: 'ready', records, dropped });
-      log.info({ job, records }, 'ready');
-    } catch (error) {
-      if (signal.aborted) throw error;
-      decline(job, 'refused', error);
-    }
-  }
-
-  function drop(job: JobId): void {
-    participations.get(job)?.over.abort();
-    participations.delete(job);
-  }
-
-  /** Notes that this owner does not take part (any more): the reason in full here, its public half for the others. */
-  function decline(job: JobId, status: 'refused' | 'withdrawn', error: unknown): void {
-    drop(job);
-    answers.set(job, { status, reason: publicReason(error) });
-    const known = error instanceof SealsumError;
-    const reason = known ? error.message : 'an unexpected error; see the log';
-    show(job, { status, reason });
-    log.error(known ? { job, code: error.code } : { job, err: error }, `${status}: ${reason}`);
-  }
-
-  async function withdraw(job: JobId, error: unknown): Promise<void> {
-    decline(job, 'withdrawn', error);
-    await join(job);
-  }
-
-  async function contribute(job: JobId, round: number): Promise<void> {
-    // Joining may have failed when the job was new, on a line that was bad.
-    if (!answers.has(job)) await join(job);
-    const participation = participations.get(job)?.participation;
+  async function attend(job: JobId, round: number): Promise<void> {
+    // Joining may have failed when the job was new.
+    if (membership.isUndecided(job)) await join(job);
+    const participation = membership.participation(job);
     if (participation === undefined) return;
-    const view = await client.round(job, round, signal);
-    if (view.status !== 'open' || !view.roster.includes(owner) || view.contributors.includes(owner)) return;
-    let bytes = await store.contribution(job, round);
-    try {
-      bytes ??= await make(job, participation, view);
-    } catch (error) {
-      await withdraw(job, error);
-      return;
-    }
-    try {
-      await client.contribute(job, round, owner, bytes, signal);
-      show(job, { round });
-    } catch (error) {
-      if (isPassing(error) || isEnd(error)) throw error;
-      if (isTooLate(error)) log.warn({ job, round }, error.message);
-      else await withdraw(job, error);
-    }
-    await store.forgetContributions(job, round);
+    await withdrawingFrom(job, () => contributor.attend(participation, round));
   }
 
-  /** Check, charge, compute, encrypt, keep: in this order, so that nothing leaves uncharged and no retry encrypts again. */
-  async function make(job: JobId, participation: Participation, view: RoundView): Promise<Uint8Array> {
-    participation.check(view);
-    if (!(await ledger.charge({ job, round: view.round, rho: participation.rhoPerRound })))
-      throw new SealsumError(
-        'privacy_invalid',
-        `round ${view.round} was charged before and its contribution is not kept any more; one charge pays for one contribution`,
-        { field: 'round' },
-      );
-    const bytes = participation.contribution(view);
-    await store.keepContribution(job, view.round, bytes);
-    return bytes;
+  function settle(job: JobId): Promise<void> {
+    return withdrawingFrom(job, () => contributor.settle(job));
   }
 
-  function end(job: JobId): void {
-    drop(job);
-    answers.delete(job);
-    const status = views.get(job)?.status;
-    if (status === 'ready') show(job, { status: 'ended' });
-    else if (status === 'joining') views.delete(job);
-    const over = [...views.values()].filter((view) => view.status !== 'ready' && view.status !== 'joining');
-    for (const view of over.slice(0, Math.max(0, over.length - endedJobsKept))) views.delete(view.job);
-    store.forgetContributions(job).catch((error: unknown) => {
-      log.warn({ err: error, job }, 'the contributions of a job that has ended could not be forgotten');
+  async function withdrawingFrom(job: JobId, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Withdrawal)) throw error;
+      await membership.withdraw(job, error.reason, error.audit);
+      agenda.note(job, { join: true });
+    }
+  }
+
+  async function end(job: JobId): Promise<void> {
+    progress('data-owner.job-over');
+    await contributor.settle(job).catch((error: unknown) => {
+      if (!(error instanceof Withdrawal)) throw error;
+      log.error({ err: error.reason, job }, 'the last receipt of the job is refused');
     });
+    await membership.end(job);
+    progress('data-owner.end-kept');
+    await contributor.drop(job);
+    await records.forgetOldest();
+    progress('data-owner.old-jobs-forgotten');
   }
 
   /** Reads what is open, whatever was missed. */
   async function catchUp(): Promise<void> {
-    const open = (await client.jobs(signal)).filter((job) => job.status === 'open' && job.roster.includes(owner));
-    for (const job of answers.keys())
-      if (!open.some((each) => each.job === job)) {
-        inTurn(job, () => {
-          end(job);
-        });
-      }
-    for (const { job, round } of open) {
-      inTurn(job, () => join(job));
-      if (round > 0) inTurn(job, () => contribute(job, round));
-    }
+    progress('data-owner.connected');
+    agenda.hurry();
+    const jobs = await client.jobs(signal);
+    const open = jobs.filter(({ status, roster }) => status === 'open' && roster.includes(owner));
+    const names = new Set(open.map(({ job }) => job));
+    for (const { job, status } of records.all())
+      if (status !== 'ended' && !names.has(job)) agenda.note(job, { over: true });
+    for (const { job, round } of open) agenda.note(job, { join: true, round });
+    progress('data-owner.caught-up');
   }
 
   function handle({ type, job, round, owner: about, status }: JobEvent): void {
-    if (type === 'job.created') inTurn(job, () => join(job));
-    else if (type === 'round.opened' && round !== undefined) inTurn(job, () => contribute(job, round));
+    if (type === 'job.created') agenda.note(job, { join: true });
+    else if (type === 'round.opened' && round !== undefined) agenda.note(job, { round });
+    else if (type === 'round.closed' || type === 'round.abandoned') agenda.note(job, { settle: true });
     // A deadline passed without us; we are here again.
-    else if (type === 'owner.answered' && about === owner && status === 'absent') inTurn(job, () => join(job));
-    else if (type === 'job.ended')
-      inTurn(job, () => {
-        end(job);
-      });
+    else if (type === 'owner.answered' && about === owner && status === 'absent') agenda.note(job, { join: true });
+    else if (type === 'job.ended') agenda.note(job, { over: true });
   }
 
   return {
@@ -226,26 +197,62 @@ export function createDataOwner(dependencies: DataOwnerDependencies): DataOwner 
       for await (const event of client.followAll(owner, signal, { onConnected, onBroken })) handle(event);
     },
     connected: () => connected,
-    jobs: () => [...views.values()],
+    jobs: () => {
+      const fresh = [...membership.considered()].map(([job, since]) => ({
+        job,
+        status: 'joining' as const,
+        updated_at: timestamp(since),
+      }));
+      return [...records.all().map(viewOf), ...fresh.filter(({ job }) => records.get(job) === undefined)];
+    },
     datasets: async () => [await dataset.view()],
+    receipts: async (job) => {
+      if (records.get(job) === undefined)
+        throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });
+      return await store.receipts(job);
+    },
+    inclusion: async (job, round) => {
+      const { manifest, status, reason } = await client.round(job, round, signal);
+      if (manifest === undefined) throw withoutManifest(round, status, reason);
+      const receipt = (await store.receipts(job)).find((each) => each.receipt.round === round) ?? null;
+      if (receipt === null)
+        return {
+          manifest,
+          receipt,
+          included: false,
+          reason: `no receipt of round ${round} of job ${job} is kept here`,
+        };
+      try {
+        verifyInclusion(parties(), facilitator, receipt, manifest);
+        return { manifest, receipt, included: true };
+      } catch (error) {
+        if (!(error instanceof SealsumError)) throw error;
+        return { manifest, receipt, included: false, reason: error.message };
+      }
+    },
+    queued: () => agenda.length(),
+    idle: () => agenda.idle(),
   };
 }
 
-function hasCode(error: unknown, codes: readonly ErrorCode[]): error is SealsumError {
-  return error instanceof SealsumError && codes.includes(error.code);
+function withoutManifest(round: number, status: 'open' | 'closed' | 'abandoned', reason = 'abandoned'): SealsumError {
+  if (status === 'abandoned')
+    return new SealsumError('round_abandoned', `round ${round} has no manifest: ${reason}`, { field: 'round' });
+  const why = status === 'open' ? 'is still open and has no manifest yet' : 'is shown without its manifest';
+  return new SealsumError(status === 'open' ? 'round_open' : 'round_unknown', `round ${round} ${why}`, {
+    field: 'round',
+  });
 }
 
-/** Whether an error says that the job is over, which is no fault of ours. */
-function isEnd(error: unknown): boolean {
-  return hasCode(error, ['job_ended', 'job_unknown']);
-}
-
-/** Whether an error says that a round is over, which says nothing of the next. */
-function isTooLate(error: unknown): error is SealsumError {
-  return hasCode(error, ['round_closed', 'round_abandoned', 'round_unknown']);
-}
-
-/** Whether an error is one of the line or of the other side, not of what was sent. */
-function isPassing(error: unknown): boolean {
-  return hasCode(error, ['facilitator_unreachable', 'request_failed', 'internal', 'aborted']);
+function viewOf(record: OwnedJobRecord): OwnedJobView {
+  const { job, records, dropped, round, reason, updatedAt } = record;
+  return {
+    job,
+    status: standingOf(record),
+    ...(records === undefined ? {} : { records }),
+    ...(dropped === undefined ? {} : { dropped }),
+    ...(round === undefined ? {} : { round }),
+    ...(reason === undefined ? {} : { reason }),
+    updated_at: timestamp(updatedAt),
+  };
 }

@@ -1,123 +1,225 @@
-/** The data owner's interface, for its own people. */
+/** The data owner's interface, for its own people and nobody else. */
 import assert from 'node:assert/strict';
+import { Registry } from 'prom-client';
 import { suite } from 'uvu';
-import { createDataOwnerApp } from '../../../parties/data-owner/app.ts';
-import { openDataset } from '../../../parties/data-owner/dataset.ts';
-import { createDataOwner } from '../../../parties/data-owner/service.ts';
-import { createFacilitatorClient } from '../../../src/http/facilitator-client.ts';
+import { createDataOwnerApp, type DataOwnerAppDependencies } from '../../../parties/data-owner/app.ts';
+import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
+import { createOwnerMeter, registerOwnerGauges } from '../../../parties/data-owner/metrics.ts';
+import { SealsumError } from '../../../src/errors.ts';
 import { createLog } from '../../../src/http/log.ts';
-import { generateKeyPair } from '../../../src/paillier/key-generation.ts';
 import { createLedger } from '../../../src/privacy/ledger.ts';
-import { systemClock } from '../../../src/protocol/clock.ts';
-import type { OwnerId } from '../../../src/protocol/identifiers.ts';
-import { createMemoryDataOwnerStore } from '../../../src/storage/data-owner-store.ts';
-import { createMemoryLedgerStore } from '../../../src/storage/memory-ledger-store.ts';
-import { dealtOut, linearSample } from '../../end-to-end/data.ts';
-import { Folder, getJson, patience, startConsortium, trainOver } from '../../end-to-end/parties.ts';
-import { until as untilWithin } from '../../support/until.ts';
+import { textOf } from '../../end-to-end/data.ts';
+import { document, type Life, parameters, sample, until, World } from './harness.ts';
+import { anna, bert, cora, describe, describeRound, facilitator, signJob, signRound } from './scripted-facilitator.ts';
 
 const test = suite("the data owner's interface");
 
-const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
-  untilWithin(what, holds, patience);
+const descriptor = await describe(document);
+const { job, noise } = descriptor;
+const keys = createKeyChecks();
 
-const keyPair = await generateKeyPair({ bits: 2048 });
-const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
-const sample = linearSample(40);
-const document = { ...sample.document, encryption: { key_bits: 2048 } };
+interface Served {
+  readonly life: Life;
+  readonly get: (path: string, headers?: Record<string, string>) => Promise<Response>;
+  readonly json: <T>(path: string) => Promise<T>;
+  /** Type and field of a refusal. */
+  readonly problem: (path: string, headers?: Record<string, string>) => Promise<[status: number, type: string]>;
+}
 
-interface Job {
-  readonly job: string;
-  readonly status: string;
-  readonly records?: number;
-  readonly dropped?: number;
-  readonly round?: number;
-  readonly reason?: string;
+async function serve(world: World, changes: Partial<DataOwnerAppDependencies> = {}): Promise<Served> {
+  const metrics = new Registry();
+  const life = await world.live({ keys, changes: { meter: createOwnerMeter(metrics) } });
+  const ledgerStore = world.ledgerStore();
+  const ledger = createLedger(ledgerStore);
+  registerOwnerGauges(metrics, ledger, life.owner);
+  const app = createDataOwnerApp({
+    owner: anna,
+    facilitator: { name: facilitator.name, url: 'http://127.0.0.1:8080' },
+    dataOwner: life.owner,
+    ledger,
+    ledgerStore,
+    log: createLog('anna', 'silent'),
+    signal: new AbortController().signal,
+    storeTrouble: () => Promise.resolve(undefined),
+    localAccess: { authorities: () => [], loopback: true },
+    metrics,
+    ...changes,
+  });
+  const get = async (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    await app.request(new URL(path, 'http://127.0.0.1:5000'), { headers });
+  return {
+    life,
+    get,
+    json: async <T>(path: string) => (await (await get(path)).json()) as T,
+    problem: async (path, headers) => {
+      const response = await get(path, headers);
+      const { type } = (await response.json()) as { type: string };
+      return [response.status, type.replace('urn:sealsum:problem:', '')];
+    },
+  };
+}
+
+/** Lets anna contribute to round 1 and keep its receipt. */
+async function contribute(world: World): Promise<void> {
+  world.script.propose(signJob(descriptor));
+  await until('anna is ready', () => world.script.standing(job) === 'ready');
+  world.script.openRound(signRound(describeRound(descriptor, 1, parameters)));
+  await until('the receipt is kept', async () => (await world.store().receipts(job)).length === 1);
 }
 
 test('shows whom it follows, its data set, its jobs and its ledger', async () => {
-  await using consortium = await startConsortium({ data: dealtOut(sample, 2), newKeyPair });
-  const { facilitator, modelOwner, folder, owners } = consortium;
-  const url = owners[0]?.url ?? '';
-  const idle = { owner: 'owner-1', facilitator: facilitator.url, connected: true };
-  assert.deepEqual(await getJson(`${url}/status`), { ...idle, jobs: {} });
-  assert.deepEqual(await getJson(`${url}/readyz`), { status: 'ready' });
-  const { datasets } = await getJson<{ datasets: { name: string; path: string; bytes: number }[] }>(`${url}/datasets`);
-  assert.equal(datasets.length, 1);
+  await using world = await World.create();
+  const { json, life } = await serve(world);
+  await until('anna is connected', () => life.owner.connected());
+  const idle = {
+    owner: 'anna',
+    facilitator: 'http://127.0.0.1:8080',
+    facilitator_name: 'facilitator',
+    connected: true,
+  };
+  assert.deepEqual(await json('/status'), { ...idle, jobs: {} });
+  const { datasets } = await json<{ datasets: Record<string, unknown>[] }>('/datasets');
   assert.deepEqual(
-    [datasets[0]?.name, datasets[0]?.path, datasets[0]?.bytes],
-    ['owner-1.csv', `${folder.path}/owner-1.csv`, Buffer.byteLength(dealtOut(sample, 2)[0] ?? '')],
+    datasets.map(({ name, path, bytes }) => ({ name, path, bytes })),
+    [{ name: 'data.csv', path: `${world.folder.path}/data.csv`, bytes: Buffer.byteLength(textOf(sample)) }],
   );
 
-  const good = await trainOver(modelOwner, document);
-  assert.equal(good.status, 'finished', good.failure?.detail);
-  const narrow = { ...sample.document.data_props, target: { name: 'outcome', range: [0, 1] } };
-  const bad = await trainOver(modelOwner, { ...document, data_props: narrow });
-  assert.equal(bad.status, 'failed');
-  await until('the owner has heard of both ends', async () => {
-    const { jobs } = await getJson<{ jobs: Job[] }>(`${url}/jobs`);
-    return jobs[0]?.status === 'ended' && jobs[1]?.status === 'refused';
+  await contribute(world);
+  const other = { ...(await describe(document, 'other')), quorum: 3 };
+  world.script.propose(signJob(other));
+  await until('anna has refused', () => world.script.standing(other.job) === 'refused');
+  world.script.endJob(job);
+  await until('the job is over', () => life.owner.jobs()[0]?.status === 'ended');
+  assert.deepEqual(await json('/status'), { ...idle, jobs: { ended: 1, refused: 1 } });
+  const { jobs } = await json<{ jobs: Record<string, unknown>[] }>('/jobs');
+  const updated_at = '2024-01-01T00:00:00.000Z';
+  assert.deepEqual(jobs, [
+    { job: 'job', status: 'ended', records: 12, dropped: 0, round: 1, updated_at },
+    { job: 'other', status: 'refused', reason: 'the quorum of the job is not that of its model', updated_at },
+  ]);
+  assert.ok(noise !== null);
+  const { numerator, denominator } = noise.rho_per_round;
+  const spent = { numerator, denominator, value: Number(numerator) / Number(denominator) };
+  assert.deepEqual(await json('/ledger'), {
+    spent_rho: spent,
+    rounds: 1,
+    unprotected_rounds: 0,
+    entries: [{ job: 'job', round: 1, rho: spent, at: updated_at }],
   });
-  const { jobs } = await getJson<{ jobs: Job[] }>(`${url}/jobs`);
-  assert.deepEqual(
-    jobs.map(({ job, records, dropped, round }) => ({ job, records, dropped, round })),
-    [
-      { job: good.id, records: 20, dropped: 0, round: 1 },
-      { job: bad.id, records: undefined, dropped: undefined, round: undefined },
-    ],
-  );
-  assert.match(jobs[1]?.reason ?? '', /^line 2, outcome: expected a number within \[0, 1\]/);
-  assert.deepEqual(await getJson(`${url}/status`), { ...idle, jobs: { ended: 1, refused: 1 } });
-
-  const ledger = await getJson<{ entries: { job: string; round: number; rho: null }[] }>(`${url}/ledger`);
-  assert.deepEqual(
-    { ...ledger, entries: ledger.entries.map(({ job, round, rho }) => ({ job, round, rho })) },
-    {
-      spent_rho: { numerator: '0', denominator: '1', value: 0 },
-      rounds: 1,
-      unprotected_rounds: 1,
-      entries: [{ job: good.id, round: 1, rho: null }],
-    },
-  );
 });
 
-test('is not ready before it has found the facilitator, and says why', async () => {
-  await using folder = await Folder.create();
+test('shows receipts, and whether a manifest that it fetches includes the contribution', async () => {
+  await using world = await World.create();
+  const { json, problem, life } = await serve(world);
+  await contribute(world);
+  const receipts = await life.owner.receipts(job);
+  assert.equal(receipts.length, 1);
+  assert.deepEqual(await json(`/jobs/${job}/receipts`), { receipts });
+  assert.deepEqual(await problem(`/jobs/${job}/rounds/1/manifest`), [409, 'round-open']);
+  const manifest = world.script.closeRound(job, 1);
+  assert.deepEqual(await json(`/jobs/${job}/rounds/1/manifest`), { manifest, receipt: receipts[0], included: true });
+
+  world.script.openRound(signRound(describeRound(descriptor, 2, parameters, { roster: [bert, cora] })));
+  world.script.closeRound(job, 2);
+  const second = await json<Record<string, unknown>>(`/jobs/${job}/rounds/2/manifest`);
+  assert.deepEqual([second.receipt, second.included], [null, false]);
+  assert.equal(second.reason, 'no receipt of round 2 of job job is kept here');
+
+  assert.deepEqual(await problem('/jobs/none/receipts'), [404, 'job-unknown']);
+  assert.deepEqual(await problem('/jobs/none/rounds/1/manifest'), [404, 'job-unknown']);
+  assert.deepEqual(await problem(`/jobs/${job}/rounds/9/manifest`), [404, 'round-unknown']);
+  assert.deepEqual(await problem(`/jobs/${job}/rounds/01/manifest`), [400, 'message-invalid']);
+  assert.deepEqual(await problem('/jobs/..%2f/receipts'), [400, 'message-invalid']);
+  world.script.tampering.before = () => {
+    throw new SealsumError('facilitator_unreachable', 'nobody answers');
+  };
+  assert.deepEqual(await problem(`/jobs/${job}/rounds/1/manifest`), [503, 'facilitator-unreachable']);
+});
+
+test('is ready when its store and its line to the facilitator are, and says what is not', async () => {
+  await using world = await World.create();
+  let trouble: string | undefined = 'the store does not answer';
   const stop = new AbortController();
-  const { signal } = stop;
-  const owner = 'north' as OwnerId;
-  const facilitatorUrl = 'http://127.0.0.1:9';
-  const log = createLog('north', 'silent');
-  const ledgerStore = createMemoryLedgerStore();
-  const ledger = createLedger(ledgerStore);
-  const dataOwner = createDataOwner({
-    owner,
-    client: createFacilitatorClient({ url: facilitatorUrl, fetch, clock: systemClock }),
-    dataset: await openDataset(await folder.write('data.csv', 'x')),
-    store: createMemoryDataOwnerStore(),
-    ledger,
-    clock: systemClock,
-    log,
-    signal,
-  });
-  const app = createDataOwnerApp({ owner, facilitatorUrl, dataOwner, ledger, ledgerStore, log, signal });
-  const running = dataOwner.run();
-  const response = await app.request('/readyz');
-  assert.equal(response.status, 503);
-  assert.deepEqual(await response.json(), { status: 'not ready', reason: 'not connected to the facilitator' });
+  const { get, life } = await serve(world, { storeTrouble: () => Promise.resolve(trouble), signal: stop.signal });
+  const reason = async (): Promise<unknown> => {
+    const response = await get('/readyz');
+    return [response.status, ((await response.json()) as { reason?: string }).reason];
+  };
+  await until('anna is connected', () => life.owner.connected());
+  assert.deepEqual(await reason(), [503, 'the store does not answer']);
+  trouble = undefined;
+  assert.deepEqual(await reason(), [200, undefined]);
+  let down = true;
+  world.script.tampering.before = () => {
+    if (down) throw new SealsumError('facilitator_unreachable', 'nobody answers');
+  };
+  world.script.breakLines();
+  await until('the line is broken', () => !life.owner.connected());
+  assert.deepEqual(await reason(), [503, 'not connected to the facilitator']);
+  down = false;
+  await until('anna is connected', () => life.owner.connected());
+  assert.deepEqual(await reason(), [200, undefined]);
   stop.abort();
-  await running;
-  assert.deepEqual(await (await app.request('/readyz')).json(), { status: 'not ready', reason: 'stopping' });
+  assert.deepEqual(await reason(), [503, 'stopping']);
+});
+
+test('is for the pages and programs of this machine, or for those who have the token', async () => {
+  await using world = await World.create();
+  const open = await serve(world);
+  const rebound = await open.get('http://evil.example/jobs');
+  assert.equal(rebound.status, 403);
+  assert.deepEqual(await open.problem('/ledger', { origin: 'http://evil.example' }), [403, 'role-forbidden']);
+  await open.life.stop();
+
+  const token = 'a'.repeat(43);
+  const guarded = await serve(world, { localAccess: { authorities: () => [], loopback: true, token } });
+  for (const path of ['/status', '/jobs', '/ledger', '/datasets', '/metrics', `/jobs/${job}/receipts`]) {
+    assert.deepEqual(await guarded.problem(path), [401, 'signature-missing'], path);
+    const wrong = await guarded.problem(path, { authorization: `Bearer ${'b'.repeat(43)}` });
+    assert.deepEqual(wrong, [401, 'signature-missing'], path);
+  }
+  assert.equal((await guarded.get('/status', { authorization: `Bearer ${token}` })).status, 200);
+  assert.equal((await guarded.get('/healthz')).status, 200);
+});
+
+test('counts contributions, bytes, seconds, jobs, the queue and the ledger', async () => {
+  await using world = await World.create();
+  const { get, life } = await serve(world);
+  await contribute(world);
+  await until('nothing is under way', () => life.owner.queued() === 0);
+  const text = await (await get('/metrics')).text();
+  const value = (name: string): number => {
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    assert.ok(line !== undefined, `there is no ${name}`);
+    return Number(line.slice(name.length + 1));
+  };
+  assert.equal(value('sealsum_contributions_total'), 1);
+  assert.equal(value('sealsum_contribution_bytes_total'), world.script.sent[0]?.bytes.length);
+  assert.equal(value('sealsum_jobs{status="ready"}'), 1);
+  assert.equal(value('sealsum_queue_length'), 0);
+  assert.equal(value('sealsum_connected'), 1);
+  assert.equal(value('sealsum_ledger_rounds{protected="yes"}'), 1);
+  assert.equal(value('sealsum_ledger_rounds{protected="no"}'), 0);
+  assert.ok(noise !== null);
+  const exact = Number(noise.rho_per_round.numerator) / Number(noise.rho_per_round.denominator);
+  const told = value('sealsum_privacy_spent_rho');
+  assert.ok(told >= exact && told < exact * (1 + 1e-12));
+  assert.match(text, /^sealsum_crypto_seconds_total\{operation="contribute"\} /m);
 });
 
 test('describes itself, and refuses what it does not know as a problem', async () => {
-  await using consortium = await startConsortium({ data: dealtOut(sample, 2), newKeyPair });
-  const url = consortium.owners[0]?.url ?? '';
-  const { paths } = await getJson<{ paths: Record<string, object> }>(`${url}/openapi.json`);
-  assert.deepEqual(Object.keys(paths).sort(), ['/datasets', '/jobs', '/ledger', '/status']);
-  const unknown = await fetch(`${url}/records`);
-  assert.equal(unknown.status, 404);
-  assert.equal(((await unknown.json()) as { type: string }).type, 'urn:sealsum:problem:route-unknown');
+  await using world = await World.create();
+  const { json, problem } = await serve(world);
+  const { paths } = await json<{ paths: Record<string, object> }>('/openapi.json');
+  assert.deepEqual(Object.keys(paths).sort(), [
+    '/datasets',
+    '/jobs',
+    '/jobs/{job}/receipts',
+    '/jobs/{job}/rounds/{round}/manifest',
+    '/ledger',
+    '/status',
+  ]);
+  assert.deepEqual(await problem('/records'), [404, 'route-unknown']);
 });
 
 test.run();

@@ -1,0 +1,35 @@
+/** Proofs that the modulus of a job's key is well formed, each verified once for as long as the process lives. */
+import { createHash } from 'node:crypto';
+import { verifyModulus } from '../../src/paillier/modulus-proof.ts';
+import type { PublicKey } from '../../src/paillier/public-key.ts';
+import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+
+export interface KeyChecks {
+  /**
+   * Checks the proof that a descriptor brings of its key, unless it was found good before.
+   *
+   * @param key the descriptor's own
+   * @throws SealsumError key_invalid; aborted when the signal fires
+   */
+  require(descriptor: JobDescriptor, key: PublicKey, signal: AbortSignal): Promise<void>;
+}
+
+/** Jobs whose keys are remembered: far more than an owner takes part in at once. */
+const remembered = 1000;
+
+export function createKeyChecks(): KeyChecks {
+  const good = new Set<string>();
+  return {
+    require: async ({ job, model_owner, public_key, public_key_proof }, key, signal) => {
+      const context = Buffer.from(`sealsum modulus proof v1|${job}|${model_owner}`, 'utf8');
+      const name = createHash('sha256').update(public_key.n).update(' ').update(context).digest('hex');
+      if (good.has(name)) return;
+      await verifyModulus(key, public_key_proof, context, signal);
+      good.add(name);
+      for (const oldest of good) {
+        if (good.size <= remembered) break;
+        good.delete(oldest);
+      }
+    },
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * An owner's answers to jobs: accepted, refused or withdrawn, each kept before anybody hears of it and the same ever after for
+ * the same descriptor. What was accepted is found out anew from the data after a restart.
+ */
+import { SealsumError } from '../../src/errors.ts';
+import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
+import type { Logger } from '../../src/http/log.ts';
+import { abortWith } from '../../src/http/signals.ts';
+import type { Ledger } from '../../src/privacy/ledger.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { Identity } from '../../src/protocol/identity.ts';
+import type { JobView, OwnerAnswer, OwnerView } from '../../src/protocol/job-messages.ts';
+import { canonicalDigest, objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
+import type { AuditBody } from '../../src/storage/audit.ts';
+import type { OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import { hasCode } from './agenda.ts';
+import { type JobRecords, standingOf } from './job-records.ts';
+import { type AcceptanceDependencies, acceptJob, type Participation, publicReason } from './participation.ts';
+
+export interface MembershipDependencies extends AcceptanceDependencies {
+  readonly identity: Identity;
+  readonly client: Pick<FacilitatorClient, 'job' | 'answerJob'>;
+  readonly records: JobRecords;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+  /** Forgets the contributions that are kept of a job. */
+  readonly drop: (job: JobId) => Promise<void>;
+}
+
+export interface Membership {
+  /** Sees to it that this owner has an answer to an open job, and that the facilitator knows it. Tells whether it is open. */
+  join(job: JobId): Promise<boolean>;
+  /** The job, if this owner takes part in it now. */
+  participation(job: JobId): Participation | undefined;
+  /** Whether a job has yet to be considered, for the first time or since this process began. */
+  isUndecided(job: JobId): boolean;
+  /** Keeps that this owner takes part no longer. */
+  withdraw(job: JobId, reason: unknown, audit: readonly AuditBody[]): Promise<void>;
+  /** Takes part no longer because the job is over. */
+  end(job: JobId): Promise<void>;
+  /** Jobs that are being considered for the first time, and since when: milliseconds since 1970. */
+  considered(): ReadonlyMap<JobId, number>;
+}
+
+/** A job that this owner takes part in now. */
+interface Running {
+  readonly participation: Participation;
+  readonly over: AbortController;
+}
+
+export function createMembership(dependencies: MembershipDependencies): Membership {
+  const { identity, owner, parties, client, records, ledger, clock, log, progress, signal } = dependencies;
+  const running = new Map<JobId, Running>();
+  const considered = new Map<JobId, number>();
+  /** Descriptors that contradict accepted ones and were noted in the audit log. */
+  const noted = new Set<string>();
+
+  async function join(job: JobId): Promise<boolean> {
+    const view = await client.job(job, signal);
+    progress('data-owner.job-read');
+    const { descriptor, status, owners } = view;
+    if (descriptor.job !== job)
+      throw new SealsumError('message_invalid', `the facilitator shows ${descriptor.job} as job ${job}`, {
+        field: 'job',
+      });
+    if (status !== 'open') return false;
+    if (!descriptor.roster.includes(owner)) return true;
+    const answer = await answerTo(view);
+    const known = owners.find((each) => each.owner === owner);
+    if (!isKnown(answer, known)) {
+      await client.answerJob({ answer, signature: signObject(identity, 'answer', answer) }, signal);
+      progress('data-owner.answer-given');
+    }
+    return true;
+  }
+
+  async function answerTo(view: JobView): Promise<OwnerAnswer> {
+    const { job } = view.descriptor;
+    const digest = objectDigest('job', view.descriptor);
+    const record = records.get(job);
+    // A refused job has cost nothing, so another may come under its name. Whatever was accepted is one descriptor for ever.
+    if (record !== undefined && record.digest !== digest && standingOf(record) !== 'refused')
+      return await refuseOther(view, digest, record);
+    const same = record?.digest === digest ? record : undefined;
+    if (same === undefined || isUndecided(job)) await consider(view, digest, same);
+    const answer = records.get(job)?.answer;
+    if (answer === undefined) throw new SealsumError('internal', `job ${job} was considered and has no answer`);
+    return answer;
+  }
+
+  function isUndecided(job: JobId): boolean {
+    const record = records.get(job);
+    const standing = record && standingOf(record);
+    return standing !== 'refused' && standing !== 'withdrawn' && !running.has(job);
+  }
+
+  /** @param before what was kept of this very descriptor */
+  async function consider(view: JobView, digest: string, before: OwnedJobRecord | undefined): Promise<void> {
+    const { job } = view.descriptor;
+    if (before === undefined) considered.set(job, clock.now());
+    try {
+      let participation: Participation;
+      try {
+        await requireNothingSpent(job, before);
+        participation = await acceptJob(view, dependencies);
+      } catch (error) {
+        if (signal.aborted || hasCode(error, ['aborted', 'store_unavailable'])) throw error;
+        await decline(job, digest, before === undefined ? 'refused' : 'withdrawn', error);
+        return;
+      }
+      await keepAcceptance(view, participation, before);
+      begin(participation);
+    } finally {
+      considered.delete(job);
+    }
+  }
+
+  /** Of a job whose record is forgotten nobody knows what was sent, and one charge pays for one contribution. */
+  async function requireNothingSpent(job: JobId, before: OwnedJobRecord | undefined): Promise<void> {
+    if (before !== undefined || (await ledger.spent(job)).rounds === 0) return;
+    throw new SealsumError(
+      'privacy_invalid',
+      `rounds of a job named ${job} were charged before, and what was sent in them is forgotten; give the job a new name`,
+      { field: 'job' },
+    );
+  }
+
+  async function keepAcceptance(
+    { signature }: JobView,
+    participation: Participation,
+    before: OwnedJobRecord | undefined,
+  ): Promise<void> {
+    const { digest, tagKey, records: count, dropped } = participation;
+    const { job } = participation.descriptor;
+    const answer: OwnerAnswer = { job, owner, job_digest: digest, status: 'ready', tag_key: tagKey };
+    const { party, key, value } = signature;
+    const details = { digest, records: count, tag_key: tagKey, signed_by: party, key, signature: value };
+    const isSame =
+      before?.status === 'ready' &&
+      before.records === count &&
+      before.dropped === dropped &&
+      isEqual(before.answer, answer);
+    if (isSame) {
+      progress('data-owner.participation-restored');
+      return;
+    }
+    await records.keep(
+      { ...before, job, digest, status: 'ready', answer, records: count, dropped },
+      { audit: [{ type: 'job.accepted', job, details }] },
+    );
+    progress('data-owner.acceptance-kept');
+    log.info({ job, records: count }, 'ready');
+  }
+
+  function begin(participation: Participation): void {
+    const { job } = participation.descriptor;
+    const over = new AbortController();
+    const letGo = abortWith(signal, over);
+    over.signal.addEventListener('abort', letGo, { once: true });
+    running.set(job, { participation, over });
+    participation.prepare(over.signal).catch((error: unknown) => {
+      if (!hasCode(error, ['aborted'])) log.warn({ err: error, job }, 'encryption could not be prepared');
+    });
+  }
+
+  function stop(job: JobId): void {
+    running.get(job)?.over.abort();
+    running.delete(job);
+  }
+
+  /** Keeps that this owner does not take part: the reason in full here, its public half for the others. */
+  async function decline(
+    job: JobId,
+    digest: string,
+    status: 'refused' | 'withdrawn',
+    error: unknown,
+    audit: readonly AuditBody[] = [],
+  ): Promise<void> {
+    stop(job);
+    const known = error instanceof SealsumError;
+    const reason = known ? error.message : 'an unexpected error; see the log';
+    const told = publicReason(error);
+    const answer: OwnerAnswer = { job, owner, job_digest: digest, status, reason: told };
+    const before = status === 'withdrawn' ? records.get(job) : undefined;
+    await records.keep(
+      { ...before, job, digest, status, answer, reason },
+      { audit: [...audit, { type: `job.${status}`, job, details: { digest, reason: told } }] },
+    );
+    progress(status === 'refused' ? 'data-owner.refusal-kept' : 'data-owner.withdrawal-kept');
+    log.error(known ? { job, code: error.code } : { job, err: error }, `${status}: ${reason}`);
+    await dependencies.drop(job);
+  }
+
+  /** Another descriptor under the name of an accepted one: refused, and the end of the accepted one too. */
+  async function refuseOther(view: JobView, digest: string, record: OwnedJobRecord): Promise<OwnerAnswer> {
+    const { descriptor, signature } = view;
+    const { job, model_owner } = descriptor;
+    const error = new SealsumError(
+      'job_conflict',
+      `the job is another one (${digest}) than this owner accepted under its name (${record.digest})`,
+      { field: 'job' },
+    );
+    try {
+      verifyObject(parties(), { name: model_owner, role: 'model-owner' }, 'job', descriptor, signature);
+    } catch (cause) {
+      // Only what is signed says anything of the model owner.
+      throw new SealsumError('job_conflict', `${error.message}, and is not signed by its model owner`, { cause });
+    }
+    const { party, key, value } = signature;
+    const details = { kept: record.digest, shown: digest, signed_by: party, key, signature: value };
+    const audit: AuditBody[] = noted.has(digest) ? [] : [{ type: 'job.conflict', job, details }];
+    if (record.status === 'ready') await decline(job, record.digest, 'withdrawn', error, audit);
+    else if (audit.length > 0) await records.keep(record, { audit });
+    noted.add(digest);
+    log.error({ job, kept: record.digest, shown: digest }, 'the model owner has signed two descriptors of one job');
+    return { job, owner, job_digest: digest, status: 'refused', reason: publicReason(error) };
+  }
+
+  return {
+    join,
+    participation: (job) => running.get(job)?.participation,
+    isUndecided,
+    withdraw: async (job, reason, audit) => {
+      const digest = records.get(job)?.digest;
+      if (digest !== undefined) await decline(job, digest, 'withdrawn', reason, audit);
+    },
+    end: async (job) => {
+      stop(job);
+      const record = records.get(job);
+      if (record === undefined || record.status === 'ended') return;
+      await records.keep(
+        { ...record, status: 'ended' },
+        { audit: [{ type: 'job.ended', job, details: { digest: record.digest } }] },
+      );
+    },
+    considered: () => considered,
+  };
+}
+
+/** Whether a facilitator that shows an owner like this has heard its answer. */
+function isKnown(answer: OwnerAnswer, known: OwnerView | undefined): boolean {
+  if (known?.status !== answer.status) return false;
+  return known.answer === undefined || isEqual(known.answer.answer, answer);
+}
+
+function isEqual(left: OwnerAnswer | undefined, right: OwnerAnswer): boolean {
+  return left !== undefined && canonicalDigest(left) === canonicalDigest(right);
+}

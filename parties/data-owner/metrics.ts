@@ -1,0 +1,91 @@
+/** What a data owner counts of itself, for Prometheus. Counts and sums only: nothing of a record. */
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Ledger, Spent } from '../../src/privacy/ledger.ts';
+import { toNumberAbove } from '../../src/privacy/rational.ts';
+import type { OwnerMeter } from './meter.ts';
+import type { DataOwner } from './service.ts';
+
+export function createOwnerMeter(registry: Registry): OwnerMeter {
+  const registers = [registry];
+  const contributions = new Counter({
+    name: 'sealsum_contributions_total',
+    help: 'Contributions for which a receipt is kept.',
+    registers,
+  });
+  const bytes = new Counter({
+    name: 'sealsum_contribution_bytes_total',
+    help: 'Bytes of ciphertexts in contributions for which a receipt is kept.',
+    registers,
+  });
+  const seconds = new Counter({
+    name: 'sealsum_crypto_seconds_total',
+    help: 'Seconds spent on making contributions (gradient, packing, encryption) and on verifying keys.',
+    labelNames: ['operation'],
+    registers,
+  });
+  return {
+    contributed: (count) => {
+      contributions.inc();
+      bytes.inc(count);
+    },
+    crypto: (operation, milliseconds) => {
+      seconds.inc({ operation }, milliseconds / 1000);
+    },
+  };
+}
+
+/** What is asked when somebody reads the measurements. */
+type GaugedOwner = Pick<DataOwner, 'jobs' | 'queued' | 'connected'>;
+
+export function registerOwnerGauges(registry: Registry, ledger: Ledger, owner: GaugedOwner): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'sealsum_jobs',
+    help: 'Jobs by status.',
+    labelNames: ['status'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { status } of owner.jobs()) this.inc({ status });
+    },
+  });
+  new Gauge({
+    name: 'sealsum_queue_length',
+    help: 'Jobs for which something is to be done or under way.',
+    registers,
+    collect() {
+      this.set(owner.queued());
+    },
+  });
+  new Gauge({
+    name: 'sealsum_connected',
+    help: 'Whether the line to the facilitator stands: 1 or 0.',
+    registers,
+    collect() {
+      this.set(owner.connected() ? 1 : 0);
+    },
+  });
+  // A store that does not answer is no reason to tell nothing of the rest; /readyz tells of the store.
+  const spent = (): Promise<Spent | undefined> => ledger.spent().catch(() => undefined);
+  new Gauge({
+    name: 'sealsum_ledger_rounds',
+    help: 'Rounds charged to the ledger, with and without differential privacy.',
+    labelNames: ['protected'],
+    registers,
+    async collect() {
+      const books = await spent();
+      if (books === undefined) return;
+      this.set({ protected: 'yes' }, books.rounds - books.unprotectedRounds);
+      this.set({ protected: 'no' }, books.unprotectedRounds);
+    },
+  });
+  new Gauge({
+    name: 'sealsum_privacy_spent_rho',
+    help: 'The rho of zero-concentrated differential privacy that the ledger has charged in all; exact at /ledger.',
+    registers,
+    async collect() {
+      const books = await spent();
+      if (books !== undefined) this.set(toNumberAbove(books.rho));
+    },
+  });
+}
