@@ -1,19 +1,30 @@
 /** The model owner's interface: post a model.json, follow its training, get predictions. Behaviour is in service.ts. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Registry } from 'prom-client';
 import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
+import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
+import type { ModelEventRecord } from '../../src/storage/model-store.ts';
 import type { ModelOwner } from './service.ts';
-import type { ModelEvent, ModelView, PredictionView } from './views.ts';
+import type { ModelView, PredictionView } from './views.ts';
 
 export interface ModelOwnerAppDependencies {
   readonly modelOwner: ModelOwner;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Who may use the interface; left out, whoever reaches it. */
+  readonly access?: LocalAccessOptions;
+  /** What is not ready beside the line to the facilitator, such as the store; undefined when everything is. */
+  readonly notReady?: () => Promise<string | undefined>;
+  /** Where measurements are kept. */
+  readonly metrics?: Registry;
+  /** The greatest body of a request, in bytes; 64 MiB unless said otherwise. */
+  readonly bodyLimit?: number;
 }
 
 const modelPath = z.object({ id: z.string().max(100) });
@@ -52,6 +63,7 @@ const predictionView = z.custom<PredictionView>().openapi('Predictions', {
     metrics: { type: 'object' },
     predictions: { type: 'array', items: {} },
     dropped_rows: { type: 'integer' },
+    unpredictable: { type: 'string' },
     privacy: { type: 'string' },
   },
 });
@@ -145,13 +157,15 @@ const routes = {
 const greatestBody = 64 * 2 ** 20;
 
 export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): OpenAPIHono {
-  const { modelOwner, clock, signal } = dependencies;
+  const { modelOwner, clock, log, signal, access, metrics } = dependencies;
   const app = createBaseApp({
     party: 'model owner',
     description: 'Takes a model.json, trains it on encrypted gradients, and predicts.',
-    log: dependencies.log,
-    bodyLimit: greatestBody,
-    notReady: () => Promise.resolve(signal.aborted ? 'stopping' : undefined),
+    log,
+    bodyLimit: dependencies.bodyLimit ?? greatestBody,
+    notReady: () => notReady(dependencies),
+    ...(access === undefined ? {} : { localAccess: { ...access, covers: 'everything' } }),
+    ...(metrics === undefined ? {} : { metrics }),
   });
   app.use('/models/*', async (context, next) => {
     if (context.req.method === 'POST') requireMediaType(context.req.header('content-type'), 'application/json');
@@ -159,7 +173,7 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
   });
 
   app.openapi(routes.start, async (context) => {
-    const view = await modelOwner.start(context.req.valid('json'));
+    const view = await modelOwner.train(context.req.valid('json'));
     context.header('Location', `/models/${view.id}`);
     return context.json(view, 202);
   });
@@ -171,15 +185,19 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     await modelOwner.remove(context.req.valid('param').id);
     return context.body(null, 204);
   });
-  const isLast = (event: ModelEvent): boolean => event.type === 'finished' || event.type === 'failed';
+  const isLast = (event: ModelEventRecord): boolean => event.type === 'finished' || event.type === 'failed';
   app.openapi(routes.events, async (context) => {
     const read = await modelOwner.events(context.req.valid('param').id);
-    const newest = read(0).at(-1);
-    const after = resumePoint(context, 0, newest?.id ?? 0);
+    const asked = resumePoint(context, 0);
+    // The event that was seen last is read again: who names one that there is not yet begins anew.
+    const [seen] = asked === 0 ? [] : await read(asked - 1);
     // An EventSource connects again after the end of a stream, unless it is told that nothing more will come.
-    if (newest !== undefined && newest.id === after && isLast(newest)) return context.body(null, 204);
-    const source = { read: (from: number) => Promise.resolve(read(from)), bell: modelOwner.bell, last: isLast };
-    return serveEvents(context, { ...source, clock, signal }, after);
+    if (seen !== undefined && isLast(seen)) return context.body(null, 204);
+    const onFailed = (error: unknown): void => {
+      log.error({ err: error }, 'a stream of events ended early');
+    };
+    const source = { read, bell: modelOwner.bell, last: isLast, clock, signal, onFailed };
+    return serveEvents(context, source, seen?.id === asked ? asked : 0);
   });
   app.openapi(routes.parameters, async (context) => {
     const { columns, coefficients, classes } = await modelOwner.parameters(context.req.valid('param').id);
@@ -197,4 +215,16 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     context.json({ models: [...(await modelOwner.predictions())] }, 200),
   );
   return app;
+}
+
+/** What is not ready, or undefined when everything is. */
+async function notReady({
+  modelOwner,
+  signal,
+  notReady: other,
+}: ModelOwnerAppDependencies): Promise<string | undefined> {
+  if (signal.aborted) return 'stopping';
+  const reason = await other?.();
+  if (reason !== undefined) return reason;
+  return (await modelOwner.reachesFacilitator()) ? undefined : 'the facilitator does not answer';
 }

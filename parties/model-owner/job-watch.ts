@@ -1,59 +1,64 @@
 /**
- * What a model owner knows of its job while it runs: the owners' answers and how rounds ended, from the facilitator's events,
- * which resume by themselves when the line breaks. A line that stays broken for longer than a round may take ends every wait.
+ * What a model owner knows of its job while it runs. Events are hints that something happened; what happened is read from the
+ * facilitator's state, and read anew whenever the line stands again, so that nothing is lost with a lost event. A line that stays
+ * broken for longer than it is put up with ends every wait.
  */
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { limitOutage } from '../../src/http/outage.ts';
+import { abortWith } from '../../src/http/signals.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
-import type { OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobView, OwnerStatus, OwnerView } from '../../src/protocol/messages.ts';
+import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
+import type { JobView, OwnerView } from '../../src/protocol/job-messages.ts';
+import type { RoundView } from '../../src/protocol/round-messages.ts';
+import type { OwnerRegister } from './owner-register.ts';
 
 export interface JobWatch {
-  /** In the order of the roster. */
-  readonly owners: () => readonly OwnerView[];
   /** The owners who said ready and have not been absent since. */
   readonly ready: () => OwnerId[];
-  /** Resolves when `enough` says so of the owners, asked at every answer, or after `milliseconds`. */
+  /** Resolves when `enough` says so of the owners, asked whenever they change, or after `milliseconds`. */
   until(milliseconds: number, enough: (owners: readonly OwnerView[]) => boolean): Promise<void>;
-  /** Resolves when a round is closed. @throws SealsumError round_abandoned, job_ended */
-  roundClosed(round: number): Promise<void>;
+  /**
+   * A round once it is closed.
+   *
+   * @param seen what is known of it
+   * @throws SealsumError round_abandoned, job_ended, job_unknown, facilitator_unreachable
+   */
+  roundClosed(seen: RoundView): Promise<RoundView>;
+  /** Stops watching. */
+  stop(): void;
 }
 
 export interface JobWatchOptions {
   readonly client: FacilitatorClient;
-  readonly job: JobView;
+  readonly job: JobId;
+  readonly register: OwnerRegister;
   readonly clock: Clock;
+  /** Ends the watch, and every wait with an error. */
   readonly signal: AbortSignal;
-  /** Told of every owner's answer: all owners, in the order of the roster. */
-  readonly onOwners: (owners: readonly OwnerView[]) => void;
+  /** Milliseconds for which a broken line is put up with. */
+  readonly patience: number;
+  /** Called when an owner's answer is another. */
+  readonly onOwners: () => void;
+  /** Called whenever the facilitator has answered. */
+  readonly onContact: () => void;
 }
 
-/** The least time that a line may be broken, in milliseconds: what repeating a request takes. */
-const leastPatience = 3000;
-
-/** Watches until the signal aborts; every wait then ends with an error. */
-export function watchJob({ client, job, clock, signal, onOwners }: JobWatchOptions): JobWatch {
-  const { descriptor } = job;
-  const patience = Math.max(leastPatience, descriptor.deadline_seconds * 1000);
-  const owners = new Map<OwnerId, OwnerView>(job.owners.map((view) => [view.owner, view]));
-  const ended = new Map<number, JobEvent>();
-  let waiting: (() => void)[] = [];
+export function watchJob(options: JobWatchOptions): JobWatch {
+  const { client, job, register, clock, signal, patience } = options;
+  const line = new AbortController();
+  const letGo = abortWith(signal, line);
+  /** What is not known any more since something happened. */
+  const stale = { owners: false, round: false };
+  let looking: Promise<void> | undefined;
+  /** The round that is waited for, and what is known of it. */
+  let awaited: number | undefined;
+  let known: RoundView | undefined;
+  /** The newest round of which an event said that it has ended. */
+  let newestEnded = 0;
   let failure: unknown;
-
-  function note(event: JobEvent): void {
-    if (event.type === 'owner.answered' && event.owner !== undefined) {
-      const { owner, reason } = event;
-      const status = event.status as OwnerStatus;
-      owners.set(owner, { owner, status, ...(reason === undefined ? {} : { reason }) });
-      onOwners([...owners.values()]);
-    }
-    if ((event.type === 'round.closed' || event.type === 'round.abandoned') && event.round !== undefined)
-      ended.set(event.round, event);
-    if (event.type === 'job.ended') failure = new SealsumError('job_ended', 'the job was ended at the facilitator');
-    wake();
-  }
+  let waiting: (() => void)[] = [];
 
   function wake(): void {
     const sleepers = waiting;
@@ -61,30 +66,83 @@ export function watchJob({ client, job, clock, signal, onOwners }: JobWatchOptio
     for (const each of sleepers) each();
   }
 
-  async function follow(): Promise<void> {
-    const line = new AbortController();
-    const outage = limitOutage(clock, patience, () => {
-      failure ??= new SealsumError(
-        'facilitator_unreachable',
-        `the facilitator has not answered for ${patience / 1000} s, so the training was given up`,
-      );
-      line.abort();
-    });
+  function fail(error: unknown): void {
+    failure ??= error;
+    line.abort();
+    wake();
+  }
+
+  const isStale = (): boolean => stale.owners || (stale.round && awaited !== undefined);
+
+  /** Reads whatever is not known any more; resolves when nothing is left to read. Never rejects. */
+  function look(what: Partial<typeof stale>): Promise<void> {
+    stale.owners ||= what.owners === true;
+    stale.round ||= what.round === true;
+    if (isStale()) looking ??= readAll();
+    return looking ?? Promise.resolve();
+  }
+
+  async function readAll(): Promise<void> {
     try {
-      const either = AbortSignal.any([signal, line.signal]);
-      for await (const event of client.followJob(descriptor.job, either, outage)) note(event);
-      failure ??= new SealsumError('aborted', 'the training was stopped');
+      while (isStale()) await read();
     } catch (error) {
-      failure ??= error;
+      fail(error);
+    } finally {
+      looking = undefined;
+    }
+  }
+
+  async function read(): Promise<void> {
+    if (stale.owners) {
+      stale.owners = false;
+      const view = await client.job(job, line.signal);
+      requireOpen(view);
+      if (register.note(view.owners)) options.onOwners();
+    } else if (awaited !== undefined) {
+      stale.round = false;
+      known = await client.round(job, awaited, line.signal);
+    }
+    options.onContact();
+    wake();
+  }
+
+  function note(event: JobEvent): void {
+    if (event.type === 'owner.answered') void look({ owners: true });
+    if (event.type === 'round.closed' || event.type === 'round.abandoned') {
+      newestEnded = Math.max(newestEnded, event.round ?? 0);
+      if (newestEnded === awaited) void look({ round: true });
+    }
+    if (event.type === 'job.ended') fail(jobEnded(event.status ?? 'ended', event.reason));
+  }
+
+  async function follow(): Promise<void> {
+    const outage = limitOutage(clock, patience, () => {
+      const seconds = patience / 1000;
+      const message = `the facilitator has not answered for ${seconds} s, so the training was given up`;
+      fail(new SealsumError('facilitator_unreachable', message));
+    });
+    const onConnected = async (): Promise<void> => {
+      await outage.onConnected();
+      await look({ owners: true, round: true });
+    };
+    try {
+      const hooks = { onBroken: outage.onBroken, onConnected };
+      for await (const event of client.followJob(job, 0, line.signal, hooks)) note(event);
+      fail(signal.aborted ? stopped(signal) : jobEnded('ended', undefined));
+    } catch (error) {
+      fail(error);
     } finally {
       outage.cancel();
+      letGo();
     }
-    wake();
   }
   void follow();
 
-  async function woken(done: () => boolean): Promise<void> {
-    while (!done()) {
+  /** What `find` finds, looked for whenever something happened. @throws what ended the watch */
+  async function found<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const value = find();
+      if (value !== undefined) return value;
       if (failure !== undefined) throw toError(failure);
       await new Promise<void>((resolve) => {
         waiting.push(resolve);
@@ -93,8 +151,11 @@ export function watchJob({ client, job, clock, signal, onOwners }: JobWatchOptio
   }
 
   return {
-    owners: () => [...owners.values()],
-    ready: () => [...owners.values()].filter((view) => view.status === 'ready').map((view) => view.owner),
+    ready: () =>
+      register
+        .owners()
+        .filter((view) => view.status === 'ready')
+        .map((view) => view.owner),
     until: async (milliseconds, enough) => {
       let late = false;
       const cancel = clock.after(milliseconds, () => {
@@ -102,19 +163,40 @@ export function watchJob({ client, job, clock, signal, onOwners }: JobWatchOptio
         wake();
       });
       try {
-        await woken(() => late || enough([...owners.values()]));
+        await found(() => (late || enough(register.owners()) ? true : undefined));
       } finally {
         cancel();
       }
     },
-    roundClosed: async (round) => {
-      await woken(() => ended.has(round));
-      const event = ended.get(round);
-      ended.delete(round);
-      if (event?.type === 'round.abandoned')
-        throw new SealsumError('round_abandoned', event.reason ?? `round ${round} was abandoned`);
+    roundClosed: async (seen) => {
+      const { round } = seen;
+      awaited = round;
+      known = seen;
+      // Its end may have been told before anybody waited for it.
+      if (seen.status === 'open' && newestEnded >= round) void look({ round: true });
+      const view = await found(() => (known?.round === round && known.status !== 'open' ? known : undefined));
+      // Who was missing is absent now, and need not be waited for again.
+      if (view.missing.length > 0) await look({ owners: true });
+      if (view.status === 'closed') return view;
+      throw new SealsumError('round_abandoned', view.reason ?? `round ${round} was abandoned`);
+    },
+    stop: () => {
+      fail(stopped(line.signal));
     },
   };
+}
+
+function requireOpen({ status }: JobView): void {
+  if (status !== 'open') throw jobEnded(status, undefined);
+}
+
+function jobEnded(status: string, reason: string | undefined): SealsumError {
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return new SealsumError('job_ended', `the job was ended at the facilitator (${status})${why}`);
+}
+
+function stopped(signal: AbortSignal): SealsumError {
+  return new SealsumError('aborted', 'the training was stopped', { cause: signal.reason });
 }
 
 function toError(failure: unknown): Error {

@@ -1,43 +1,38 @@
 #!/usr/bin/env node
 /** A model owner as a process. */
 import { stat } from 'node:fs/promises';
-import { Option } from 'commander';
+import { dirname, isAbsolute } from 'node:path';
+import { Command } from 'commander';
+import { Registry } from 'prom-client';
+import { type FacilitatorAccess, type LoadedParty, loadParty } from '../../src/config/load.ts';
+import type { PartyOptions } from '../../src/config/party-config.ts';
+import { partyOptions } from '../../src/config/party-options.ts';
+import { systemTerminal } from '../../src/config/terminal.ts';
 import { SealsumError } from '../../src/errors.ts';
+import { authorityOf, isLoopback } from '../../src/http/authority.ts';
+import { killAt } from '../../src/http/checkpoint-kill.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
-import { createLog } from '../../src/http/log.ts';
-import { type CommonOptions, facilitatorOption, partyCommand, runParty } from '../../src/http/party-process.ts';
-import { parseMessage } from '../../src/http/problem.ts';
-import { startServer } from '../../src/http/server.ts';
+import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
+import { createReadiness } from '../../src/http/readiness.ts';
+import { type RunningServer, startServer } from '../../src/http/server.ts';
+import { createSignedFetch } from '../../src/http/signed-fetch.ts';
+import { type ClientTls, createTransport, requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { type OwnerId, ownerIdSchema } from '../../src/protocol/identifiers.ts';
-import { createMemoryModelStore } from '../../src/storage/model-store.ts';
+import { createAuditLog } from '../../src/storage/audit-log.ts';
+import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
+import { createModelStore } from '../../src/storage/durable-model-store.ts';
+import { version } from '../../src/version.ts';
 import { createModelOwnerApp } from './app.ts';
+import { modelOwnerCheckpoints } from './checkpoints.ts';
+import { createMeasures } from './measures.ts';
 import { createModelOwner } from './service.ts';
 
-interface ModelOwnerOptions extends CommonOptions {
-  readonly facilitator: string;
-  readonly data?: string;
-  readonly owners?: string;
-}
-
-const options = partyCommand('model-owner', 'Take model.json files, train them on encrypted gradients, predict.', 9090)
-  .addOption(facilitatorOption())
-  .addOption(new Option('--data <file>', 'rows that every finished model predicts').env('SEALSUM_EVALUATION_DATA'))
-  .addOption(
-    new Option(
-      '--owners <names>',
-      'the roster, separated by commas; without it, the owners connected to the facilitator',
-    ).env('SEALSUM_OWNERS'),
-  )
-  .parse()
-  .opts<ModelOwnerOptions>();
-
-function parseRoster(names: string | undefined): OwnerId[] | undefined {
-  const roster = names?.split(',').map((name) => parseMessage(ownerIdSchema, name.trim(), '--owners'));
-  const twice = roster?.find((name, index) => roster.indexOf(name) !== index);
-  if (twice === undefined) return roster;
-  throw new SealsumError('message_invalid', `--owners: ${twice} is named twice`, { field: '--owners' });
-}
+const command = refuseInOneLine(new Command('model-owner'), 'sealsum model owner')
+  .description('Take model.json files, train them on encrypted gradients, predict.')
+  .version(version);
+for (const option of partyOptions('model-owner')) command.addOption(option);
+const options = command.parse().opts<PartyOptions>();
 
 async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch((cause: unknown) => {
@@ -47,19 +42,92 @@ async function requireFile(path: string): Promise<void> {
 }
 
 await runParty('model owner', async (signal) => {
-  const roster = parseRoster(options.owners);
-  const evaluationFile = options.data;
+  const clock = systemClock;
+  const random = systemRandom;
+  const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...modelOwnerCheckpoints, ...storeCheckpoints]);
+  const { config, identity, storageKey, parties, log, tls, facilitator, accessToken, ...party } = await loadParty(
+    'model-owner',
+    options,
+    { clock, env: process.env, terminal: systemTerminal },
+  );
+  const { host, port, publicUrls, allowPlaintext } = config.listen;
+  requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
+  const { evaluationData: evaluationFile, owners: roster, limits } = config;
   if (evaluationFile !== undefined) await requireFile(evaluationFile);
-  const log = createLog('model owner', options.logLevel);
+
+  const database = await openDatabase(party.store, { role: 'model-owner', signal, checkpoint });
+  const transport = createTransport(clientTls(facilitator.tls));
+  const signedFetch = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
+  const store = createModelStore(database, createAuditLog(identity, clock));
+  const metrics = new Registry();
   const modelOwner = createModelOwner({
-    client: createFacilitatorClient({ url: options.facilitator, fetch, clock: systemClock }),
-    store: createMemoryModelStore(),
-    clock: systemClock,
+    identity,
+    parties,
+    facilitator: facilitator.name,
+    connect: (patience) =>
+      createFacilitatorClient({ url: facilitator.url, fetch: signedFetch, clock, random, patience }),
+    store,
+    storageKey,
+    clock,
     log,
     signal,
+    random,
+    measures: createMeasures(metrics, store),
+    checkpoint,
     ...(roster === undefined ? {} : { roster }),
     ...(evaluationFile === undefined ? {} : { evaluationFile }),
   });
-  const app = createModelOwnerApp({ modelOwner, clock: systemClock, log, signal });
-  return startServer({ fetch: app.fetch, port: options.port, host: options.host, drain: () => modelOwner.idle() });
+  let server: RunningServer | undefined;
+  const app = createModelOwnerApp({
+    modelOwner,
+    clock,
+    log,
+    signal,
+    access: {
+      token: accessToken,
+      authorities: () => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)],
+      loopback: isLoopback(host),
+    },
+    notReady: createReadiness({
+      ping: () => database.ping(),
+      ...(isAbsolute(party.store) ? { folder: dirname(party.store) } : {}),
+    }),
+    metrics,
+    bodyLimit: limits.bodyBytes,
+  });
+  const release = async (): Promise<void> => {
+    await transport[Symbol.asyncDispose]();
+    await database.close();
+  };
+  try {
+    await modelOwner.start();
+    server = await startServer({
+      fetch: app.fetch,
+      port,
+      host,
+      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      limits: {
+        connections: limits.connections,
+        headerBytes: limits.headerBytes,
+        bodyGrace: limits.bodySeconds * 1000,
+      },
+      drain: () => modelOwner.idle().then(release),
+    });
+    return server;
+  } catch (error) {
+    await release();
+    throw error;
+  }
 });
+
+function clientTls({ ca, certificate, key }: NonNullable<FacilitatorAccess['tls']> = {}): ClientTls {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { cert: certificate }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
+  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
+}

@@ -1,68 +1,123 @@
 /**
- * What a model owner does: checks a model.json, trains it with the data owners that the facilitator knows, keeps what came
- * out, and predicts. Its private keys live in memory for as long as their job and are never written anywhere.
+ * What a model owner does: checks a model.json, trains it with the data owners, keeps what came out, and predicts. Everything
+ * that it must not forget is in its store before anybody hears of it: a process that ends at any point goes on at the next start.
  */
-import { randomUUID } from 'node:crypto';
 import { SealsumError } from '../../src/errors.ts';
 import { type Bell, createBell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { compileFeatures, encodeRows } from '../../src/learning/features.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
-import { type Prediction, parametersInDataUnits, predict } from '../../src/learning/prediction.ts';
-import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import type { DataUnitParameters, Prediction } from '../../src/learning/prediction.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
+import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import { jobIdSchema, type OwnerId, ownerIdSchema } from '../../src/protocol/identifiers.ts';
-import { type Terms, termsOf } from '../../src/protocol/terms.ts';
-import type { Failure, ModelRecord, ModelStore } from '../../src/storage/model-store.ts';
-import { evaluationRows } from './evaluation.ts';
-import { train } from './training.ts';
-import type { ModelEvent, ModelView, PredictionView } from './views.ts';
-import { viewModel } from './views.ts';
+import { jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
+import type { Identity } from '../../src/protocol/identity.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import { termsOf } from '../../src/protocol/terms.ts';
+import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
+import type { Reach } from './checkpoints.ts';
+import { generateNewKey, type NewKeySource, openJobKeys } from './job-keys.ts';
+import { openJournal } from './journal.ts';
+import { type Measures, noMeasures } from './measures.ts';
+import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
+import { createTrainings } from './trainings.ts';
+import { type ModelView, type PredictionView, viewModel } from './views.ts';
 
 export interface ModelOwnerDependencies {
-  readonly client: FacilitatorClient;
+  /** Whose name stands under its jobs and rounds. */
+  readonly identity: Identity;
+  /** Who belongs, now. */
+  readonly parties: () => Parties;
+  /** The name of the facilitator that its jobs are proposed to. */
+  readonly facilitator: PartyId;
+  /** A client of that facilitator whose requests are repeated for so many milliseconds. */
+  readonly connect: (patience: number) => FacilitatorClient;
   readonly store: ModelStore;
+  /** 32 bytes, under which private keys are sealed in the store. */
+  readonly storageKey: Uint8Array;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Aborts when the process stops: trainings are parked then. */
   readonly signal: AbortSignal;
-  /** Who is on the roster of models that do not name one; the owners connected to the facilitator unless given. */
+  /** Who is on the roster of models that do not name one; every data owner that belongs unless given. */
   readonly roster?: readonly OwnerId[];
   /** The path of a data file whose rows every finished model predicts, instead of those in model.json. */
   readonly evaluationFile?: string;
-  /** Where key pairs and noise come from; fresh ones and the system's generator unless given. */
-  readonly newKeyPair?: typeof generateKeyPair;
+  /** Where key pairs come from; fresh ones unless given. */
+  readonly newKey?: NewKeySource;
+  /** Where everything else that is random comes from; the system's generator unless given. */
   readonly random?: RandomBytes;
+  readonly measures?: Measures;
+  readonly checkpoint?: Checkpoint;
 }
 
 export interface ModelOwner {
+  /**
+   * Goes on with every training that was under way when the process ended.
+   *
+   * @throws SealsumError identity_invalid when the keys of one were sealed by another identity: nothing is begun then
+   */
+  start(): Promise<void>;
   /** Checks a model and starts its training; resolves when that has begun. */
-  start(document: unknown): Promise<ModelView>;
+  train(document: unknown): Promise<ModelView>;
   models(): Promise<readonly ModelView[]>;
   model(id: string): Promise<ModelView>;
   /** Stops a training that runs, and forgets the model. */
   remove(id: string): Promise<void>;
-  parameters(id: string): Promise<ReturnType<typeof parametersInDataUnits>>;
+  parameters(id: string): Promise<DataUnitParameters>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;
   /** The newest finished model's final cost and predicted values. */
   newestPrediction(): Promise<PredictionView>;
   predictions(): Promise<readonly PredictionView[]>;
-  /** The way to read a model's events after a number; it still reads them to their end when the model is removed meanwhile. */
-  events(id: string): Promise<(after: number) => readonly ModelEvent[]>;
+  /**
+   * The way to read a model's events after a number, some at a time; the bell rings when there are more. It still reads the
+   * last one when the model is removed meanwhile.
+   */
+  events(id: string): Promise<(after: number) => Promise<readonly ModelEventRecord[]>>;
   readonly bell: Bell;
+  /** Whether the facilitator has answered lately, asked now if nobody has for a while. */
+  reachesFacilitator(): Promise<boolean>;
   /** Resolves when no training runs any more. */
   idle(): Promise<void>;
 }
 
+/** Events of a model that are read at a time. */
+const eventsAtATime = 1000;
+
+/** Milliseconds for which somebody who posts a model waits for a facilitator that does not answer. */
+const shortPatience = 3000;
+
+/** Milliseconds for which an answer of the facilitator, or that there was none, says something about now. */
+const lately = 15_000;
+
 export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwner {
-  const { client, store, clock, log, signal } = dependencies;
+  const { connect, store, clock, log, signal, evaluationFile } = dependencies;
+  const { random = systemRandom, checkpoint = noCheckpoint, measures = noMeasures } = dependencies;
+  const reach: Reach = checkpoint;
   const bell = createBell();
-  const running = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
-  const events = new Map<string, ModelEvent[]>();
-  const evaluations = new Map<string, readonly (Float64Array | null)[]>();
+  const predictions = createPredictions({ log, signal, ...(evaluationFile === undefined ? {} : { evaluationFile }) });
+  /** When the facilitator was asked last, and whether it answered; as monotonic() tells. */
+  let contact = { at: Number.NEGATIVE_INFINITY, answered: false };
+  const noteContact = (answered: boolean): void => {
+    contact = { at: clock.monotonic(), answered };
+  };
+  let probing: Promise<void> | undefined;
+  const trainings = createTrainings({
+    ...dependencies,
+    newKey: dependencies.newKey ?? generateNewKey,
+    random,
+    measures,
+    reach,
+    bell,
+    onContact: () => {
+      noteContact(true);
+    },
+  });
+  /** Of each model whose events somebody reads: its last event, once it has been removed. */
+  const readers = new Map<string, { last?: ModelEventRecord }>();
 
   async function existing(id: string): Promise<ModelRecord> {
     const record = await store.get(id);
@@ -70,144 +125,68 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     return record;
   }
 
-  async function finished(id: string): Promise<ModelRecord & { parameters: readonly number[] }> {
+  async function finished(id: string): Promise<FinishedModel> {
     const record = await existing(id);
-    if (record.parameters === undefined)
-      throw new SealsumError('model_unfinished', `model ${id} is ${record.status.replaceAll('_', ' ')}`, {
-        field: 'id',
-      });
-    return { ...record, parameters: record.parameters };
+    if (isFinished(record)) return record;
+    throw new SealsumError('model_unfinished', `model ${id} is ${record.status.replaceAll('_', ' ')}`, { field: 'id' });
   }
 
-  async function tell(record: ModelRecord, type: ModelEvent['type']): Promise<void> {
-    await store.save(record);
-    const list = events.get(record.id) ?? [];
-    const round = type === 'round' ? record.rounds.at(-1) : undefined;
-    list.push({
-      id: list.length + 1,
-      type,
-      status: record.status,
-      updates: record.updates,
-      planned_updates: record.plannedUpdates,
-      owners: record.owners,
-      ...(round === undefined ? {} : { round }),
-      ...(record.failure === undefined ? {} : { failure: record.failure }),
-    });
-    events.set(record.id, list);
-    bell.ring();
+  async function finishedModels(): Promise<FinishedModel[]> {
+    const all = await store.list();
+    return all.filter(isFinished).sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0));
   }
 
   async function rosterFor(model: Model): Promise<readonly OwnerId[]> {
     const named = model.participation.roster?.map(ownerIdOf) ?? dependencies.roster;
-    // Asked for in any case: a facilitator that does not answer is better known now than after the keys are made.
-    const connected = await client.owners(signal);
-    const roster = named ?? connected;
+    // A facilitator that does not answer is better known now than after the keys are made.
+    await connect(shortPatience).owners(signal);
+    noteContact(true);
+    const roster = named ?? everyOwner(dependencies.parties());
     const { quorum } = model.participation;
     if (roster.length >= quorum) return roster;
-    const where = named === undefined ? 'connected to the facilitator' : 'on the roster';
+    const where = named === undefined ? 'in the roster file' : 'on the roster';
     throw new SealsumError(
       'owners_too_few',
-      `too few data owners are ${where}: ${roster.length}, and the quorum is ${quorum}; start more, or lower participation.quorum (2 at least)`,
+      `too few data owners are ${where}: ${roster.length}, and the quorum is ${quorum}; invite more, or lower participation.quorum (2 at least)`,
       { field: 'participation.quorum' },
     );
   }
 
-  /** Runs a training to its end, whatever that is, and keeps what happened. Never rejects. */
-  async function run(first: ModelRecord, terms: Terms, roster: readonly OwnerId[], stop: AbortSignal): Promise<void> {
-    let record = first;
-    // What happens is told in order; a training never waits for its listeners.
-    let told: Promise<void> = Promise.resolve();
-    const change = (next: Partial<ModelRecord>, type: ModelEvent['type']): void => {
-      record = { ...record, ...next };
-      const now = record;
-      told = told
-        .then(() => tell(now, type))
-        .catch((error: unknown) => {
-          log.error({ err: error, model: now.id }, 'what happened could not be kept');
-        });
-    };
-    const { id, model } = record;
-    try {
-      const trainer = await train({
-        job: jobIdSchema.parse(id),
-        model,
-        terms,
-        roster,
-        client,
-        clock,
-        log,
-        signal: stop,
-        random: dependencies.random ?? systemRandom,
-        newKeyPair: dependencies.newKeyPair ?? generateKeyPair,
-        onWaiting: (owners) => {
-          change(record.status === 'preparing' ? { owners, status: 'waiting_for_owners' } : { owners }, 'status');
-        },
-        onOpening: (round) => {
-          record = { ...record, privacy: privacyStatement(terms.calibration, round) };
-        },
-        onRound: (report, { round: updates }) => {
-          change({ status: 'training', rounds: [...record.rounds, report], updates }, 'round');
-        },
-      });
-      const metrics = trainer.metrics;
-      change(
-        {
-          status: 'finished',
-          endedAt: clock.now(),
-          parameters: [...trainer.parameters],
-          ...(metrics === undefined ? {} : { metrics }),
-        },
-        'finished',
-      );
-    } catch (error) {
-      const cancelled = stop.aborted;
-      const known = error instanceof SealsumError ? error : undefined;
-      if (!cancelled)
-        log.error(
-          known === undefined ? { model: id, err: error } : { model: id, code: known.code },
-          `the training failed: ${known?.message ?? 'an unexpected error'}`,
-        );
-      const failure = cancelled ? { code: 'aborted', detail: 'the training was stopped' } : failureOf(error);
-      change({ status: cancelled ? 'cancelled' : 'failed', endedAt: clock.now(), failure }, 'failed');
+  async function readToTheEnd(id: string, reader: { last?: ModelEventRecord }): Promise<void> {
+    for (;;) {
+      const last = (await store.events(id, reader.last?.id ?? 0, eventsAtATime)).at(-1);
+      if (last === undefined) return;
+      reader.last = last;
     }
-    await told;
   }
 
-  function predictionOf(record: ModelRecord & { parameters: readonly number[] }): PredictionView {
-    const { model } = record;
-    const map = compileFeatures(model);
-    const rows = evaluations.get(record.id) ?? [];
-    const predictions = predict(model, map, Float64Array.from(record.parameters), rows).filter((each) => each !== null);
-    const metrics = record.metrics ?? { loss: Number.NaN };
-    return {
-      model: record.id,
-      ...(model.name === undefined ? {} : { name: model.name }),
-      model_type: model.model_type,
-      cost: metrics.mse ?? metrics.log_loss ?? metrics.loss,
-      metrics,
-      predictions,
-      dropped_rows: rows.length - predictions.length,
-      privacy: record.privacy.guarantee,
-    };
-  }
-
-  async function finishedModels(): Promise<(ModelRecord & { parameters: readonly number[] })[]> {
-    return (await store.list())
-      .flatMap((record) => (record.parameters === undefined ? [] : [{ ...record, parameters: record.parameters }]))
-      .sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0));
+  async function probe(): Promise<void> {
+    const answered = await connect(0)
+      .owners(signal)
+      .then(() => true)
+      .catch(() => false);
+    noteContact(answered);
   }
 
   return {
     bell,
 
-    start: async (document) => {
+    start: async () => {
+      const found = await Promise.all((await store.list()).map(({ id }) => store.training(id)));
+      const underWay = found.filter((training) => training !== undefined);
+      // With the wrong key nothing is begun: a training whose keys do not open would fail and lose them.
+      for (const { id, proposal } of underWay)
+        if (proposal !== undefined) openJobKeys(jobIdSchema.parse(id), proposal.sealedKeys, dependencies.storageKey);
+      for (const { id } of underWay) trainings.run(id, true);
+    },
+
+    train: async (document) => {
       const model = parseModel(document);
       const roster = await rosterFor(model);
       const terms = termsOf(model, roster.length);
+      const id = randomId(random);
       // Rows that cannot be predicted are refused now, not after the training.
-      const rows = await evaluationRows(terms.map, model, dependencies.evaluationFile, signal);
-      const id = randomUUID();
-      evaluations.set(id, rows);
+      await predictions.prepare(id, model);
       const record: ModelRecord = {
         id,
         model,
@@ -216,15 +195,18 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         owners: roster.map((owner) => ({ owner, status: 'invited' })),
         updates: 0,
         plannedUpdates: model.training.solver === 'gradient' ? model.training.rounds : 1,
-        rounds: [],
         privacy: privacyStatement(terms.calibration, 0),
       };
-      await tell(record, 'status');
-      const stop = new AbortController();
-      const done = run(record, terms, roster, AbortSignal.any([signal, stop.signal])).finally(() => {
-        running.delete(record.id);
+      const training: TrainingRecord = { id, roster, round: 0, opened: 0 };
+      reach('model-owner.start.checked');
+      await openJournal(store, bell, record, training).commit({
+        model: record,
+        training,
+        event: 'status',
+        audit: [{ type: 'training.started', details: { owners: roster.length } }],
       });
-      running.set(record.id, { stop, done });
+      reach('model-owner.start.committed');
+      trainings.run(id, false);
       return viewModel(record);
     },
 
@@ -233,45 +215,68 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     remove: async (id) => {
       await existing(id);
-      const training = running.get(id);
-      training?.stop.abort();
-      await training?.done;
-      events.delete(id);
-      evaluations.delete(id);
-      await store.delete(id);
+      await trainings.cancel(id);
+      reach('model-owner.removal.stopped');
+      const reader = readers.get(id);
+      if (reader !== undefined) await readToTheEnd(id, reader);
+      await store.delete(id, [{ type: 'model.deleted', job: id }]);
+      reach('model-owner.removal.committed');
+      readers.delete(id);
+      predictions.forget(id);
       bell.ring();
     },
 
-    parameters: async (id) => {
-      const { model, parameters } = await finished(id);
-      return parametersInDataUnits(model, compileFeatures(model), Float64Array.from(parameters));
-    },
-
-    predictRows: async (id, rows) => {
-      const { model, parameters } = await finished(id);
-      const map = compileFeatures(model);
-      return predict(model, map, Float64Array.from(parameters), encodeRows(map, rows));
-    },
+    parameters: async (id) => predictions.parametersOf(await finished(id)),
+    predictRows: async (id, rows) => predictions.ofRows(await finished(id), rows),
 
     newestPrediction: async () => {
       const newest = (await finishedModels()).at(-1);
       if (newest === undefined)
         throw new SealsumError('model_unfinished', 'no model is finished yet; GET /models shows what runs');
-      return predictionOf(newest);
+      return predictions.of(newest);
     },
 
-    predictions: async () => (await finishedModels()).map(predictionOf),
+    predictions: async () => {
+      const views: PredictionView[] = [];
+      for (const record of await finishedModels()) views.push(await predictions.of(record));
+      return views;
+    },
 
     events: async (id) => {
       await existing(id);
-      const list = events.get(id) ?? [];
-      return (after) => list.slice(after);
+      const reader = readers.get(id) ?? {};
+      readers.set(id, reader);
+      return async (after) => {
+        const page = await store.events(id, after, eventsAtATime);
+        const { last } = reader;
+        if (page.length === 0 && last !== undefined && last.id > after) return [last];
+        // There may be more: whoever waits for the bell is to ask again.
+        if (page.length === eventsAtATime) bell.ring();
+        return page;
+      };
     },
 
-    idle: async () => {
-      await Promise.all([...running.values()].map((training) => training.done));
+    reachesFacilitator: async () => {
+      if (clock.monotonic() - contact.at > lately) {
+        probing ??= probe().finally(() => {
+          probing = undefined;
+        });
+        await happensWithin(clock, shortPatience, probing);
+      }
+      return contact.answered;
     },
+
+    idle: () => trainings.idle(),
   };
+}
+
+/** Resolves when something happens, or after some milliseconds. */
+async function happensWithin(clock: Clock, milliseconds: number, happening: Promise<void>): Promise<void> {
+  let cancel = (): void => undefined;
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(milliseconds, resolve);
+  });
+  await Promise.race([happening, late]).finally(cancel);
 }
 
 /** A name on a model's roster. @throws SealsumError model_invalid */
@@ -284,7 +289,14 @@ function ownerIdOf(name: string, index: number): OwnerId {
   });
 }
 
-function failureOf(error: unknown): Failure {
-  if (!(error instanceof SealsumError)) return { code: 'internal', detail: 'an unexpected error; see the log' };
-  return { code: error.code, detail: error.message, ...(error.field === undefined ? {} : { field: error.field }) };
+function everyOwner({ all }: Parties): readonly OwnerId[] {
+  return all.flatMap(({ name, role }) => (role === 'data-owner' ? [ownerIdSchema.parse(name)] : []));
+}
+
+/** A UUID of version 4 (RFC 9562). */
+function randomId(random: RandomBytes): string {
+  const bytes = Buffer.from(random(16));
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -1,172 +1,153 @@
 /**
  * One training from a model to its parameters: propose the job, wait for the owners, then round after round send parameters,
- * fetch the aggregate, open the sum, update.
+ * fetch the aggregate, verify it, open the sum, update. It begins where the journal says that it was left, so that it may be
+ * broken off at any point.
  */
-import { createHash } from 'node:crypto';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { Model } from '../../src/learning/model.ts';
-import { createTrainer, type Trainer } from '../../src/learning/trainer.ts';
+import { createTrainer, restoreTrainer, type Trainer } from '../../src/learning/trainer.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
-import type { generateKeyPair, KeyPair } from '../../src/paillier/key-generation.ts';
-import { publicKeyToJwk } from '../../src/paillier/public-key.ts';
-import type { RandomBytes } from '../../src/paillier/random.ts';
-import { type Opener, open } from '../../src/pipeline.ts';
-import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobDescriptor, JobOutcome, OwnerStatus, OwnerView, RoundView } from '../../src/protocol/messages.ts';
-import { noiseToWire, type Terms } from '../../src/protocol/terms.ts';
-import { planToWire } from '../../src/protocol/wire-plan.ts';
-import type { RoundReport } from '../../src/storage/model-store.ts';
+import { ciphertextBytes } from '../../src/paillier/public-key.ts';
+import { jobIdSchema } from '../../src/protocol/identifiers.ts';
+import type { JobView } from '../../src/protocol/job-messages.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import { objectDigest } from '../../src/protocol/signed.ts';
+import { type Terms, termsOf } from '../../src/protocol/terms.ts';
 import { type JobWatch, watchJob } from './job-watch.ts';
+import type { Journal } from './journal.ts';
+import { createOwnerRegister } from './owner-register.ts';
+import { type ProposalOptions, type Proposed, propose, reopenProposal } from './proposal.ts';
+import { count, runRound, type Work } from './run-round.ts';
 
-export interface TrainingOptions {
-  readonly job: JobId;
-  readonly model: Model;
-  readonly terms: Terms;
-  readonly roster: readonly OwnerId[];
+export interface TrainingOptions extends Omit<ProposalOptions, 'job' | 'model' | 'terms' | 'roster'> {
+  readonly journal: Journal;
   readonly client: FacilitatorClient;
-  readonly clock: Clock;
+  readonly parties: () => Parties;
   readonly log: Logger;
-  readonly signal: AbortSignal;
-  /** Where the noise comes from. */
-  readonly random: RandomBytes;
-  /** Where the job's key pair comes from. */
-  readonly newKeyPair: typeof generateKeyPair;
-  /** Told of the owners' answers: all owners, in the order of the roster. */
-  readonly onWaiting: (owners: readonly OwnerView[]) => void;
-  /** Told before a round's sum is opened: from here on its privacy is spent, whatever becomes of the sum. */
-  readonly onOpening: (round: number) => void;
-  readonly onRound: (report: RoundReport, trainer: Trainer) => void;
+  /** Milliseconds for which a facilitator that does not answer is waited for. */
+  readonly patience: number;
+  /** Called whenever the facilitator has answered. */
+  readonly onContact: () => void;
 }
 
 /**
- * Trains.
+ * Trains, from the beginning or from where it was left.
  *
  * @returns the trainer, finished
  * @throws SealsumError owners_too_few (naming why each refused), round_abandoned, and whatever made a sum unusable
  */
 export async function train(options: TrainingOptions): Promise<Trainer> {
-  const { client, model, terms } = options;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  const keyPair = await options.newKeyPair({ bits: model.encryption.key_bits, signal });
-  const { quorum, deadline_seconds } = model.participation;
-  let outcome: JobOutcome = 'failed';
+  const { journal } = options;
+  const { model } = journal.model();
+  const { roster, trainer: state } = journal.training();
+  const terms = termsOf(model, roster.length);
+  const trainer =
+    state === undefined
+      ? createTrainer(model, terms.map, terms.task)
+      : restoreTrainer(model, terms.map, terms.task, state);
+  if (trainer.finished) return trainer;
+
+  const work = await begin(options, terms);
+  const { job, register } = work;
+  const shown = await joinJob(options, work);
+  register.note(shown.owners);
+  await journal.commit({ model: { owners: register.owners(), status: pastPreparing(journal) }, event: 'status' });
+  options.reach('model-owner.proposal.answered');
+
+  const { client, clock, signal, patience, onContact } = options;
+  const onOwners = (): void => {
+    // A commit that fails is told by the next one that is waited for.
+    journal
+      .commit({ model: { owners: register.owners() }, event: 'status' })
+      .then(() => {
+        options.reach('model-owner.owners.noted');
+      })
+      .catch(() => undefined);
+  };
+  const watch = watchJob({ client, job, register, clock, signal, patience, onOwners, onContact });
   try {
-    const job = await client.createJob(describeJob(options, keyPair), signal);
-    options.onWaiting(job.owners);
-    const watch = watchJob({ client, job, clock: options.clock, signal, onOwners: options.onWaiting });
-    await watch.until(
-      deadline_seconds * 1000,
-      (owners) => count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
-    );
-    const trainer = createTrainer(model, terms.map, terms.task);
-    const opener: Opener = {
-      task: terms.task,
-      plan: terms.plan,
-      decryptor: createDecryptor(keyPair.privateKey),
-      ...(terms.calibration === undefined
-        ? {}
-        : { noise: { variance: terms.calibration.variance, random: options.random } }),
-    };
-    for (let round = 1; !trainer.finished; round++) await runRound(options, watch, opener, trainer, round, signal);
-    outcome = 'finished';
-    return trainer;
+    if (shown.round === 0) await firstAnswers(watch, model);
+    await runRounds(work, watch, trainer, shown.round);
   } finally {
-    if (outcome === 'failed' && options.signal.aborted) outcome = 'cancelled';
-    stop.abort();
-    // The owners must hear of the end even when this training was stopped.
-    await client.endJob(options.job, outcome, AbortSignal.timeout(10_000)).catch((error: unknown) => {
-      if (error instanceof SealsumError && error.code === 'job_unknown') return;
-      options.log.warn({ err: error, job: options.job }, 'the job could not be ended at the facilitator');
-    });
+    watch.stop();
+  }
+  return trainer;
+}
+
+/** Round after round until the trainer is finished. @param newest the facilitator's newest round, 0 before the first */
+async function runRounds(work: Work, watch: JobWatch, trainer: Trainer, newest: number): Promise<void> {
+  const { journal } = work.options;
+  for (let round = journal.training().round + 1; !trainer.finished; round += 1) {
+    if (newest > round)
+      throw new SealsumError(
+        'round_conflict',
+        `the facilitator shows round ${newest} of the job, and round ${round} has not been asked for yet`,
+        { field: 'round' },
+      );
+    await runRound(work, watch, trainer, round, newest === round);
   }
 }
 
-function describeJob({ job, model, terms, roster }: TrainingOptions, { publicKey }: KeyPair): JobDescriptor {
-  // Owners have no use for the rows that the model owner wants predicted.
-  const forOwners: Partial<Model> = { ...model };
-  delete (forOwners as { evaluation?: Model['evaluation'] }).evaluation;
+/** Proposes the job unless it has been, and gets ready for its rounds. */
+async function begin(options: TrainingOptions, terms: Terms): Promise<Work> {
+  const { journal, identity, facilitator, parties, log, reach } = options;
+  const { id, model, owners } = journal.model();
+  const job = jobIdSchema.parse(id);
+  const { roster, proposal } = journal.training();
+  const proposing = { ...options, job, model, terms, roster };
+  let proposed: Proposed;
+  if (proposal === undefined) {
+    proposed = await propose(proposing);
+    await journal.commit({
+      training: { ...journal.training(), proposal: proposed.proposal },
+      audit: [{ type: 'job.proposed', details: { job_digest: proposed.digest } }],
+    });
+    reach('model-owner.proposal.committed');
+  } else proposed = reopenProposal(proposal, proposing);
+
+  const { keys, digest: jobDigest } = proposed;
+  const { signed } = proposed.proposal;
+  const { calibration, task, plan } = terms;
+  const noise = calibration === undefined ? {} : { noise: { variance: calibration.variance, random: options.random } };
   return {
+    options,
     job,
-    model: forOwners,
-    public_key: publicKeyToJwk(publicKey),
-    plan: planToWire(terms.plan),
-    roster,
-    quorum: model.participation.quorum,
-    deadline_seconds: model.participation.deadline_seconds,
-    noise: noiseToWire(terms),
+    model,
+    terms,
+    roundTerms: { signed, jobDigest, identity, facilitator, parties },
+    register: createOwnerRegister({ job, jobDigest, tagSecret: keys.tagSecret, parties, log, owners }),
+    opener: { task, plan, decryptor: createDecryptor(keys.keyPair.privateKey), ...noise },
+    bytes: plan.ciphertexts * ciphertextBytes(keys.keyPair.publicKey),
+    earlier: [],
   };
 }
 
-/** The owners who are ready, once they are enough; waits for those who missed a deadline, but for no longer than a round would. */
-async function gatherQuorum(watch: JobWatch, { quorum, deadline_seconds }: Model['participation']): Promise<OwnerId[]> {
-  await watch.until(
+/** The job at the facilitator, which is told of it unless it is known to have been. */
+async function joinJob(options: TrainingOptions, { job, roundTerms }: Work): Promise<JobView> {
+  const { client, signal, journal } = options;
+  const { signed, jobDigest } = roundTerms;
+  // A job that the facilitator had taken is not proposed again: one that has forgotten it would begin at the first round.
+  const taken = journal.model().status !== 'preparing';
+  const view = taken ? await client.job(job, signal) : await client.createJob(signed, signal);
+  options.onContact();
+  if (!taken) options.reach('model-owner.proposal.sent');
+  if (objectDigest('job', view.descriptor) !== jobDigest)
+    throw new SealsumError('job_conflict', `the facilitator shows another descriptor of job ${job}`, { field: 'job' });
+  if (view.status !== 'open')
+    throw new SealsumError('job_ended', `the job was ended at the facilitator (${view.status})`);
+  return view;
+}
+
+function pastPreparing(journal: Journal): 'waiting_for_owners' | 'training' {
+  return journal.training().round === 0 ? 'waiting_for_owners' : 'training';
+}
+
+/** Waits until every owner has answered or the quorum is out of reach, for at most as long as a round would. */
+function firstAnswers(watch: JobWatch, { participation: { quorum, deadline_seconds } }: Model): Promise<void> {
+  return watch.until(
     deadline_seconds * 1000,
-    (owners) => count(owners, 'ready') >= quorum || count(owners, 'ready', 'absent') < quorum,
+    (owners) => count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
   );
-  const ready = watch.ready();
-  if (ready.length >= quorum) return ready;
-  const others = watch
-    .owners()
-    .filter((view) => view.status !== 'ready')
-    .map(({ owner, status, reason }) => {
-      const said = status === 'invited' ? 'has not answered' : status === 'absent' ? 'missed a deadline' : status;
-      return `${owner} ${said}${reason === undefined ? '' : `: ${reason}`}`;
-    });
-  throw new SealsumError(
-    'owners_too_few',
-    `${ready.length} of ${watch.owners().length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
-    { field: 'participation.quorum' },
-  );
-}
-
-function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]): number {
-  return owners.filter((view) => statuses.includes(view.status)).length;
-}
-
-async function runRound(
-  options: TrainingOptions,
-  watch: JobWatch,
-  opener: Opener,
-  trainer: Trainer,
-  round: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const { client, clock, job, model } = options;
-  const roster = await gatherQuorum(watch, model.participation);
-  const started = clock.monotonic();
-  await client.openRound(job, round, { roster, parameters: [...trainer.parameters] }, signal);
-  await watch.roundClosed(round);
-  const [view, aggregate] = await Promise.all([client.round(job, round, signal), client.aggregate(job, round, signal)]);
-  const contributors = checkManifest(view, roster, model.participation.quorum, aggregate);
-  options.onOpening(round);
-  trainer.absorb(open(opener, aggregate, contributors));
-  const report: RoundReport = {
-    round,
-    contributors,
-    seconds: (clock.monotonic() - started) / 1000,
-    bytes: aggregate.length,
-    ...(trainer.metrics === undefined ? {} : { metrics: trainer.metrics }),
-  };
-  options.onRound(report, trainer);
-}
-
-/** The number of contributors, once the manifest is what it must be. @throws SealsumError count_mismatch */
-function checkManifest(view: RoundView, roster: readonly OwnerId[], quorum: number, aggregate: Uint8Array): number {
-  const { manifest, round } = view;
-  const owners = new Set(manifest?.contributions.map((each) => each.owner));
-  const digest = createHash('sha256').update(aggregate).digest('hex');
-  const sound =
-    manifest?.count === owners.size &&
-    manifest.contributions.length === owners.size &&
-    owners.size >= quorum &&
-    [...owners].every((owner) => roster.includes(owner));
-  if (!sound || manifest.aggregate_digest !== digest)
-    throw new SealsumError('count_mismatch', `the manifest of round ${round} does not account for its aggregate`, {
-      field: 'manifest',
-    });
-  return owners.size;
 }

@@ -4,8 +4,9 @@ import type { Model } from '../../src/learning/model.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
-import type { OwnerView } from '../../src/protocol/messages.ts';
+import type { OwnerView } from '../../src/protocol/job-messages.ts';
 import type { Failure, ModelRecord, ModelStatus, RoundReport } from '../../src/storage/model-store.ts';
+import { publicOwners } from './owner-register.ts';
 
 export interface ModelView {
   readonly id: string;
@@ -27,18 +28,6 @@ export interface ModelView {
   readonly failure?: Failure;
 }
 
-/** One step of a model's life; numbered from 1. */
-export interface ModelEvent {
-  readonly id: number;
-  readonly type: 'status' | 'round' | 'finished' | 'failed';
-  readonly status: ModelStatus;
-  readonly updates: number;
-  readonly planned_updates: number;
-  readonly owners: readonly OwnerView[];
-  readonly round?: RoundReport;
-  readonly failure?: Failure;
-}
-
 export interface PredictionView {
   readonly model: string;
   readonly name?: string;
@@ -49,13 +38,15 @@ export interface PredictionView {
   /** Of the evaluation rows, in their order, without those that a missing value drops. */
   readonly predictions: readonly Prediction[];
   readonly dropped_rows: number;
+  /** Why there are no predictions: the evaluation file does not fit the model any more. */
+  readonly unpredictable?: string;
   readonly privacy: string;
 }
 
 export function viewModel(record: ModelRecord): ModelView {
   const { id, model, status, owners, updates, metrics, privacy, failure } = record;
   const { training, encryption, participation } = model;
-  const last = record.rounds.at(-1);
+  const { lastRound: last } = record;
   return {
     id,
     ...(model.name === undefined ? {} : { name: model.name }),
@@ -63,7 +54,7 @@ export function viewModel(record: ModelRecord): ModelView {
     status,
     created_at: timestamp(record.createdAt),
     ...(record.endedAt === undefined ? {} : { ended_at: timestamp(record.endedAt) }),
-    owners,
+    owners: publicOwners(owners),
     updates,
     planned_updates: record.plannedUpdates,
     ...(last === undefined ? {} : { last_round: last }),

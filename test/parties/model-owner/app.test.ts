@@ -1,17 +1,20 @@
 /** The model owner's interface as curl would use it, with data owners and a facilitator behind it. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import type { ModelEvent, ModelView, PredictionView } from '../../../parties/model-owner/views.ts';
+import type { ModelView, PredictionView } from '../../../parties/model-owner/views.ts';
 import type { Problem } from '../../../src/http/problem.ts';
-import { generateKeyPair } from '../../../src/paillier/key-generation.ts';
+import type { ModelEventRecord } from '../../../src/storage/model-store.ts';
 import { dealtOut, linearSample, logisticSample, type Sample, softmaxSample } from '../../end-to-end/data.ts';
+import { oneKey } from '../../end-to-end/keys.ts';
 import {
   type Consortium,
+  createCast,
   getJson,
   over,
   postJson,
   postModel,
   startConsortium,
+  startFacilitator,
   startModelOwner,
   trainOver,
 } from '../../end-to-end/parties.ts';
@@ -23,15 +26,14 @@ interface Context {
 
 const test = suite<Context>("the model owner's interface");
 
-const keyPair = await generateKeyPair({ bits: 2048 });
-const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
+const newKey = await oneKey();
 
 const linear = linearSample(40);
 const settings = { encryption: { key_bits: 2048 }, participation: { deadline_seconds: 600 } };
 const small = { ...linear.document, ...settings };
 
 test.before(async (context) => {
-  context.consortium = await startConsortium({ data: dealtOut(linear, 2), newKeyPair });
+  context.consortium = await startConsortium({ data: dealtOut(linear, 2), newKey });
 });
 
 test.after(async (context) => {
@@ -85,11 +87,11 @@ test('POST /models answers 202 with the address, where the model is shown with e
   assert.deepEqual(models, [view]);
 });
 
-async function eventsOf(response: Response): Promise<ModelEvent[]> {
+async function eventsOf(response: Response): Promise<ModelEventRecord[]> {
   assert.equal(response.status, 200);
   assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/);
   return [...(await response.text()).matchAll(/^data: (.*)$/gm)].map(
-    ([, data]) => JSON.parse(data ?? '') as ModelEvent,
+    ([, data]) => JSON.parse(data ?? '') as ModelEventRecord,
   );
 }
 
@@ -242,7 +244,7 @@ test('GET /prediction is of the newest finished model, GET /predictions of all',
 
 for (const sample of [logisticSample(40), softmaxSample(40)] as readonly Sample[]) {
   test(`${sample.document.model_type} predicts classes with their probabilities`, async () => {
-    await using consortium = await startConsortium({ data: dealtOut(sample, 2), newKeyPair });
+    await using consortium = await startConsortium({ data: dealtOut(sample, 2), newKey });
     const evaluation = {
       rows: [
         [50, 3, 'south'],
@@ -278,9 +280,9 @@ for (const sample of [logisticSample(40), softmaxSample(40)] as readonly Sample[
 }
 
 test("the model owner's own evaluation file goes before the rows in model.json", async ({ consortium }) => {
-  const { facilitator, folder } = consortium;
+  const { cast, facilitator, folder } = consortium;
   const evaluationFile = await folder.write('evaluation.csv', 'ward,visits,age\nsouth,3,50\n\nwest,0,20.5\n');
-  await using modelOwner = await startModelOwner(facilitator.url, { newKeyPair, evaluationFile });
+  await using modelOwner = await startModelOwner(cast, facilitator.url, { newKey, evaluationFile });
   const view = await trainOver(modelOwner, { ...small, evaluation: { rows: [[1, 1, 'north']] } });
   assert.equal(view.status, 'finished', view.failure?.detail);
   const { predictions } = await getJson<PredictionView>(`${modelOwner.url}/prediction`);
@@ -295,7 +297,7 @@ test("the model owner's own evaluation file goes before the rows in model.json",
 test('an evaluation file that does not fit the model is refused by line and column before anything is trained', async ({
   consortium,
 }) => {
-  const { facilitator, folder } = consortium;
+  const { cast, facilitator, folder } = consortium;
   const files: readonly (readonly [
     text: string,
     field: string | undefined,
@@ -310,7 +312,7 @@ test('an evaluation file that does not fit the model is refused by line and colu
   ];
   for (const [index, [text, field, line, detail]] of files.entries()) {
     const evaluationFile = await folder.write(`evaluation-${index}.csv`, text);
-    await using modelOwner = await startModelOwner(facilitator.url, { newKeyPair, evaluationFile });
+    await using modelOwner = await startModelOwner(cast, facilitator.url, { newKey, evaluationFile });
     const problem = await problemOf(await postJson(`${modelOwner.url}/models`, small));
     assert.deepEqual([problem.status, problem.field, problem.line], [422, field, line], text);
     assert.match(problem.detail, detail);
@@ -393,7 +395,7 @@ test('a request that makes no sense is refused as one', async ({ consortium }) =
   assert.match(untold.detail, /--json/);
   const few = await refusalOf(await postJson(`${url}/models`, changed('participation.quorum', 3)));
   assert.deepEqual([few.status, few.type, few.field], [409, 'owners-too-few', 'participation.quorum']);
-  assert.match(few.detail, /^too few data owners are connected to the facilitator: 2, and the quorum is 3; start more/);
+  assert.match(few.detail, /^too few data owners are in the roster file: 2, and the quorum is 3; invite more/);
   for (const path of ['/models/nothing', '/models/nothing/parameters', '/nothing'])
     assert.equal((await problemOf(await fetch(url + path))).status, 404);
   assert.equal((await problemOf(await postJson(`${url}/models/nothing/predictions`, { rows: [] }))).status, 404);
@@ -420,6 +422,45 @@ test('says how it fares and describes itself', async ({ consortium }) => {
   ]);
   assert.match(await (await fetch(`${url}/metrics`)).text(), /http_request/);
   assert.match(await (await fetch(`${url}/docs`)).text(), /sealsum model owner/);
+});
+
+test('with a token it is for those who have it; whether it is well anybody may ask', async ({ consortium }) => {
+  const { cast, facilitator } = consortium;
+  const token = 'a-token-of-more-than-thirty-two-characters';
+  await using modelOwner = await startModelOwner(cast, facilitator.url, { newKey, token });
+  const { url } = modelOwner;
+  for (const path of ['/models', '/prediction', '/predictions', '/metrics', '/models/nothing/events'])
+    for (const headers of [{}, { authorization: `Bearer ${token}x` }, { authorization: token }]) {
+      const refusal = await refusalOf(await fetch(url + path, { headers }));
+      assert.deepEqual(
+        [refusal.status, refusal.type, refusal.field],
+        [401, 'signature-missing', 'Authorization'],
+        path,
+      );
+    }
+  assert.equal((await postJson(`${url}/models`, small)).status, 401);
+  assert.equal((await fetch(`${url}/models/nothing`, { method: 'DELETE' })).status, 401);
+  const headers = { authorization: `Bearer ${token}` };
+  assert.deepEqual(await (await fetch(`${url}/models`, { headers })).json(), { models: [] });
+  for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs'])
+    assert.equal((await fetch(url + path)).status, 200, path);
+});
+
+test('pages of other sites and foreign names get nothing', async ({ consortium }) => {
+  const { url } = consortium.modelOwner;
+  const headers = { origin: 'https://elsewhere.example', 'content-type': 'application/json' };
+  const posted = await fetch(`${url}/models`, { method: 'POST', body: JSON.stringify(small), headers });
+  assert.equal((await refusalOf(posted)).type, 'role-forbidden');
+});
+
+test('is not ready while the facilitator does not answer', async () => {
+  const cast = createCast(2);
+  const facilitator = await startFacilitator({ cast });
+  await facilitator[Symbol.asyncDispose]();
+  await using modelOwner = await startModelOwner(cast, facilitator.url, { newKey });
+  const response = await fetch(`${modelOwner.url}/readyz`);
+  assert.equal(response.status, 503);
+  assert.deepEqual(await response.json(), { status: 'not ready', reason: 'the facilitator does not answer' });
 });
 
 const prototype = sharedText('data/prototype-model.json');

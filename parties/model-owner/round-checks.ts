@@ -1,0 +1,130 @@
+/**
+ * One round from its signed descriptor to the statistics in its sum. Nothing that the facilitator says about a round is
+ * believed: who contributed is what the owners signed, and what is in the sum is what their tags say.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { SealsumError } from '../../src/errors.ts';
+import type { Statistics } from '../../src/learning/task.ts';
+import { type Opener, open } from '../../src/pipeline.ts';
+import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
+import type { Identity } from '../../src/protocol/identity.ts';
+import type { SignedJob } from '../../src/protocol/job-messages.ts';
+import { sha256, verifyManifest } from '../../src/protocol/manifest.ts';
+import type { Parties } from '../../src/protocol/parties.ts';
+import type { RoundDescriptor, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
+import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
+import { checkTags, type TagContext } from '../../src/protocol/tags.ts';
+import type { OwnerRegister } from './owner-register.ts';
+
+/** What is the same for all rounds of a job. */
+export interface RoundTerms {
+  readonly signed: SignedJob;
+  /** Of the job's descriptor. */
+  readonly jobDigest: string;
+  readonly identity: Identity;
+  readonly facilitator: PartyId;
+  readonly parties: () => Parties;
+}
+
+/** A round of the job as its model owner asks for it. */
+export function signRound(
+  terms: RoundTerms,
+  round: number,
+  roster: readonly OwnerId[],
+  parameters: Float64Array,
+): SignedRound {
+  const descriptor = describeRound(terms, round, roster, parameters);
+  return { descriptor, signature: signObject(terms.identity, 'round', descriptor) };
+}
+
+function describeRound(
+  { signed, jobDigest }: RoundTerms,
+  round: number,
+  roster: readonly OwnerId[],
+  parameters: Float64Array,
+): RoundDescriptor {
+  const { job, model_hash, quorum, deadline_seconds } = signed.descriptor;
+  return {
+    job,
+    round,
+    job_digest: jobDigest,
+    model_hash,
+    roster,
+    quorum,
+    deadline_seconds,
+    // JSON knows no −0.
+    parameters: [...parameters].map((value) => value + 0),
+  };
+}
+
+/**
+ * What was signed for a round before a restart, as the facilitator shows it.
+ *
+ * @param parameters those that the round must have been asked with
+ * @throws SealsumError round_conflict when it is not what this model owner would have asked for; signature_invalid
+ */
+export function adoptRound(terms: RoundTerms, view: RoundView, round: number, parameters: Float64Array): SignedRound {
+  const refuse = (why: string): SealsumError =>
+    new SealsumError('round_conflict', `round ${round} at the facilitator is not the one that was asked for: ${why}`, {
+      field: 'round',
+    });
+  const { signed } = view;
+  if (signed === undefined) throw refuse('it shows no signed descriptor');
+  const { descriptor, signature } = signed;
+  const { name } = terms.identity;
+  verifyObject(terms.parties(), { name, role: 'model-owner' }, 'round', descriptor, signature);
+  const expected = describeRound(terms, round, descriptor.roster, parameters);
+  for (const field of ['job', 'round', 'job_digest', 'model_hash', 'quorum', 'deadline_seconds', 'parameters'] as const)
+    if (!isDeepStrictEqual(descriptor[field], expected[field])) throw refuse(`its ${field} differs`);
+  return signed;
+}
+
+/**
+ * Checks everything about a closed round that can be checked without opening its sum.
+ *
+ * @param signed what this model owner asked for
+ * @param bytes of one contribution, and of an aggregate
+ * @returns the contributors, in the manifest's order
+ * @throws SealsumError manifest_invalid, signature_invalid
+ */
+export function verifyClosed(
+  { facilitator, parties }: RoundTerms,
+  signed: SignedRound,
+  { manifest, round }: RoundView,
+  aggregate: Uint8Array,
+  bytes: number,
+): readonly OwnerId[] {
+  const refuse = (field: string, why: string): SealsumError =>
+    new SealsumError('manifest_invalid', `the manifest of round ${round}: ${why}`, { field });
+  if (manifest === undefined) throw refuse('manifest', 'there is none, and the round is closed');
+  const contributors = verifyManifest(parties(), facilitator, signed, bytes, manifest);
+  if (aggregate.length !== bytes)
+    throw refuse('manifest.aggregate_digest', `the aggregate has ${aggregate.length} bytes, not ${bytes}`);
+  if (manifest.manifest.aggregate_digest !== sha256(aggregate))
+    throw refuse('manifest.aggregate_digest', 'it is of another aggregate than the one that came');
+  return contributors;
+}
+
+/** What the tags of a round are of. */
+export function tagContext({ jobDigest }: RoundTerms, { descriptor }: SignedRound): TagContext {
+  return { job: jobDigest, round: descriptor.round, roundDigest: objectDigest('round', descriptor) };
+}
+
+/**
+ * Opens a sum, and checks that exactly these contributors are in it.
+ *
+ * @param contexts the round's, and those of earlier rounds whose contributions may have been replayed
+ * @throws SealsumError tag_mismatch, count_mismatch, slot_overflow, weight_zero, ciphertext_invalid
+ */
+export function openSum(
+  opener: Opener,
+  register: OwnerRegister,
+  contributors: readonly OwnerId[],
+  [context, ...earlier]: readonly [TagContext, ...TagContext[]],
+  aggregate: Uint8Array,
+): Statistics {
+  const keys = new Map(contributors.map((owner) => [owner, register.tagKeyOf(owner)]));
+  return open(opener, aggregate, contributors.length, (sums) => {
+    checkTags(sums, keys, context, earlier);
+  });
+}

@@ -1,0 +1,231 @@
+/**
+ * One round of a training: asked for (or taken up again after a restart), waited for, verified, opened, absorbed, kept. Every
+ * step that others rely on is durable before the next one.
+ */
+import { SealsumError } from '../../src/errors.ts';
+import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
+import type { Model } from '../../src/learning/model.ts';
+import type { Statistics } from '../../src/learning/task.ts';
+import type { Trainer } from '../../src/learning/trainer.ts';
+import type { Opener } from '../../src/pipeline.ts';
+import { privacyStatement } from '../../src/privacy/statement.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
+import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
+import type { OwnerStatus, OwnerView } from '../../src/protocol/job-messages.ts';
+import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
+import { objectDigest } from '../../src/protocol/signed.ts';
+import type { TagContext } from '../../src/protocol/tags.ts';
+import type { Terms } from '../../src/protocol/terms.ts';
+import type { RoundReport } from '../../src/storage/model-store.ts';
+import type { Reach } from './checkpoints.ts';
+import type { JobWatch } from './job-watch.ts';
+import type { Journal } from './journal.ts';
+import type { Measures } from './measures.ts';
+import type { OwnerRegister } from './owner-register.ts';
+import { adoptRound, openSum, type RoundTerms, signRound, tagContext, verifyClosed } from './round-checks.ts';
+
+/** Everything that the rounds of one training work with. */
+export interface Work {
+  readonly options: {
+    readonly journal: Journal;
+    readonly client: FacilitatorClient;
+    readonly clock: Clock;
+    readonly measures: Measures;
+    readonly signal: AbortSignal;
+    readonly reach: Reach;
+  };
+  readonly job: JobId;
+  readonly model: Model;
+  readonly terms: Terms;
+  readonly roundTerms: RoundTerms;
+  readonly register: OwnerRegister;
+  readonly opener: Opener;
+  /** Of one contribution, and of an aggregate. */
+  readonly bytes: number;
+  /** Contexts of the newest rounds, newest first: what a contribution may be a replay of. */
+  readonly earlier: TagContext[];
+}
+
+/** How many earlier rounds are looked through for a replayed contribution, to name it. */
+const replaysLookedFor = 16;
+
+/** The owners who are ready, once they are enough; waits for those who missed a deadline, but for no longer than a round would. */
+async function gatherQuorum({ register, model }: Work, watch: JobWatch): Promise<OwnerId[]> {
+  const { quorum, deadline_seconds } = model.participation;
+  await watch.until(
+    deadline_seconds * 1000,
+    (owners) => count(owners, 'ready') >= quorum || count(owners, 'ready', 'absent') < quorum,
+  );
+  const ready = watch.ready();
+  if (ready.length >= quorum) return ready;
+  const owners = register.owners();
+  const others = owners
+    .filter((view) => view.status !== 'ready')
+    .map(({ owner, status, reason }) => {
+      const said = status === 'invited' ? 'has not answered' : status === 'absent' ? 'missed a deadline' : status;
+      return `${owner} ${said}${reason === undefined ? '' : `: ${reason}`}`;
+    });
+  throw new SealsumError(
+    'owners_too_few',
+    `${ready.length} of ${owners.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
+    { field: 'participation.quorum' },
+  );
+}
+
+/** How many owners stand like this. */
+export function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]): number {
+  return owners.filter((view) => statuses.includes(view.status)).length;
+}
+
+/** @param opened whether the round is open at the facilitator already, or over */
+export async function runRound(
+  work: Work,
+  watch: JobWatch,
+  trainer: Trainer,
+  round: number,
+  opened: boolean,
+): Promise<void> {
+  const { options } = work;
+  const { clock, measures, reach } = options;
+  const asked = opened ? await adopt(work, trainer, round) : await ask(work, watch, trainer, round);
+  const started = asked.at;
+  const closed = await watch.roundClosed(asked.view).catch((error: unknown) => {
+    if (error instanceof SealsumError && error.code === 'round_abandoned') measures.round('abandoned');
+    throw error;
+  });
+  reach('model-owner.round.ended');
+  const aggregate = await options.client.aggregate(work.job, round, options.signal);
+  reach('model-owner.aggregate.fetched');
+  const { contributors, statistics } = await openClosed(work, asked.signed, closed, aggregate);
+  trainer.absorb(statistics);
+  reach('model-owner.sum.absorbed');
+  const seconds = (clock.monotonic() - started) / 1000;
+  const { metrics } = trainer;
+  const report: RoundReport = {
+    round,
+    contributors,
+    seconds,
+    bytes: aggregate.length,
+    ...(metrics === undefined ? {} : { metrics }),
+  };
+  await options.journal.commit({
+    model: { status: 'training', lastRound: report, updates: trainer.round },
+    training: { ...options.journal.training(), round, trainer: trainer.state() },
+    round: report,
+    event: 'round',
+    audit: [
+      {
+        type: 'sum.opened',
+        round,
+        details: { manifest_digest: objectDigest('manifest', closed.manifest?.manifest), contributors },
+      },
+    ],
+  });
+  reach('model-owner.sum.committed');
+  measures.round('summed', seconds);
+}
+
+/** A round that was asked for, and when that was, as the clock's monotonic() tells. */
+interface Asked {
+  readonly signed: SignedRound;
+  readonly view: RoundView;
+  readonly at: number;
+}
+
+/** Asks for the next round, of the owners who are ready. */
+async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number): Promise<Asked> {
+  const { client, clock, journal, signal, reach } = work.options;
+  const roster = await gatherQuorum(work, watch);
+  reach('model-owner.owners.gathered');
+  const at = clock.monotonic();
+  const { parameters } = trainer;
+  const signed = signRound(work.roundTerms, round, roster, parameters);
+  reach('model-owner.round.signed');
+  // With the answers of everybody who is asked: the facilitator forgets the one that came before an owner's newest.
+  await journal.commit({
+    model: { owners: work.register.owners() },
+    audit: [
+      {
+        type: 'round.opened',
+        round,
+        details: { round_digest: objectDigest('round', signed.descriptor), owners: roster.length },
+      },
+    ],
+  });
+  reach('model-owner.round.committed');
+  try {
+    const view = await client.openRound(signed, signal);
+    reach('model-owner.round.sent');
+    return { signed, view, at };
+  } catch (error) {
+    if (!(error instanceof SealsumError) || error.code !== 'round_conflict') throw error;
+    // One that was sent before a restart, and arrived only after the facilitator had been asked about it.
+    const view = await client.round(work.job, round, signal).catch(() => undefined);
+    if (view === undefined) throw error;
+    return { signed: adoptRound(work.roundTerms, view, round, parameters), view, at };
+  }
+}
+
+/** Goes on with a round that was asked for before a restart. */
+async function adopt(work: Work, trainer: Trainer, round: number): Promise<Asked> {
+  const { client, clock, signal, reach } = work.options;
+  const at = clock.monotonic();
+  const view = await client.round(work.job, round, signal);
+  const signed = adoptRound(work.roundTerms, view, round, trainer.parameters);
+  reach('model-owner.resume.adopted');
+  return { signed, view, at };
+}
+
+interface Opened {
+  /** How many contributed. */
+  readonly contributors: number;
+  readonly statistics: Statistics;
+}
+
+/** Verifies a closed round and opens its sum; one that fails a check is noted and refused. */
+async function openClosed(work: Work, signed: SignedRound, closed: RoundView, aggregate: Uint8Array): Promise<Opened> {
+  const { journal, measures } = work.options;
+  const { round } = signed.descriptor;
+  try {
+    return await openVerified(work, signed, closed, aggregate);
+  } catch (error) {
+    if (error instanceof SealsumError && journal.failed() === undefined) {
+      measures.round('refused');
+      const { code, field } = error;
+      await journal.commit({
+        audit: [{ type: 'sum.refused', round, details: { code, ...(field === undefined ? {} : { field }) } }],
+      });
+    }
+    throw error;
+  }
+}
+
+async function openVerified(
+  work: Work,
+  signed: SignedRound,
+  closed: RoundView,
+  aggregate: Uint8Array,
+): Promise<Opened> {
+  const { roundTerms, options, terms, earlier } = work;
+  const { journal, clock, measures, reach } = options;
+  const { round } = signed.descriptor;
+  const contributors = verifyClosed(roundTerms, signed, closed, aggregate, work.bytes);
+  reach('model-owner.manifest.verified');
+  // From here on its privacy is spent, whatever becomes of the sum: it is decrypted next.
+  if (journal.training().opened < round) {
+    await journal.commit({
+      model: { privacy: privacyStatement(terms.calibration, round) },
+      training: { ...journal.training(), opened: round },
+    });
+    reach('model-owner.opening.committed');
+  }
+  const context = tagContext(roundTerms, signed);
+  const started = clock.monotonic();
+  // Noise that was drawn before a restart was shown to nobody; only the sum that is kept counts.
+  const statistics = openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate);
+  measures.crypto('decrypt', clock.monotonic() - started);
+  reach('model-owner.sum.decrypted');
+  earlier.unshift(context);
+  earlier.splice(replaysLookedFor);
+  return { contributors: contributors.length, statistics };
+}
