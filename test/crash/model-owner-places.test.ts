@@ -1,0 +1,22 @@
+/** Deaths at every named place of an ordinary training, one place after the other: nothing is lost, and nothing is done twice. */
+import { suite } from 'uvu';
+import { createBench, reported } from './bench.ts';
+import { leavesNothingBehind } from './checks.ts';
+import { ordinaryPlaces, partOf } from './places.ts';
+import { followRoute } from './routes.ts';
+import { sqlite } from './stores.ts';
+
+const test = suite('deaths at named places');
+
+test('a model is the same to the last bit wherever its owner dies (SQLite)', async () => {
+  await using bench = await createBench();
+  await using consortium = await bench.consortium(sqlite);
+  const route = partOf(ordinaryPlaces(bench.chance), ['modelOwner']);
+  await reported(consortium, bench, async () => {
+    const done = await followRoute(consortium, route);
+    await leavesNothingBehind(consortium);
+    return done;
+  });
+});
+
+test.run();
