@@ -14,17 +14,16 @@ export interface PartyProcess {
   stop(): Promise<void>;
 }
 
-/** Milliseconds a party has to listen, and to stop. */
-const patience = 20_000;
+export type PartyKind = 'facilitator' | 'data-owner' | 'model-owner';
 
-export function startParty(
-  name: string,
-  kind: 'facilitator' | 'data-owner' | 'model-owner',
-  args: readonly string[],
-): PartyProcess {
+/** Milliseconds a party has to listen, and to stop. */
+const patience = 30_000;
+
+export function startParty(name: string, kind: PartyKind, args: readonly string[]): PartyProcess {
   const main = fileURLToPath(new URL(`../../parties/${kind}/main.js`, import.meta.url));
-  const child = spawn(process.execPath, [main, '--port', '0', ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: withoutSettings(process.env),
     // Ctrl-C in a terminal reaches a whole process group; who ends when is decided here.
     detached: true,
   });
@@ -69,4 +68,9 @@ export function startParty(
       clearTimeout(timer);
     },
   };
+}
+
+/** The environment without what stands there for a party that is not one of ours, such as its store. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SEALSUM_')));
 }

@@ -1,11 +1,14 @@
-/** Starts the parties on free ports, trains, and stops everything, whatever happens. */
+/** Makes a project in a temporary folder, starts its parties on free ports, trains, and removes everything, whatever happens. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createLocalProject, localNames } from '../../src/config/project.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { followModel, type TrainedModel } from '../../src/http/model-owner-client.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { type PartyProcess, startParty } from './party.ts';
+import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
+import { type PartyKind, type PartyProcess, startParty } from './party.ts';
 import { splitRows } from './split.ts';
 
 export interface DemoOptions {
@@ -58,30 +61,30 @@ async function train(
   stop: AbortController,
 ): Promise<DemoRun> {
   const { signal } = stop;
-  const start = async (...args: Parameters<typeof startParty>): Promise<string> => {
+  const names = Array.from({ length: owners }, (_, index) => ownerIdSchema.parse(`owner-${index + 1}`));
+  const shares = await splitRows(data, document, folder, names);
+  const ports = { facilitator: 0, modelOwner: 0, firstOwner: 0 };
+  await createLocalProject({ folder, owners: names, ports, passphrase: 'random' }, systemRandom);
+  const start = (name: string, kind: PartyKind, args: readonly string[]): Promise<string> => {
     signal.throwIfAborted();
-    const party = startParty(...args);
+    const party = startParty(name, kind, ['--config', join(folder, name, 'config.toml'), ...args]);
     parties.push(party);
     void party.ended.then((said) => {
-      stop.abort(
-        new SealsumError('request_failed', `${party.name} has ended: ${said === '' ? 'nobody knows why' : said}`),
-      );
+      stop.abort(new SealsumError('request_failed', `${name} has ended: ${said === '' ? 'nobody knows why' : said}`));
     });
     return party.url;
   };
-  const names = Array.from({ length: owners }, (_, index) => `owner-${index + 1}`);
-  const shares = await splitRows(data, document, folder, owners);
-  const facilitator = await start('facilitator', 'facilitator', []);
+  const facilitator = await start(localNames.facilitator, 'facilitator', []);
   onStep(`facilitator at ${facilitator}`);
   const common = ['--facilitator', facilitator];
-  const urls = await Promise.all(
-    names.map((name, index) =>
-      start(name, 'data-owner', [...common, '--name', name, '--data', shares[index]?.path ?? '']),
-    ),
-  );
-  for (const [index, each] of urls.entries())
-    onStep(`${names[index] ?? ''} at ${each}, ${shares[index]?.rows ?? 0} rows`);
-  const url = await start('model owner', 'model-owner', [...common, '--data', data, '--owners', names.join(',')]);
+  const starts = names.map((name) => () => start(name, 'data-owner', common));
+  const urls = await inTurns([
+    ...starts,
+    () => start(localNames.modelOwner, 'model-owner', [...common, '--data', data]),
+  ]);
+  for (const [index, { rows }] of shares.entries())
+    onStep(`${names[index] ?? ''} at ${urls[index] ?? ''}, ${rows} rows`);
+  const url = urls.at(-1) ?? '';
   onStep(`model owner at ${url}`);
   const started = performance.now();
   const trained = await followModel({ url, document, fetch, clock: systemClock, signal, onProgress });
@@ -91,6 +94,17 @@ async function train(
     secondsPerRound: median(trained.rounds.map((round) => round.seconds)),
     secondsInAll: (performance.now() - started) / 1000,
   };
+}
+
+/** What each of them resolves to; opening an identity takes a processor and 128 MiB, so only a few are started at once. */
+async function inTurns<T>(starts: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results: T[] = [];
+  const queue = starts.entries();
+  const turn = async (): Promise<void> => {
+    for (const [index, start] of queue) results[index] = await start();
+  };
+  await Promise.all(Array.from({ length: 2 * availableParallelism() }, turn));
+  return results;
 }
 
 function median(values: readonly number[]): number {

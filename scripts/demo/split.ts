@@ -1,7 +1,7 @@
 /** Deals the rows of a data file out among owners: row 1 to the first, row 2 to the second, and so on. */
 import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { SealsumError } from '../../src/errors.ts';
 import { parseModel } from '../../src/learning/model.ts';
@@ -12,13 +12,19 @@ export interface Share {
 }
 
 /**
- * Rows keep their bytes; every share gets the header. The file has been read as a table before.
+ * Writes FOLDER/OWNER/data.csv for each owner, where its configuration looks for it. Rows keep their bytes and their
+ * delimiter; every share gets the header. The file has been read as a table before.
  *
  * @throws SealsumError data_invalid when there are fewer rows than owners
  */
-export async function splitRows(data: string, document: unknown, folder: string, owners: number): Promise<Share[]> {
+export async function splitRows(
+  data: string,
+  document: unknown,
+  folder: string,
+  owners: readonly string[],
+): Promise<Share[]> {
   const { header } = parseModel(document).data_props;
-  const shares = Array.from({ length: owners }, (): string[] => []);
+  const shares = owners.map((): string[] => []);
   let first = '';
   let count = 0;
   // Only the ends of rows matter here, which quotes may hide but delimiters do not.
@@ -34,15 +40,19 @@ export async function splitRows(data: string, document: unknown, folder: string,
   );
   for await (const { raw } of rows as AsyncIterable<{ raw: string }>) {
     if (header && first === '') first = raw;
-    else shares[count++ % owners]?.push(raw);
+    else shares[count++ % owners.length]?.push(raw);
   }
-  if (count < owners)
-    throw new SealsumError('data_invalid', `${data} has ${count} rows: too few to give each of ${owners} owners one`, {
-      field: '--owners',
-    });
+  if (count < owners.length)
+    throw new SealsumError(
+      'data_invalid',
+      `${data} has ${count} rows: too few to give each of ${owners.length} owners one`,
+      { field: '--owners' },
+    );
   return Promise.all(
     shares.map(async (lines, index) => {
-      const path = join(folder, `owner-${index + 1}${extname(data)}`);
+      const own = join(folder, owners[index] ?? '');
+      await mkdir(own, { mode: 0o700 });
+      const path = join(own, 'data.csv');
       const text = [...(header ? [first] : []), ...lines].map((line) => line.replace(/[\r\n]*$/, '\n')).join('');
       await writeFile(path, text, { mode: 0o600 });
       return { path, rows: lines.length };

@@ -59,16 +59,25 @@ test('a training that fails says why, with a code that is not zero, and nothing 
   const few = await argumentsFor(context, linearSample(30), { participation });
   const refused = await runDemo(context, [...few, '--owners', '2', '--json']);
   assert.deepEqual([refused.code, refused.output], [1, '']);
-  assert.match(refused.complaint, /^demo: too few data owners are on the roster: 2, and the quorum is 3; start more/);
+  assert.match(
+    refused.complaint,
+    /^demo: too few data owners are in the roster file: 2, and the quorum is 3; invite more/,
+  );
 
   const roster = ['owner-1', 'owner-9'];
   const strange = await argumentsFor(context, linearSample(30), { participation: { deadline_seconds: 1, roster } });
-  const failed = await runDemo(context, [...strange, '--json']);
+  const unknown = await runDemo(context, [...strange, '--json']);
+  assert.deepEqual([unknown.code, unknown.output], [1, '']);
+  assert.match(unknown.complaint, /^demo: [^\n]*owner-9/);
+
+  // In each of 40 rounds the noised number of records is positive by no more than an even chance: all are once in 10^12 runs.
+  const noisy = await argumentsFor(context, linearSample(30), {
+    training: { ...gradient, rounds: 40 },
+    privacy: { epsilon: 1e-4, delta: 1e-9 },
+  });
+  const failed = await runDemo(context, [...noisy, '--json']);
   assert.deepEqual([failed.code, failed.output], [1, '']);
-  assert.match(
-    failed.complaint,
-    /^demo: the training failed: \d of 2 data owners are ready .*owner-9 has not answered/,
-  );
+  assert.match(failed.complaint, /^demo: the training failed: weight: the noise outweighs the records/);
 });
 
 for (const [name, end] of [

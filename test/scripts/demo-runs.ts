@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir } from 'node:fs/promises';
 import { type Sample, textOf } from '../end-to-end/data.ts';
-import { Folder } from '../end-to-end/parties.ts';
+import { Folder } from '../end-to-end/folder.ts';
 import { type Ended, type RunningScript, type ScriptOptions, startScript } from './processes.ts';
 
 export interface DemoContext {
@@ -22,7 +22,7 @@ export async function leave({ folder }: DemoContext): Promise<void> {
 }
 
 export function startDemo({ temporary }: DemoContext, args: readonly string[], options?: ScriptOptions): RunningScript {
-  return startScript('scripts/demo.sh', args, { ...options, env: { TMPDIR: temporary } });
+  return startScript('scripts/demo.sh', args, { ...options, env: { ...options?.env, TMPDIR: temporary } });
 }
 
 /** Nobody is there any more, and no file is. */

@@ -1,38 +1,31 @@
 /** The parties as processes: how they are started, told what to do, and ended. */
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { suite } from 'uvu';
 import type { ModelView, PredictionView } from '../../parties/model-owner/views.ts';
-import { dealtOut, linearSample } from '../end-to-end/data.ts';
-import { Folder, getJson, patience, postJson } from '../end-to-end/parties.ts';
+import { getJson, over, patience, postJson } from '../end-to-end/parties.ts';
 import { until as untilWithin } from '../support/until.ts';
 import { type RunningScript, runScript, startScript } from './processes.ts';
+import {
+  configOf,
+  dataOwner,
+  enter,
+  facilitator,
+  leave,
+  modelOwner,
+  type ProjectContext,
+  sample,
+  start,
+} from './trial-project.ts';
 
-interface Context {
-  folder: Folder;
-}
+const test = suite<ProjectContext>('the parties as processes');
 
-const test = suite<Context>('the parties as processes');
+test.before(enter);
+test.after(leave);
 
 const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
   untilWithin(what, holds, patience);
-
-const sample = linearSample(30);
-const facilitator = 'scripts/run_facilitator.sh';
-const dataOwner = 'scripts/run_data_owner.sh';
-const modelOwner = 'scripts/run_model_owner.sh';
-
-test.before(async (context) => {
-  context.folder = await Folder.create();
-  const [first = '', second = ''] = dealtOut(sample, 2);
-  await context.folder.write('north.csv', first);
-  await context.folder.write('south.csv', second);
-});
-
-test.after(async ({ folder }) => {
-  await folder[Symbol.asyncDispose]();
-});
 
 /** Where a party says that it listens. */
 async function urlOf(script: RunningScript, party: string): Promise<string> {
@@ -40,23 +33,30 @@ async function urlOf(script: RunningScript, party: string): Promise<string> {
   return line.exec(await script.printed(line))?.[1] ?? '';
 }
 
-test('all of them, by options and by environment: train with curl, and end in silence', async ({ folder }) => {
-  await using first = startScript(facilitator, [], { env: { SEALSUM_PORT: '0' } });
-  const url = await urlOf(first, 'facilitator');
-  const north = [...'--port 0 --name north --facilitator'.split(' '), url, '--data', `${folder.path}/north.csv`];
-  await using second = startScript(dataOwner, north);
-  await using third = startScript(dataOwner, ['--port', '0'], {
-    env: { SEALSUM_OWNER: 'south', SEALSUM_DATA: `${folder.path}/south.csv`, SEALSUM_FACILITATOR: url },
+test('all of them, by options, by environment and from their folder: train with curl, and end in silence', async ({
+  folder,
+}) => {
+  await using first = startScript(facilitator, [], {
+    env: { SEALSUM_CONFIG: configOf(folder, 'facilitator'), SEALSUM_PORT: '0', SEALSUM_STORE: ':memory:' },
   });
-  await using fourth = startScript(modelOwner, ['--port', '0', '--facilitator', `${url}/`], {
-    env: { SEALSUM_EVALUATION_DATA: `${folder.path}/north.csv`, SEALSUM_OWNERS: 'north, south' },
+  const url = await urlOf(first, 'facilitator');
+  await using second = start(dataOwner, folder, 'north', '--facilitator', url);
+  const elsewhere = await folder.write('elsewhere.csv', await readFile(`${folder.path}/south/data.csv`, 'utf8'));
+  await using third = startScript(dataOwner, ['--data', 'elsewhere.csv', '--config', 'south/config.toml'], {
+    cwd: dirname(elsewhere),
+    env: { SEALSUM_FACILITATOR: `${url}/`, SEALSUM_STORE: ':memory:', SEALSUM_OWNER: 'south' },
+  });
+  // Without --config it is the config.toml of the folder.
+  await using fourth = startScript(modelOwner, ['--facilitator', url], {
+    cwd: `${folder.path}/model-owner`,
+    env: { SEALSUM_EVALUATION_DATA: '../north/data.csv', SEALSUM_OWNERS: 'north, south', SEALSUM_STORE: ':memory:' },
   });
   await Promise.all([urlOf(second, 'data owner'), urlOf(third, 'data owner')]);
   const models = await urlOf(fourth, 'model owner');
   const response = await postJson(`${models}/models`, { ...sample.document, encryption: { key_bits: 2048 } });
   assert.equal(response.status, 202);
   const { id } = (await response.json()) as ModelView;
-  await (await fetch(`${models}/models/${id}/events`)).text();
+  assert.equal((await over({ url: models }, id)).status, 'finished');
   const prediction = await getJson<PredictionView>(`${models}/prediction`);
   assert.equal(prediction.predictions.length, 15);
   assert.ok(prediction.cost < 10);
@@ -78,17 +78,14 @@ test('all of them, by options and by environment: train with curl, and end in si
 test('a data owner that starts before its facilitator says so, goes on trying, and ends when asked', async ({
   folder,
 }) => {
-  const args = [
-    ...'--port 0 --name north --facilitator http://127.0.0.1:9 --data'.split(' '),
-    `${folder.path}/north.csv`,
-  ];
-  await using owner = startScript(dataOwner, args);
+  await using owner = start(dataOwner, folder, 'north', '--facilitator', 'http://127.0.0.1:9');
   const url = await urlOf(owner, 'data owner');
   const ready = await fetch(`${url}/readyz`);
   assert.equal(ready.status, 503);
   await ready.text();
   const { connected } = await getJson<{ connected: boolean }>(`${url}/status`);
   assert.equal(connected, false);
+  await owner.complained(/no line to the facilitator/);
   owner.pressControlC();
   const { code, complaint } = await owner.ended;
   assert.match(complaint, /no line to the facilitator; trying again/);
@@ -99,111 +96,56 @@ test('a data owner that starts before its facilitator says so, goes on trying, a
 });
 
 test('a data owner that is sent to another party ends with one line that says so', async ({ folder }) => {
-  await using wrong = startScript(modelOwner, ['--port', '0']);
+  await using wrong = start(modelOwner, folder, 'model-owner', '--facilitator', 'http://127.0.0.1:9');
   const url = await urlOf(wrong, 'model owner');
-  const args = ['--port', '0', '--name', 'north', '--facilitator', url, '--data', `${folder.path}/north.csv`];
+  const args = ['--config', configOf(folder, 'north'), '--store', ':memory:', '--facilitator', url];
   const { code, complaint } = await runScript(dataOwner, [...args, '--log-level', 'silent']);
   assert.equal(code, 1);
   assert.match(
     complaint,
-    /^sealsum data owner: http:\S+ does not take this owner: there is no GET \/events; see \/docs\n$/,
+    /^sealsum data owner: http:\S+ does not take this owner: there is no GET \/\S+; see \/docs\n$/,
   );
 });
 
-test('a wrong option, a taken port, a missing file: one clear line, and a code that is not zero', async ({
-  folder,
-}) => {
-  const taken = createServer();
-  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-  const { port } = taken.address() as AddressInfo;
-  const data = ['--data', `${folder.path}/north.csv`];
-  const wrong: readonly (readonly [
-    script: string,
-    args: readonly string[],
-    says: RegExp,
-    env?: Record<string, string>,
-  ])[] = [
-    [
-      facilitator,
-      ['--port', String(port)],
-      /cannot listen on 127\.0\.0\.1:\d+: the port is taken; choose another with --port/,
-    ],
-    [
-      facilitator,
-      ['--port', '70000'],
-      /'--port <number>' argument '70000' is invalid\. expected a number from 0 to 65535/,
-    ],
-    [facilitator, ['--port', '8o8o'], /expected a number from 0 to 65535/],
-    [facilitator, [], /'--port <number>' value 'many' from env 'SEALSUM_PORT' is invalid/, { SEALSUM_PORT: 'many' }],
-    [facilitator, ['--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\)/],
-    [facilitator, ['8080'], /too many arguments/],
-    [facilitator, ['--log-level', 'loud'], /Allowed choices are trace, debug, info, warn, error, silent/],
-    [facilitator, ['--host', '203.0.113.1'], /cannot listen on 203\.0\.113\.1:8080/],
-    [dataOwner, ['--name', 'north'], /required option '--data <file>' not specified/],
-    [dataOwner, data, /required option '--name <owner>' not specified/],
-    [dataOwner, ['--name', 'north', '--data', '/nowhere.csv'], /the data file \/nowhere\.csv cannot be read/],
-    [dataOwner, ['--name', 'north', '--data', folder.path], /is not a file/],
-    [dataOwner, ['--name', 'no/rth', ...data], /--name: expected 1 to 63 letters/],
-    [dataOwner, ['--name', 'north', ...data, '--facilitator', 'localhost:8080'], /expected a URL such as http:/],
-    [dataOwner, ['--name', 'north', ...data, '--port', String(port)], /the port is taken/],
-    [modelOwner, ['--data', '/nowhere.csv'], /the data file \/nowhere\.csv cannot be read/],
-    [modelOwner, ['--owners', 'north,,south'], /--owners: expected 1 to 63 letters/],
-    [modelOwner, ['--owners', 'north,south,north'], /--owners: north is named twice/],
-    [modelOwner, ['--facilitator', 'ftp://example.org'], /expected a URL such as http:/],
-  ];
-  try {
-    for (const [script, args, says, env] of wrong) {
-      const { code, output, complaint } = await runScript(script, args, env === undefined ? {} : { env });
-      assert.equal(code, 1, args.join(' '));
-      assert.equal(output, '');
-      assert.match(complaint, says);
-      assert.match(complaint, /^sealsum (facilitator|data owner|model owner): [^\n]+\n$/);
-    }
-  } finally {
-    taken.close();
-  }
-});
-
-test('--help names every option with its variable and default; --version is the version', async () => {
-  const { code, output, complaint } = await runScript(dataOwner, ['--help']);
-  assert.deepEqual([code, complaint], [0, '']);
-  for (const name of ['PORT', 'HOST', 'LOG_LEVEL', 'FACILITATOR', 'OWNER', 'DATA'])
-    assert.ok(output.includes(`SEALSUM_${name}`), name);
-  assert.match((await runScript(modelOwner, ['--version'])).output, /^\d+\.\d+\.\d+\n$/);
-});
-
-test('an interrupt in the middle of a training ends the model owner, and the owners hear of it', async ({ folder }) => {
-  await using first = startScript(facilitator, ['--port', '0']);
+test('an interrupt parks a training, and it goes on when the model owner is started again', async ({ folder }) => {
+  await using first = start(facilitator, folder, 'facilitator');
   const url = await urlOf(first, 'facilitator');
-  const owner = (name: string): RunningScript =>
-    startScript(dataOwner, [
-      '--port',
-      '0',
-      '--name',
-      name,
-      '--facilitator',
-      url,
-      '--data',
-      `${folder.path}/${name}.csv`,
-    ]);
-  await using north = owner('north');
-  await using south = owner('south');
+  await using north = start(dataOwner, folder, 'north', '--facilitator', url);
+  await using south = start(dataOwner, folder, 'south', '--facilitator', url);
   const [northUrl] = await Promise.all([urlOf(north, 'data owner'), urlOf(south, 'data owner')]);
-  await using models = startScript(modelOwner, ['--port', '0', '--facilitator', url, '--owners', 'north,south']);
+  const startModels = (): RunningScript =>
+    start(modelOwner, folder, 'model-owner', '--facilitator', url, '--store', `${folder.path}/models.sqlite`);
+  const updatesAt = async (models: string): Promise<number> => {
+    const { models: all } = await getJson<{ models: readonly ModelView[] }>(`${models}/models`);
+    return all[0]?.updates ?? 0;
+  };
+  await using models = startModels();
   const modelsUrl = await urlOf(models, 'model owner');
   const training = { solver: 'gradient', rounds: 100_000 };
   await postJson(`${modelsUrl}/models`, { ...sample.document, training, encryption: { key_bits: 2048 } });
-  interface Job {
-    readonly status: string;
-    readonly round?: number;
-  }
-  const job = async (): Promise<Job | undefined> => (await getJson<{ jobs: Job[] }>(`${northUrl}/jobs`)).jobs[0];
-  await until('a first round', async () => ((await job())?.round ?? 0) > 0);
+  await until('an update', async () => (await updatesAt(modelsUrl)) > 0);
+  const before = await updatesAt(modelsUrl);
   models.pressControlC();
   const { code, complaint } = await models.ended;
   assert.deepEqual([code, complaint], [0, '']);
-  await until('the end of the job', async () => (await job())?.status === 'ended');
-  assert.equal((await getJson<{ jobs: Job[] }>(`${url}/jobs`)).jobs[0]?.status, 'cancelled');
+
+  await using again = startModels();
+  const againUrl = await urlOf(again, 'model owner');
+  assert.ok((await updatesAt(againUrl)) >= before);
+  const parked = await updatesAt(againUrl);
+  await until('another update', async () => (await updatesAt(againUrl)) > parked);
+  const { models: all } = await getJson<{ models: readonly ModelView[] }>(`${againUrl}/models`);
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    ['training'],
+  );
+  interface Job {
+    readonly status: string;
+  }
+  const jobs = async (): Promise<Job[]> => (await getJson<{ jobs: Job[] }>(`${northUrl}/jobs`)).jobs;
+  assert.equal((await jobs())[0]?.status, 'ready');
+  await fetch(`${againUrl}/models/${all[0]?.id ?? ''}`, { method: 'DELETE' });
+  await until('the owners to hear of the end', async () => (await jobs())[0]?.status === 'ended');
 });
 
 test.run();

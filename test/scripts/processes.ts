@@ -36,6 +36,8 @@ const patience = 120_000;
 export interface ScriptOptions {
   /** Beside the environment of the test; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where it is started; the project's root unless given. */
+  readonly cwd?: string;
   /** In a terminal of its own, as script(1) makes one; what is printed comes with its control characters. */
   readonly terminal?: boolean;
 }
@@ -47,6 +49,7 @@ export function startScript(script: string, args: readonly string[], options: Sc
   const child: ChildProcess = spawn(command, all, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: options.cwd,
     env: { ...process.env, ...options.env, [marker]: mark },
   });
   const { pid } = child;
@@ -111,7 +114,7 @@ export async function runScript(script: string, args: readonly string[], options
 }
 
 /** What is inherited from parent to child, and tells whose child it is. */
-const marker = 'SEALSUM_TEST_RUN';
+const marker = 'TEST_RUN_OF_SEALSUM';
 
 /** The process ids whose environment carries a mark; none where there is no /proc to tell. */
 async function processesWith(mark: string): Promise<string[]> {
