@@ -16,6 +16,8 @@ import { generateKeyPair } from '../src/paillier/key-generation.ts';
 import { systemRandom } from '../src/paillier/random.ts';
 import { open, openVector, seal, sealVector } from '../src/pipeline.ts';
 import { rational } from '../src/privacy/rational.ts';
+import { type OwnerId, ownerIdSchema } from '../src/protocol/identifiers.ts';
+import { checkTags, createTagSecret, expectedTags, type TagKey, tagsOf } from '../src/protocol/tags.ts';
 import { dealtOut, linearSample, logisticSample, type Sample } from './end-to-end/data.ts';
 
 const test = suite('pipeline');
@@ -53,6 +55,15 @@ function addUp(vectors: readonly WeightedVector[]): WeightedVector {
   };
 }
 
+const context = { job: '1'.repeat(64), round: 1, roundDigest: '2'.repeat(64) };
+
+/** The tag keys of so many owners, as each of them and the model owner have them. */
+function tagKeys(owners: number): ReadonlyMap<OwnerId, TagKey> {
+  const { publicKey: other } = createTagSecret(systemRandom(32));
+  const names = Array.from({ length: owners }, (_, index) => ownerIdSchema.parse(`owner-${index}`));
+  return new Map(names.map((name) => [name, createTagSecret(systemRandom(32)).agree(other, name)]));
+}
+
 function codeOf(work: () => unknown): ErrorCode {
   try {
     work();
@@ -70,17 +81,27 @@ test('the sum of sealed vectors opens to the sum of the vectors, to the bounds a
       fc.integer({ min: 2, max: 5 }),
       fc.integer({ min: 1, max: 60 }),
       fc.infiniteStream(fc.oneof(fc.bigInt(-bound, bound), fc.constantFrom(bound, -bound, 0n))),
-      (owners, length, numbers) => {
-        const request = { keyBits: 2048, length, owners, maxWeight: 8n, valueBound: bound / 8n, scale: 1024 };
+      fc.boolean(),
+      (owners, length, numbers, tags) => {
+        const request = { keyBits: 2048, length, owners, maxWeight: 8n, valueBound: bound / 8n, scale: 1024, tags };
         const plan = createPlan(request);
         const vectors = Array.from({ length: owners }, (_, owner) => ({
           weight: BigInt(owner + 1),
           values: [...numbers.take(length)],
         }));
-        const sealed = vectors.map((vector) => sealVector(plan, encryptor, vector));
+        const keys = tagKeys(owners);
+        const tagsFor = [...keys.values()].map((key) => (tags ? tagsOf(key, context, plan.ciphertexts) : undefined));
+        const sealed = vectors.map((vector, owner) => sealVector(plan, encryptor, vector, tagsFor[owner]));
         for (const bytes of sealed) assert.equal(bytes.length, plan.ciphertexts * 512);
         const product = aggregate(encryptor, plan.ciphertexts, sealed);
-        assert.deepEqual(openVector(plan, decryptor, product, owners), addUp(vectors));
+        let checks = 0;
+        const check = (sums: readonly bigint[]): void => {
+          assert.deepEqual(sums, expectedTags(keys.values(), context, plan.ciphertexts));
+          checkTags(sums, keys, context);
+          checks += 1;
+        };
+        assert.deepEqual(openVector(plan, decryptor, product, owners, tags ? check : undefined), addUp(vectors));
+        assert.equal(checks, tags ? 1 : 0);
       },
     ),
     { numRuns: runs },
@@ -154,6 +175,64 @@ test('what is not the sum it should be is never turned into numbers', async () =
       codeOf(() => open({ ...opener, decryptor: foreign }, product, 3)),
     ),
   );
+});
+
+test('a sum that is not of the contributions named is refused by its tags, which say what is wrong with it', async () => {
+  const { task, plan: bare, records } = await prepare(linearSample(30), 3);
+  const plan = createPlan({ ...bare, tags: true });
+  const keys = tagKeys(3);
+  const none = new Float64Array(0);
+  const sealAll = (round: number): Uint8Array[] =>
+    [...keys.values()].map((key, owner) => {
+      const mine = records[owner];
+      assert.ok(mine !== undefined);
+      return seal({ task, plan, encryptor }, mine, none, tagsOf(key, { ...context, round }, plan.ciphertexts));
+    });
+  const openSum = (contributions: readonly Uint8Array[]): unknown =>
+    open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, contributions), 3, (sums) => {
+      checkTags(sums, keys, context, [{ ...context, round: 7 }]);
+    });
+  const sealed = sealAll(1);
+  const [first, second, third] = sealed;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  const sum = addUp(records.map((each) => contribution(task, each, none)));
+  assert.deepEqual(openSum(sealed), statisticsOf(task, sum));
+  const wrong: [readonly Uint8Array[], string][] = [
+    [[first, third], "owner-1's contribution is missing from them"],
+    [[first, second, second, third], "owner-1's contribution is in them twice"],
+    [[first, third, third], "owner-2's contribution is in them in place of owner-1's"],
+    [sealed.with(1, sealAll(7)[1] ?? first), "owner-1's contribution to round 7 is in them in place of owner-1's"],
+    [sealed.with(1, sealAll(8)[1] ?? first), 'they are not those of the 3 contributions that the manifest names'],
+  ];
+  for (const [contributions, why] of wrong)
+    assert.throws(() => openSum(contributions), { code: 'tag_mismatch', message: new RegExp(`do not match: ${why};`) });
+});
+
+test('where a plan has tags nothing is sealed without them, and nothing opened without a check; where not, nothing with', async () => {
+  const { task, plan: bare, records } = await prepare(linearSample(30), 3);
+  const [mine] = records;
+  assert.ok(mine !== undefined);
+  const none = new Float64Array(0);
+  const refused = { code: 'plan_mismatch', field: 'tags' };
+  const check = (): void => undefined;
+  const tagged = createPlan({ ...bare, tags: true });
+  const tags = new Array<bigint>(tagged.ciphertexts).fill(1n);
+  assert.throws(() => seal({ task, plan: tagged, encryptor }, mine, none), refused);
+  assert.throws(() => seal({ task, plan: tagged, encryptor }, mine, none, [...tags, 1n]), refused);
+  assert.throws(() => seal({ task, plan: bare, encryptor }, mine, none, tags), refused);
+  const withTags = aggregate(encryptor, tagged.ciphertexts, [
+    seal({ task, plan: tagged, encryptor }, mine, none, tags),
+    seal({ task, plan: tagged, encryptor }, mine, none, tags),
+  ]);
+  assert.throws(() => open({ task, plan: tagged, decryptor }, withTags, 2), refused);
+  assert.throws(() => openVector(tagged, decryptor, withTags, 2), refused);
+  assert.equal(open({ task, plan: tagged, decryptor }, withTags, 2, check).weight, 20);
+  const without = aggregate(encryptor, bare.ciphertexts, [
+    seal({ task, plan: bare, encryptor }, mine, none),
+    seal({ task, plan: bare, encryptor }, mine, none),
+  ]);
+  assert.throws(() => open({ task, plan: bare, decryptor }, without, 2, check), refused);
+  assert.equal(open({ task, plan: bare, decryptor }, without, 2).weight, 20);
 });
 
 test('an owner seals nothing that its plan has no room for', async () => {

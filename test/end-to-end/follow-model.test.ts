@@ -6,11 +6,11 @@ import { suite } from 'uvu';
 import type { ModelView } from '../../parties/model-owner/views.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { type FollowModelOptions, followModel } from '../../src/http/model-owner-client.ts';
-import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createTestClock } from '../support/clock.ts';
 import { until as untilWithin } from '../support/until.ts';
 import { dealtOut, linearSample } from './data.ts';
+import { oneKey } from './keys.ts';
 import { type Consortium, getJson, patience, startConsortium } from './parties.ts';
 
 interface Context {
@@ -24,8 +24,7 @@ const test = suite<Context>('following a model');
 const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> =>
   untilWithin(what, holds, patience);
 
-const keyPair = await generateKeyPair({ bits: 2048 });
-const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
+const newKey = await oneKey();
 const sample = linearSample(40);
 const document = {
   ...sample.document,
@@ -36,7 +35,7 @@ const long = { ...document, training: { solver: 'gradient', rounds: 100_000 } };
 
 test.before.each(async (context) => {
   context.stop = new AbortController();
-  context.consortium = await startConsortium({ data: dealtOut(sample, 2), newKeyPair });
+  context.consortium = await startConsortium({ data: dealtOut(sample, 2), newKey });
 });
 
 test.after.each(async ({ consortium, stop }) => {

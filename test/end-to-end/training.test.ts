@@ -1,28 +1,28 @@
 /** Whole trainings over real sockets, beside the same training on the pooled plaintext. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import type { ModelEvent, ModelView, PredictionView } from '../../parties/model-owner/views.ts';
+import type { ModelView, PredictionView } from '../../parties/model-owner/views.ts';
 import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
 import { parseModel } from '../../src/learning/model.ts';
 import { trainPooled } from '../../src/learning/pooled.ts';
 import { type DataUnitParameters, parametersInDataUnits } from '../../src/learning/prediction.ts';
 import { readTable } from '../../src/learning/table.ts';
-import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
 import { addRationals, compareRationals, type Rational, sumRationals, toNumber } from '../../src/privacy/rational.ts';
+import type { ModelEventRecord } from '../../src/storage/model-store.ts';
 import { dealtOut, linearSample, logisticSample, type Sample, softmaxSample, textOf } from './data.ts';
+import { oneKey } from './keys.ts';
 import { type Consortium, getJson, over, postModel, type RunningOwner, startConsortium, trainOver } from './parties.ts';
 
 const test = suite('training end to end');
 
-const keyPair = await generateKeyPair({ bits: 2048 });
-const newKeyPair = (): Promise<typeof keyPair> => Promise.resolve(keyPair);
+const newKey = await oneKey();
 
 const settings = { encryption: { key_bits: 2048 }, participation: { quorum: 2, deadline_seconds: 20 } };
 
 /** Three owners with a third of the rows each. */
 function consortiumFor(sample: Sample): Promise<Consortium> {
-  return startConsortium({ data: dealtOut(sample, 3), newKeyPair });
+  return startConsortium({ data: dealtOut(sample, 3), newKey });
 }
 
 async function pooledParameters(document: unknown, sample: Sample): Promise<DataUnitParameters> {
@@ -113,7 +113,7 @@ test('the metrics are those of all records, and every round is told in order', a
   assert.ok(Math.abs((view.metrics?.mse ?? 0) - (metrics.mse ?? 1)) < 1e-6 * (metrics.mse ?? 1));
 
   const text = await (await fetch(`${consortium.modelOwner.url}/models/${view.id}/events`)).text();
-  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as ModelEvent);
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? '') as ModelEventRecord);
   assert.deepEqual(
     events.map((event) => event.id),
     events.map((_, index) => index + 1),

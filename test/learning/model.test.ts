@@ -491,6 +491,29 @@ for (const [name, refusals] of Object.entries({
   });
 }
 
+test('refuses text that is not Unicode, wherever it is: it could not be signed', () => {
+  const half = '\ud83d';
+  const json = linear();
+  const expected = 'expected Unicode text; half of a surrogate pair is none';
+  for (const [values, field] of [
+    [{ name: `a${half}b` }, 'name'],
+    [{ 'data_props.features[0].name': half }, 'data_props.features[0].name'],
+    [{ 'data_props.features[0].description': `${half}x` }, 'data_props.features[0].description'],
+    [
+      { 'data_props.features': [{ name: 'x', type: 'nominal', levels: ['a', half] }] },
+      'data_props.features[0].levels[1]',
+    ],
+    [{ participation: { roster: ['anna', half] } }, 'participation.roster[1]'],
+    [{ evaluation: { rows: [{ [half]: 1 }] } }, 'evaluation.rows[0]'],
+  ] as const)
+    assert.throws(() => parseModel(put(json, values)), {
+      code: 'model_invalid',
+      field,
+      message: `${field}: ${expected}`,
+    });
+  assert.equal(parseModel(put(json, { name: '\ud83d\ude00 ä' })).name, '😀 ä');
+});
+
 test('refuses what is not an object at all', () => {
   for (const json of [null, undefined, 3, 'model', [linear()]]) {
     assert.throws(() => parseModel(json), {
