@@ -139,7 +139,10 @@ async function writeTraining({ rows }: Session, record: TrainingRecord): Promise
       .insertInto('trainings')
       .values({ id, roster_json: toJson(roster), ...changed })
       .execute();
-  if (proposal === undefined) return;
+  if (proposal === undefined) {
+    await rows.deleteFrom('training_proposals').where('id', '=', id).execute();
+    return;
+  }
   const known = await rows
     .selectFrom('training_proposals')
     .select('sealed_keys')

@@ -85,6 +85,7 @@ export interface ModelEventRecord {
 /** Everything that one step changes. */
 export interface ModelChange {
   readonly model?: ModelRecord;
+  /** In full: a proposal or a trainer that it does not have is deleted. */
   readonly training?: TrainingRecord;
   readonly round?: { readonly id: string; readonly report: RoundReport };
   readonly event?: { readonly id: string; readonly body: Omit<ModelEventRecord, 'id'> };

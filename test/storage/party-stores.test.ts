@@ -1,6 +1,7 @@
 /** The stores of data owners and model owners, ledgers and nonces: what was kept comes back, also after a restart. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { CompiledQuery } from 'kysely';
 import { suite } from 'uvu';
 import { type ErrorCode, SealsumError } from '../../src/errors.ts';
 import type { LedgerEntry } from '../../src/privacy/ledger.ts';
@@ -320,10 +321,8 @@ onEach(test, 'party stores', 'models read the same as a plain map after any chan
                 continue;
               }
               await store.commit(change);
-              if (step.do === 'training') {
-                const { proposal } = known.training ?? {};
-                known.training = { ...(proposal === undefined ? {} : { proposal }), ...step.record };
-              } else if (step.do === 'round') known.rounds.set(step.report.round, step.report);
+              if (step.do === 'training') known.training = step.record;
+              else if (step.do === 'round') known.rounds.set(step.report.round, step.report);
               else known.events.push({ ...step.body, id: known.events.length + 1 });
             }
           }
@@ -353,6 +352,33 @@ onEach(test, 'party stores', 'models read the same as a plain map after any chan
     { numRuns: runs },
   );
 });
+
+onEach(test, 'party stores', 'a training kept without its proposal leaves no row with its keys', async (place) => {
+  await using database = await place.open('model-owner');
+  const store = createModelStore(database, auditLog());
+  const sealedKeys = Uint8Array.from({ length: 64 }, (_each, index) => index + 100);
+  const training: TrainingRecord = { id: 'one', roster: [anna], round: 1, opened: 1 };
+  const proposal = { signed: signedJob(first, [anna]), sealedKeys };
+  await store.commit({ model: modelRecord('one', [anna]), training: { ...training, proposal } });
+  assert.ok(await isAnywhere(database, sealedKeys), 'as long as the job needs them');
+  await store.commit({ training });
+  assert.deepEqual(await store.training('one'), training);
+  assert.equal(await isAnywhere(database, sealedKeys), false);
+});
+
+/** Whether any row of any table of a model owner holds the bytes. */
+async function isAnywhere(database: Database, bytes: Uint8Array): Promise<boolean> {
+  return database.read(async ({ rows }) => {
+    const tables = ['models', 'model_documents', 'model_parameters', 'model_rounds', 'model_events', 'model_views'];
+    for (const table of [...tables, 'trainings', 'training_proposals', 'audit']) {
+      const query = CompiledQuery.raw(`select * from ${table}`);
+      for (const row of (await rows.executeQuery<Record<string, unknown>>(query)).rows)
+        for (const value of Object.values(row))
+          if (value instanceof Uint8Array && Buffer.from(value).includes(Buffer.from(bytes))) return true;
+    }
+    return false;
+  });
+}
 
 test('what owners are seen as is written once, however many events tell of it', async () => {
   await using database = await openDatabase(':memory:', { role: 'model-owner' });
