@@ -20,6 +20,9 @@ export interface FacilitatorProcessOptions {
   readonly profile?: string | undefined;
 }
 
+/** As run_facilitator.sh starts it. */
+export const nodeOptions: readonly string[] = ['--max-semi-space-size=4'];
+
 /** Milliseconds it has to listen, and to stop. */
 const patience = 60_000;
 
@@ -31,7 +34,7 @@ export async function startFacilitatorProcess(options: FacilitatorProcessOptions
   const main = fileURLToPath(new URL(`../../parties/facilitator/main.${compiled ? 'js' : 'ts'}`, here));
   const loader = compiled ? [] : ['--import', import.meta.resolve('tsx')];
   const profiler = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
-  const child = spawn(process.execPath, [...loader, ...profiler, main, '--config', config], {
+  const child = spawn(process.execPath, [...nodeOptions, ...loader, ...profiler, main, '--config', config], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
   });

@@ -1,13 +1,14 @@
 /** The measurement under load in a tiny dose: the same processes, requests, signatures and sums. Times are nobody's business here. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { type Cohort, createCohort } from '../../scripts/load/cohort.ts';
 import { type Contributions, createContributions } from '../../scripts/load/contributions.ts';
+import { nodeOptions } from '../../scripts/load/facilitator-process.ts';
 import { type LoadJob, proposeJob } from '../../scripts/load/job.ts';
 import { targetsOf } from '../../scripts/load/report.ts';
 import { runLoad } from '../../scripts/load/run.ts';
@@ -46,6 +47,11 @@ test('takes two rounds at a facilitator of its own to their exact sums', async (
   assert.equal(told.filter((line) => line === 'the manifest and the sum are verified').length, 2);
   for (const report of reports)
     for (const [name, value] of numbersIn(report)) assert.ok(Number.isFinite(value) && value >= 0, `${name}: ${value}`);
+});
+
+test('measures the process that operators start', async () => {
+  const script = await readFile(new URL('../../scripts/run_facilitator.sh', import.meta.url), 'utf8');
+  assert.ok(script.includes(`exec node ${nodeOptions.join(' ')} "$root/`));
 });
 
 function* numbersIn(object: object): Generator<readonly [name: string, value: number]> {
