@@ -34,9 +34,9 @@ const { job } = describeJob();
 interface Forgetful {
   readonly party: TestFacilitator;
   /** The answer to the next commit that tells of such an event is lost. */
-  lose(type: JobEventType): void;
+  readonly lose: (type: JobEventType) => void;
   /** How many answers were lost. */
-  lost(): number;
+  readonly lost: () => number;
 }
 
 async function forgetful(): Promise<Forgetful> {
