@@ -3,7 +3,7 @@
 import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
-import { type FacilitatorAccess, type LoadedParty, loadParty } from '../../src/config/load.ts';
+import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
@@ -15,7 +15,7 @@ import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
-import { type ClientTls, createTransport, requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { createTransport, requireSafeListening } from '../../src/http/transport.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { createLedger } from '../../src/privacy/ledger.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
@@ -50,7 +50,7 @@ await runParty('data owner', async (signal, fail) => {
   const dataset = await openDataset(config.data);
 
   const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });
-  const transport = createTransport(clientTls(facilitator.tls));
+  const transport = createTransport(facilitator.tls);
   const release = async (): Promise<void> => {
     await transport[Symbol.asyncDispose]();
     await database.close();
@@ -103,7 +103,7 @@ await runParty('data owner', async (signal, fail) => {
       fetch: app.fetch,
       port,
       host,
-      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      ...(tls === undefined ? {} : { tls }),
       limits: {
         connections: config.limits.connections,
         headerBytes: config.limits.headerBytes,
@@ -127,15 +127,3 @@ await runParty('data owner', async (signal, fail) => {
     throw error;
   }
 });
-
-function clientTls({ ca, certificate, key }: NonNullable<FacilitatorAccess['tls']> = {}): ClientTls {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { cert: certificate }),
-    ...(key === undefined ? {} : { key }),
-  };
-}
-
-function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
-  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
-}

@@ -2,7 +2,7 @@
 /** The facilitator as a process. */
 import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
-import { type LoadedParty, loadParty } from '../../src/config/load.ts';
+import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
@@ -13,7 +13,7 @@ import { createLimiter } from '../../src/http/limits.ts';
 import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
-import { requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { requireSafeListening } from '../../src/http/transport.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
@@ -97,7 +97,7 @@ await runParty('facilitator', async (signal) => {
       fetch: app.fetch,
       port,
       host,
-      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      ...(tls === undefined ? {} : { tls }),
       limits: {
         connections: limits.connections,
         headerBytes: limits.headerBytes,
@@ -115,7 +115,3 @@ await runParty('facilitator', async (signal) => {
     throw error;
   }
 });
-
-function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
-  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
-}

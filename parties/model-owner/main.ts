@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
-import { type FacilitatorAccess, type LoadedParty, loadParty } from '../../src/config/load.ts';
+import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
@@ -16,7 +16,7 @@ import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
-import { type ClientTls, createTransport, requireSafeListening, type ServerTls } from '../../src/http/transport.ts';
+import { createTransport, requireSafeListening } from '../../src/http/transport.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
@@ -56,7 +56,7 @@ await runParty('model owner', async (signal) => {
   if (evaluationFile !== undefined) await requireFile(evaluationFile);
 
   const database = await openDatabase(party.store, { role: 'model-owner', signal, checkpoint });
-  const transport = createTransport(clientTls(facilitator.tls));
+  const transport = createTransport(facilitator.tls);
   const signedFetch = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
   const store = createModelStore(database, createAuditLog(identity, clock));
   const metrics = new Registry();
@@ -105,7 +105,7 @@ await runParty('model owner', async (signal) => {
       fetch: app.fetch,
       port,
       host,
-      ...(tls === undefined ? {} : { tls: serverTls(tls) }),
+      ...(tls === undefined ? {} : { tls }),
       limits: {
         connections: limits.connections,
         headerBytes: limits.headerBytes,
@@ -119,15 +119,3 @@ await runParty('model owner', async (signal) => {
     throw error;
   }
 });
-
-function clientTls({ ca, certificate, key }: NonNullable<FacilitatorAccess['tls']> = {}): ClientTls {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { cert: certificate }),
-    ...(key === undefined ? {} : { key }),
-  };
-}
-
-function serverTls({ certificate, key, clientCa }: NonNullable<LoadedParty['tls']>): ServerTls {
-  return { cert: certificate, key, ...(clientCa === undefined ? {} : { clientCa }) };
-}

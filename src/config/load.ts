@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SealsumError } from '../errors.ts';
 import { createLog, type Logger } from '../http/log.ts';
+import type { ClientTls, ServerTls } from '../http/transport.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { PartyId } from '../protocol/identifiers.ts';
 import { type Identity, type Role, roles } from '../protocol/identity.ts';
@@ -14,7 +15,7 @@ import type { ConfigOf, FacilitatorSettings, PartyConfig, PartyOptions } from '.
 import { existingPassphrase } from './passphrase.ts';
 import { entryOf, type Roster } from './roster-file.ts';
 import type { Terminal } from './terminal.ts';
-import { type ClientTls, readClientTls, readServerTls, type ServerTls } from './tls-files.ts';
+import { readClientTls, readServerTls } from './tls-files.ts';
 import { parseToml } from './toml-file.ts';
 import { isLoopback } from './urls.ts';
 import { watchRoster } from './watch-roster.ts';

@@ -1,24 +1,9 @@
 /** Certificates and keys in PEM files, read and checked before anybody connects. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { SealsumError } from '../errors.ts';
+import type { ClientTls, ServerTls } from '../http/transport.ts';
 import { readPrivateFile, readTextFile } from './files.ts';
 import type { FacilitatorSettings, TlsSettings } from './party-config.ts';
-
-/** PEM texts of a server. */
-export interface ServerTls {
-  /** Its certificate, followed by those up to the authority. */
-  readonly certificate: string;
-  readonly key: string;
-  /** The authorities that sign the certificates which clients must show. */
-  readonly clientCa?: string;
-}
-
-/** PEM texts of a client. */
-export interface ClientTls {
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-}
 
 /** @param now milliseconds since 1970 @throws SealsumError config_invalid, identity_invalid */
 export async function readServerTls({ certificate, key, clientCa }: TlsSettings, now: number): Promise<ServerTls> {
@@ -45,11 +30,11 @@ async function readPair(
   certificateFile: string,
   keyFile: string,
   now: number,
-): Promise<{ certificate: string; key: string }> {
-  const certificate = await readCertificates(certificateFile, `${table}.certificate`);
+): Promise<{ cert: string; key: string }> {
+  const cert = await readCertificates(certificateFile, `${table}.certificate`);
   const key = (await readPrivateFile(keyFile, `${table}.key`)).toString('utf8');
   // The first one is the party's own.
-  const own = new X509Certificate(certificate);
+  const own = new X509Certificate(cert);
   if (!own.checkPrivateKey(parseKey(key, keyFile, `${table}.key`)))
     throw new SealsumError('config_invalid', `${keyFile} is not the key of ${certificateFile}`, {
       field: `${table}.key`,
@@ -60,7 +45,7 @@ async function readPair(
       `${certificateFile} is valid from ${own.validFrom} to ${own.validTo}, which is not now`,
       { field: `${table}.certificate` },
     );
-  return { certificate, key };
+  return { cert, key };
 }
 
 function parseKey(text: string, file: string, field: string): KeyObject {

@@ -225,14 +225,14 @@ test('certificates, keys and tokens are read and checked before anybody connects
   const text = (name: string): Promise<string> => readFile(folder.at(name), 'utf8');
   const { tls, facilitator, accessToken } = await load();
   assert.deepEqual(tls, {
-    certificate: await text('server.pem'),
+    cert: await text('server.pem'),
     key: await text('server.key'),
     clientCa: await text('client.pem'),
   });
   assert.deepEqual(facilitator, {
     name: 'facilitator',
     url: 'https://127.0.0.1:1',
-    tls: { ca: await text('server.pem'), certificate: await text('client.pem'), key: await text('client.key') },
+    tls: { ca: await text('server.pem'), cert: await text('client.pem'), key: await text('client.key') },
   });
   assert.equal(accessToken, token);
 
