@@ -37,7 +37,16 @@ import {
 const planted = { age: '63.07182818284', outcome: '41.31415926535' } as const;
 const records = 1237;
 
-const sample = linearSample(90);
+const plain = linearSample(90);
+/** Every age and outcome with digits of its own behind it, so that nothing else, such as a time, is written like it. */
+const sample = {
+  ...plain,
+  rows: plain.rows.map((row, index) => {
+    const [age = '', visits, ward, outcome = ''] = row.split(',');
+    const digits = String(271_828_182 + 7919 * index);
+    return [age.includes('.') ? `${age}${digits}` : `${age}.0${digits}`, visits, ward, `${outcome}${digits}`].join(',');
+  }),
+};
 const young = (row: number): boolean => Number(sample.rows[row]?.split(',')[0]) <= 60;
 const ofAnna = textOf(sample, (row) => row % 3 === 0 && young(row));
 const ofBert = textOf(sample, (row) => row % 3 === 1 && young(row));
@@ -84,14 +93,9 @@ async function begin(): Promise<Context> {
   const standstill = new Promise<void>((resolve) => {
     goOn = resolve;
   });
-  let held: string | undefined;
+  let halted = false;
   const consortium = await startConsortium({ anna: ofAnna, bert: ofBert, cora: ofCora }, async (who, method, path) => {
-    if (
-      method === 'PUT' &&
-      ['anna', 'bert'].includes(who.name) &&
-      held !== undefined &&
-      path.startsWith(`/jobs/${held}/rounds/`)
-    )
+    if (halted && method === 'PUT' && ['anna', 'bert'].includes(who.name) && path.includes('/contributions/'))
       await standstill;
   });
   const [anna, bert, cora] = consortium.owners;
@@ -101,8 +105,8 @@ async function begin(): Promise<Context> {
   const second = await train(consortium.modelOwner, narrow);
   assert.equal(second.status, 'finished', JSON.stringify(second.failure));
   // Anna and bert keep still from the third one's first round on.
+  halted = true;
   const third = await post(consortium.modelOwner, { ...document, name: 'third' });
-  held = third;
   await until('cora to contribute', () => coraContributed(cora, third), 60_000);
   const jobs = [first.id, second.id, third].map((id) => jobIdSchema.parse(id));
   return { consortium, anna, bert, cora, jobs, goOn };
@@ -215,11 +219,18 @@ async function pathsOf(url: string, jobs: readonly JobId[]): Promise<readonly st
 /** What a stream says up to an event. */
 async function eventsUpTo(last: number, response: Response): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body ?? []) {
+  const body: ReadableStream<Uint8Array> = response.body ?? assert.fail('a stream without a body');
+  for await (const chunk of body) {
     chunks.push(chunk);
     if (Buffer.concat(chunks).includes(`id: ${last}\n`)) break;
   }
   return Buffer.concat(chunks);
+}
+
+/** The age and the outcome of a row. */
+function valuesOf(row: string): readonly string[] {
+  const [age = '', , , outcome = ''] = row.split(',');
+  return [age, outcome];
 }
 
 /** Everything of two owners. */
@@ -291,7 +302,7 @@ test('no log and no measurement says a value of a record or parameter, a key, a 
   const { keyPair } = openJobKeys(standing, proposal.sealedKeys, modelOwner.storageKey);
   const { p, q } = primesOf(keyPair.privateKey);
   secrets.push(secretNumber('a prime', p), secretNumber('a prime', q));
-  for (const text of [planted.age, planted.outcome, ...sample.rows.flatMap((row) => row.split(',').slice(3))])
+  for (const text of [planted.age, planted.outcome, ...sample.rows.flatMap(valuesOf)])
     secrets.push(secretText('a value of a record', text));
   for (const { exchanges, identity } of everybody)
     for (const { method, path, headers, sent, received } of exchanges) {
@@ -308,6 +319,35 @@ test('no log and no measurement says a value of a record or parameter, a key, a 
   const places = (await Promise.all([...everybody, { ...facilitator, url: facilitator.url }].map(sayings))).flat();
   assert.ok(places.every(({ content }) => content.length > 200));
   assert.equal(found(secrets, places), undefined);
+});
+
+test('every line of every log is JSON, and says of which request, and of which job and round, it is', () => {
+  const { owners, modelOwner, facilitator } = context.consortium;
+  const [first] = context.jobs;
+  for (const { identity, lines } of [...owners, modelOwner, facilitator]) {
+    const logged = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    for (const { party, level, time, msg } of logged)
+      assert.ok([party, level, time, msg].every((each) => typeof each === 'string'));
+    const requests = logged.filter(({ msg }) => msg === 'request');
+    assert.ok(requests.length > 0, identity.name);
+    const names = new Set(requests.map(({ request_id }) => request_id));
+    assert.equal(names.size, requests.length, `two requests to ${identity.name} of one name`);
+    assert.ok(!names.has(undefined));
+  }
+  const told = facilitator.lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  for (const round of [1, 2]) {
+    const about = told.filter((line) => line.job === first && line.round === round);
+    for (const type of ['round.opened', 'round.closed'])
+      assert.ok(
+        about.some(({ msg }) => msg === type),
+        type,
+      );
+    for (const owner of ['anna', 'bert', 'cora']) {
+      const path = `/jobs/${first}/rounds/${round}/contributions/${owner}`;
+      const line = about.find((each) => each.msg === 'request' && each.path === path);
+      assert.deepEqual([line?.method, line?.sender, line?.status], ['PUT', owner, 201]);
+    }
+  }
 });
 
 /** The signatures that stand in JSON. */

@@ -53,7 +53,7 @@ function encodings(bytes: Buffer): Buffer[] {
 }
 
 /** What base64 says of bytes that stand behind `before` (modulo 3) others and before more: the characters that are theirs alone. */
-function base64Within(bytes: Buffer, before: 0 | 1 | 2 | number): string[] {
+function base64Within(bytes: Buffer, before: number): string[] {
   const whole = Buffer.concat([Buffer.alloc(before), bytes]);
   return (['base64', 'base64url'] as const).map((form) => {
     const text = whole.toString(form).replace(/=+$/, '');
