@@ -8,8 +8,9 @@
 import { hkdfSync } from 'node:crypto';
 import { SealsumError } from '../../src/errors.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
+import { bitLength } from '../../src/paillier/bytes.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
-import { type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
 import { type Sealer, seal } from '../../src/pipeline.ts';
 import type { Rational } from '../../src/privacy/rational.ts';
@@ -75,7 +76,7 @@ export interface AcceptanceDependencies {
  * Accepts a job.
  *
  * @throws SealsumError saying why not: owner_not_on_roster, signature_invalid, party_unknown, role_forbidden, job_conflict,
- *   model_invalid, plan_mismatch, privacy_invalid, key_invalid, key_too_small, identity_invalid, data_invalid; aborted
+ *   model_invalid, plan_mismatch, privacy_invalid, key_invalid, identity_invalid, data_invalid; aborted
  */
 export async function acceptJob(
   { descriptor, signature }: SignedJob,
@@ -171,13 +172,14 @@ function requireParticipation({ roster, quorum, deadline_seconds }: JobDescripto
   if (named.length !== roster.length || !roster.every((each) => named.includes(each))) throw refuse('roster');
 }
 
-function requireKeySize(descriptor: JobDescriptor, { encryption }: Model): PublicKey {
-  const publicKey = publicKeyFromJwk(descriptor.public_key);
-  if (publicKey.bitLength !== encryption.key_bits)
-    throw new SealsumError('key_invalid', `the key has ${publicKey.bitLength} bits, not ${encryption.key_bits}`, {
+/** The size comes first: what is checked of a modulus takes the longer the larger it is, a second at 16,384 bits. */
+function requireKeySize({ public_key }: JobDescriptor, { encryption }: Model): PublicKey {
+  const bits = bitLength(modulusFromJwk({ ...public_key }, ''));
+  if (bits !== encryption.key_bits)
+    throw new SealsumError('key_invalid', `the key has ${bits} bits, not ${encryption.key_bits}`, {
       field: 'public_key',
     });
-  return publicKey;
+  return publicKeyFromJwk(public_key);
 }
 
 /** What others may be told of an error: its kind and the field or column of the model, nothing of a line or a value. */

@@ -51,6 +51,9 @@ export interface ModulusProof {
 export const rootCount = 11;
 export const blumCount = 128;
 
+/** A proof about a larger modulus is refused: the most that model.json lets a key have, and far from what OpenSSL can do. */
+export const greatestProvenBits = 8192;
+
 /** No prime below this may divide n. */
 const leastFactor = 2 ** 16;
 
@@ -148,7 +151,7 @@ const verifying = 'verifying a modulus';
  *
  * The key need not be checked before, but verified it is only well formed, not large: take it from publicKeyFromModulus. One
  * power modulo n for each of the 139 roots: about 0.25 s at 2048 bits, 0.75 s at 3072 and 1.8 s at 4096; the event loop turns
- * between them, every 5 ms at 3072 bits. Above 10,000 bits, where OpenSSL does not help, each power takes seconds.
+ * between them, every 5 ms at 3072 bits. A modulus above 8192 bits is refused before any work.
  *
  * @param context what the proof was made for, the same bytes as the prover's
  * @throws SealsumError key_invalid, whose field and message name the first check that failed: n, proof.w, proof, proof.roots,
@@ -164,6 +167,8 @@ export async function verifyModulus(
   const pause = (): Promise<void> => turn(verifying, signal);
 
   // The form of both numbers, before any work.
+  const bits = bitLength(n < 0n ? 0n : n);
+  if (bits > greatestProvenBits) throw invalid('n', `expected at most ${greatestProvenBits} bits, found ${bits}`);
   if (n < 3n || n % 2n === 0n) throw invalid('n', 'expected a product of two odd primes');
   const w = decodeResidue(n, proof.w, 'proof.w');
   if (proof.roots.length !== rootCount) throw invalid('proof.roots', `expected ${rootCount} roots`);

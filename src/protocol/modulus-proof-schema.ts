@@ -1,10 +1,16 @@
 import { z } from 'zod';
-import { type BlumAnswer, blumCount, type ModulusProof, rootCount } from '../paillier/modulus-proof.ts';
+import {
+  type BlumAnswer,
+  blumCount,
+  greatestProvenBits,
+  type ModulusProof,
+  rootCount,
+} from '../paillier/modulus-proof.ts';
 
-/** An integer modulo n in fixed-width base64url; n has at most 2048 bytes. verifyModulus checks the exact width and form. */
+/** An integer modulo n in fixed-width base64url, as many bytes as the largest n has at most; verifyModulus checks the exact width. */
 const residue = z
   .string()
-  .max(2731)
+  .max(Math.ceil(greatestProvenBits / 6), `expected an integer of at most ${greatestProvenBits} bits`)
   .regex(/^[A-Za-z0-9_-]+$/, 'expected base64url');
 
 const bit = z.union([z.literal(0), z.literal(1)]);

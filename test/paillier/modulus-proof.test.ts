@@ -353,6 +353,17 @@ test('even and tiny moduli are refused before all else', async () => {
   }
 });
 
+test('a modulus larger than any key may have is refused before anything of the proof is looked at', async () => {
+  const untouched = new Proxy(good, {
+    get: (_proof, field) => assert.fail(`looked at ${String(field)}`),
+  });
+  for (const bits of [8193, 16_384]) {
+    const large = (1n << BigInt(bits)) - 1n;
+    await refuses(large, untouched, 'n', `expected at most 8192 bits, found ${bits}`);
+  }
+  await refuses((1n << 8192n) - 1n, good, 'proof.w', 'expected base64url text of 1024 bytes, as many as n has');
+});
+
 // Beside other work.
 
 test('the event loop turns at least once for every root, made or verified', async () => {

@@ -1,9 +1,9 @@
 /** A modulus proof as a message: there and back through JSON, and what it may not be. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { z } from 'zod';
+import { type Model, parseModel } from '../../src/learning/model.ts';
 import { testOnlyGenerateKeyPair } from '../../src/paillier/key-generation.ts';
-import { type ModulusProof, verifyModulus } from '../../src/paillier/modulus-proof.ts';
+import { greatestProvenBits, type ModulusProof, verifyModulus } from '../../src/paillier/modulus-proof.ts';
 import { proveModulus } from '../../src/paillier/modulus-prover.ts';
 import { modulusProofSchema } from '../../src/protocol/modulus-proof-schema.ts';
 
@@ -20,15 +20,28 @@ test('there and back, and proves what it did', async () => {
   await verifyModulus(publicKey, back, context);
 });
 
-test('takes integers of up to 16,384 bits', () => {
-  const longest = Buffer.alloc(2048, 0xff).toString('base64url');
+test('takes integers of up to 8192 bits, as many as a model may ask of its key', () => {
+  const longest = Buffer.alloc(1024, 0xff).toString('base64url');
   const large: ModulusProof = {
     w: longest,
     roots: proof.roots.map(() => longest),
     blum: proof.blum.map(({ a, b }) => ({ x: longest, a, b, z: longest })),
   };
   assert.deepEqual(modulusProofSchema.parse(large), large);
-  assert.throws(() => modulusProofSchema.parse({ ...large, w: `${longest}A` }), z.ZodError);
+  const [issue] = modulusProofSchema.safeParse({ ...large, w: `${longest}A` }).error?.issues ?? [];
+  assert.deepEqual([issue?.path, issue?.message], [['w'], 'expected an integer of at most 8192 bits']);
+
+  const modelOf = (key_bits: number): Model =>
+    parseModel({
+      model_type: 'LINEAR_REGRESSION',
+      data_props: {
+        features: [{ name: 'a', type: 'continuous', range: [0, 1] }],
+        target: { name: 'b', range: [0, 1] },
+      },
+      encryption: { key_bits },
+    });
+  assert.equal(modelOf(greatestProvenBits).encryption.key_bits, 8192);
+  assert.throws(() => modelOf(greatestProvenBits + 256), { field: 'encryption.key_bits' });
 });
 
 test('refuses everything else, naming the place', () => {
