@@ -10,9 +10,9 @@ const eventsAtATime = 2000;
 const millisecondsPerDay = 86_400_000;
 
 /**
- * Ended jobs go with everything of theirs but their events, the ones that ended first before the others. Of the rounds of
- * a job, whether it is open or not, all but the newest ended ones lose their descriptor and their blocks. The newest event
- * is always kept, so that numbers never begin again.
+ * Ended jobs go with everything of theirs but their events, the ones that ended first before the others, and of those that
+ * ended at the same time the one made first. Of the rounds of a job, whether it is open or not, all but the newest ended ones
+ * lose their descriptor and their blocks. The newest event is always kept, so that numbers never begin again.
  */
 export async function retainFacilitator(
   database: Database,

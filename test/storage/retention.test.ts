@@ -154,6 +154,28 @@ onEach(
   },
 );
 
+onEach(
+  test,
+  'retention',
+  'of jobs that ended at the same time the one made first is forgotten first',
+  async (place) => {
+    await using database = await place.open('facilitator');
+    const store = createFacilitatorStore(database, auditLog());
+    // Neither the names nor the order in which they ended say which was made first.
+    const names = ['middle', 'last', 'first', 'other'] as JobId[];
+    for (const name of names) await store.commit({ job: jobRecord(name, roster), events: [] });
+    for (const name of ['other', 'first', 'middle', 'last'] as JobId[])
+      await store.commit({ job: jobRecord(name, roster, { status: 'finished', changedAt: 7 }), events: [] });
+    for (let kept = names.length - 1; kept >= 0; kept--) {
+      assert.equal((await store.retain({ ...rule, endedJobs: kept }, 7)).jobs, 1);
+      assert.deepEqual(
+        (await store.jobs()).map(({ signed }) => signed.descriptor.job),
+        names.slice(names.length - kept),
+      );
+    }
+  },
+);
+
 onEach(test, 'retention', 'numbers of events never begin again', async (place) => {
   {
     await using database = await place.open('facilitator');
