@@ -7,7 +7,7 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import type { Clock } from '../protocol/clock.ts';
-import { fromProblem } from './problem.ts';
+import { askedWait, pause, refusal } from './retry.ts';
 import { abortWith } from './signals.ts';
 
 /** Milliseconds between two comments on an idle stream, and the silence after which a reader gives a stream up. */
@@ -193,10 +193,10 @@ export interface FollowOptions<T extends { readonly id: number }> {
 
 /**
  * Follows a stream until the signal aborts, the caller leaves the loop, or the server says that there is nothing more (204).
- * Waits 0.1 s after the first break and twice as long after each further one, up to 5 s; anything heard after the greeting
- * begins that anew.
+ * Waits 0.1 s after the first break and twice as long after each further one, up to 5 s, and longer when the server asks for it;
+ * anything heard after the greeting begins that anew.
  *
- * @throws SealsumError what the server refused with, when it refused for good (4xx)
+ * @throws SealsumError what the server refused with, when the same request will be refused again
  */
 export async function* followEvents<T extends { readonly id: number }>(
   options: FollowOptions<T>,
@@ -212,16 +212,23 @@ export async function* followEvents<T extends { readonly id: number }>(
       line.abort();
     };
     let forgive = clock.after(longestSilence, hangUp);
-    let refused: SealsumError | undefined;
+    let refused = false;
+    let asked = 0;
     try {
       const response = await options.fetch(options.url, {
         headers: { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': String(after) }) },
         signal: line.signal,
       });
       if (response.status === 204) return;
-      refused = await refusal(response);
-      if (!response.ok || response.body === null)
-        throw refused ?? new SealsumError('request_failed', `the event stream answered ${response.status}`);
+      if (!response.ok) {
+        refused = true;
+        const failure = await refusal(response, 'the event stream');
+        refused = false;
+        asked = askedWait(failure);
+        throw failure.passing;
+      }
+      if (response.body === null)
+        throw new SealsumError('request_failed', `the event stream answered ${response.status} without a body`);
       after ??= beginning(response);
       await options.onConnected?.();
       let greeted = false;
@@ -238,47 +245,22 @@ export async function* followEvents<T extends { readonly id: number }>(
       }
     } catch (error) {
       if (stopped()) return;
-      if (refused !== undefined) throw refused;
+      if (refused) throw error;
       options.onBroken?.(error);
     } finally {
       forgive();
       letGo();
       line.abort();
     }
-    await pause(clock, wait, signal);
+    await pause(clock, asked + wait, signal);
     wait = Math.min(2 * wait, longestWait);
   }
-}
-
-/** Statuses that say "not now" rather than "not like this": request timeout, too early, too many requests. */
-const passing: readonly number[] = [408, 425, 429];
-
-/** The error of an answer that will be the same next time. */
-async function refusal(response: Response): Promise<SealsumError | undefined> {
-  const { status } = response;
-  if (status < 400 || status >= 500 || passing.includes(status)) return undefined;
-  const body: unknown = await response.json().catch(() => undefined);
-  return fromProblem(body) ?? new SealsumError('request_failed', `the event stream was refused: ${status}`);
 }
 
 /** The number after which the server began, so that a line that breaks before its first event resumes there. */
 function beginning(response: Response): number | undefined {
   const header = response.headers.get('last-event-id') ?? '';
   return /^[0-9]{1,15}$/.test(header) ? Number(header) : undefined;
-}
-
-/** Resolves after some milliseconds, or at once when the signal aborts. */
-function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(milliseconds, done);
-    function done(): void {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done);
-  });
 }
 
 /** Events as they arrive; undefined for anything else that shows that the line is alive. */

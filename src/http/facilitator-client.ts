@@ -30,8 +30,8 @@ import {
 } from '../protocol/round-messages.ts';
 import type { ObjectSignature } from '../protocol/signed.ts';
 import { type FollowOptions, followEvents } from './event-stream.ts';
-import { fromProblem, parseMessage } from './problem.ts';
-import { type Attempt, retry } from './retry.ts';
+import { parseMessage } from './problem.ts';
+import { type Attempt, refusal, retry } from './retry.ts';
 import { abortWith } from './signals.ts';
 
 export interface FacilitatorClientOptions {
@@ -91,9 +91,6 @@ interface ClientRequest {
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
 }
-
-/** Statuses below 500 that say "not now" rather than "not like this": request timeout, too early, too many requests. */
-const passing: readonly number[] = [408, 425, 429];
 
 export function createFacilitatorClient(options: FacilitatorClientOptions): FacilitatorClient {
   const base = options.url.replace(/\/+$/, '');
@@ -201,17 +198,6 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
     followJob: (job, after, signal, hooks) => follow(`/jobs/${job}/events`, signal, hooks, after),
     followAll: (owner, signal, hooks) => follow(`/events?owner=${owner}`, signal, hooks),
   };
-}
-
-/** An answer that says no: thrown when the same request will be refused again. */
-async function refusal(response: Response, request: string): Promise<{ passing: SealsumError; retryAfter: number }> {
-  const { status, headers } = response;
-  const problem = fromProblem(await response.json().catch(() => undefined));
-  const error = problem ?? new SealsumError('request_failed', `${request} was answered ${status}`);
-  // A proxy may have sent a request twice; the next try has a nonce of its own.
-  if (status < 500 && !passing.includes(status) && error.code !== 'nonce_reused') throw error;
-  const asked = headers.get('retry-after') ?? '';
-  return { passing: error, retryAfter: /^[0-9]{1,9}$/.test(asked) ? Number(asked) : 0 };
 }
 
 /** Why a request may have got no answer at all. */

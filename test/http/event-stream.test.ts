@@ -251,8 +251,32 @@ test('a refusal for good ends the following with the error that was thrown there
   await using other = await startScriptedServer(answer(403, '<html>forbidden'));
   const plain = await within('the refusal', follow(other.url).over);
   assert.ok(plain instanceof SealsumError);
-  assert.deepEqual([plain.code, plain.message], ['request_failed', 'the event stream was refused: 403']);
+  assert.deepEqual([plain.code, plain.message], ['request_failed', 'the event stream was answered 403']);
   assert.equal(server.asked.length + other.asked.length, 2);
+});
+
+test('a request that the network delivered twice is asked anew, from where the follower was', async () => {
+  const twice = answer(401, toProblem(new SealsumError('nonce_reused', 'the request was sent before')));
+  await using server = await startScriptedServer(twice, shortStream(block(3)), twice, stream(block(4)));
+  const following = follow(server.url);
+  for (let turn = 0; turn < 3; turn++) await nextTry(following, () => server.asked.length);
+  await until('both events', () => following.events.length === 2);
+  assert.deepEqual(
+    server.asked.map((asked) => asked.headers['last-event-id']),
+    [undefined, undefined, '3', '3'],
+  );
+  assert.equal((following.broken[0] as SealsumError).code, 'nonce_reused');
+  await stopped(following);
+});
+
+test('a server that says when to come back is not asked sooner', async () => {
+  const later: Act = (response) => {
+    response.writeHead(503, { 'retry-after': '7' }).end();
+  };
+  await using server = await startScriptedServer(later, stream(''));
+  const following = follow(server.url);
+  assert.equal(await nextTry(following, () => server.asked.length), 7100);
+  await stopped(following);
 });
 
 test('204 ends the following without an error', async () => {

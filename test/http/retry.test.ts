@@ -141,6 +141,27 @@ test('a signal ends the wait at once, and nothing is left behind', async () => {
   );
 });
 
+test('the process is kept alive while it waits, and by nothing else', async () => {
+  const clock = createTestClock();
+  const stop = new AbortController();
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  let during = -1;
+  const work = retry(
+    () => {
+      // Whoever asks holds a connection; one that never settles must leave nothing behind.
+      during = timers();
+      return Promise.resolve({ passing: busy });
+    },
+    { clock, random: (length) => new Uint8Array(length), patience: 1000, signal: stop.signal },
+  );
+  while (clock.pending() === 0) await turn();
+  assert.deepEqual([during, timers()], [before, before + 1]);
+  stop.abort();
+  await assert.rejects(work, { code: 'aborted' });
+  assert.equal(timers(), before);
+});
+
 test('a pause ends at its time, not before, or when it is told to', async () => {
   const clock = createTestClock();
   let over = false;
