@@ -106,9 +106,10 @@ export async function acceptJob(
 
   const records = await dataset.records(model, terms.map, signal);
   progress('data-owner.records-read');
-  const encryptor = createEncryptor(publicKey, random === undefined ? {} : { random });
-  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor };
   const { rounds, parameterCount } = terms.task;
+  const expected = rounds * terms.plan.ciphertexts;
+  const encryptor = createEncryptor(publicKey, { expected, ...(random === undefined ? {} : { random }) });
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor };
   return {
     descriptor,
     digest,
@@ -127,7 +128,7 @@ export async function acceptJob(
       return seal(sealer, records, Float64Array.from(parameters), tagsOf(tagKey, context, terms.plan.ciphertexts));
     },
     prepare: async (until) => {
-      if (rounds * terms.plan.ciphertexts > encryptor.breakEven) await encryptor.prepare(until);
+      if (expected > encryptor.breakEven) await encryptor.prepare(until);
     },
   };
 }

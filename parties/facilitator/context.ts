@@ -17,7 +17,7 @@ export interface FacilitatorLimits {
   readonly blockBytes: number;
   /** Bytes that all contributions that are arriving may have in memory together: a block each. 64 MiB. */
   readonly uploadBytes: number;
-  /** Tables for re-randomising in memory, each of up to 40 MB and for one job; 0: none are built. 4. */
+  /** Tables for re-randomising in memory, each of up to 18 MB and for one job; 0: none are built. 4. */
   readonly tables: number;
   /** Open jobs of one model owner. 100. */
   readonly openJobs: number;

@@ -15,6 +15,9 @@ export interface Keys {
   stop(): void;
 }
 
+/** Rounds for which a job's table is made to pay: its facilitator is not told how many there will be. */
+const roundsExpected = 256;
+
 /** Public keys in memory; checking one takes about 10 ms. */
 const keysKept = 64;
 
@@ -49,9 +52,9 @@ export function createKeys({ random, log, limits }: KeysContext): Keys {
   }
 
   function prepared(job: JobRecord) {
-    const name = job.signed.descriptor.job;
+    const { job: name, plan } = job.signed.descriptor;
     const known = encryptors.get(name) ?? {
-      encryptor: createEncryptor(publicKeyOf(job), { random }),
+      encryptor: createEncryptor(publicKeyOf(job), { random, expected: roundsExpected * plan.ciphertexts }),
       stop: new AbortController(),
       begun: false,
     };

@@ -4,17 +4,14 @@
  * Information Security 9, 2010, for s = 1): h = −x² mod n, h_s = hⁿ mod n², α of ⌈|n|/2⌉ bits.
  *
  * h_s^α comes from the backend's modular power, or from a fixed-base table once that is built; the result is the same. The
- * table costs as much as a few hundred powers and some megabytes, which is why a process that encrypts little never
+ * table costs as much as some dozens of powers and a few megabytes, which is why a process that encrypts little never
  * builds it.
  */
 import { SealsumError } from '../errors.ts';
 import type { ModularBackend, ModularPower } from './backend.ts';
 import { bitLength } from './bytes.ts';
-import { FixedBaseTable, fixedBaseTableBytes } from './fixed-base.ts';
+import { type CombShape, combCost, FixedBaseTable, fixedBaseTableBytes, greatestShape } from './fixed-base.ts';
 import { assertChecked, type Ciphertext, type PublicKey, powerModuloSquare } from './public-key.ts';
-
-/** The width of a table's windows unless another is asked for. */
-export const defaultWindowBits = 8;
 
 /** ⌈|n|/2⌉, the number of random bits in one ciphertext. */
 export function exponentBits(publicKey: PublicKey): number {
@@ -25,10 +22,10 @@ export function exponentBits(publicKey: PublicKey): number {
  * After how many powers through the backend the table has paid for itself: the products that building takes, divided by
  * what each power through the table saves, both in products modulo n² as measured at 2048 and 3072 bits.
  */
-export function breakEven(bits: number, windowBits: number, backend: ModularBackend['name']): number {
-  const windows = Math.ceil(bits / windowBits);
-  const saved = productsPerExponentBit[backend] * bits - 0.6 * windows;
-  return saved <= 0 ? Number.POSITIVE_INFINITY : Math.ceil((windows * 2 ** windowBits) / saved);
+export function breakEven(bits: number, shape: CombShape, backend: ModularBackend['name']): number {
+  const { build, power } = combCost(bits, shape);
+  const saved = productsPerExponentBit[backend] * bits - power;
+  return saved <= 0 ? Number.POSITIVE_INFINITY : Math.ceil(build / saved);
 }
 
 /** What one bit of an exponent costs through a backend, in products modulo n². */
@@ -41,27 +38,22 @@ export class Encryption {
   readonly tableBytes: number;
   readonly #base: bigint;
   readonly #power: ModularPower;
-  readonly #windowBits: number;
+  readonly #shape: CombShape;
   #table: FixedBaseTable | undefined;
 
   /**
    * `x` is a unit modulo n, uniform and known to nobody else; h_s is made from it.
    *
-   * Throws key_invalid for a key that was not checked, number_out_of_bounds unless windowBits is from 1 to 12.
+   * Throws key_invalid for a key that was not checked.
    */
-  constructor(publicKey: PublicKey, x: bigint, backend: ModularBackend, windowBits: number = defaultWindowBits) {
+  constructor(publicKey: PublicKey, x: bigint, backend: ModularBackend, shape: CombShape = greatestShape) {
     assertChecked(publicKey);
-    if (!Number.isInteger(windowBits) || windowBits < 1 || windowBits > 12) {
-      throw new SealsumError('number_out_of_bounds', `windowBits: expected 1 to 12, found ${windowBits}`, {
-        field: 'windowBits',
-      });
-    }
     const n = publicKey.n;
     this.publicKey = publicKey;
-    this.tableBytes = fixedBaseTableBytes(bitLength(n), exponentBits(publicKey), windowBits);
+    this.tableBytes = fixedBaseTableBytes(bitLength(n), exponentBits(publicKey), shape);
     this.#power = powerModuloSquare(publicKey, backend);
     this.#base = this.#power(n - ((x * x) % n), n);
-    this.#windowBits = windowBits;
+    this.#shape = shape;
   }
 
   /** Whether the table is built. */
@@ -69,10 +61,10 @@ export class Encryption {
     return this.#table?.complete === true;
   }
 
-  /** Builds the table's next window. */
-  buildWindow(): void {
-    this.#table ??= new FixedBaseTable(this.publicKey.n, this.#base, exponentBits(this.publicKey), this.#windowBits);
-    this.#table.buildWindow();
+  /** Builds the table's next piece, which takes some milliseconds. */
+  buildPiece(): void {
+    this.#table ??= new FixedBaseTable(this.publicKey.n, this.#base, exponentBits(this.publicKey), this.#shape);
+    this.#table.buildPiece();
   }
 
   /**

@@ -7,7 +7,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SealsumError } from '../errors.ts';
 import { type ModularBackend, selectBackend } from './backend.ts';
 import { greatestCommonDivisor } from './divisors.ts';
-import { breakEven, defaultWindowBits, Encryption, exponentBits } from './encryption.ts';
+import { breakEven, Encryption, exponentBits } from './encryption.ts';
+import { combShape } from './fixed-base.ts';
 import type { Ciphertext, PublicKey } from './public-key.ts';
 import { type RandomBytes, randomBelow, randomBits, systemRandom } from './random.ts';
 
@@ -17,21 +18,21 @@ export interface EncryptorOptions {
   readonly random?: RandomBytes;
   /** What computes modular powers; by default what selectBackend() finds. */
   readonly backend?: ModularBackend;
-  /** The width of the table's windows, 1 to 12, 8 by default; one bit more nearly doubles the memory and saves a tenth of the time. */
-  readonly windowBits?: number;
+  /** How many ciphertexts will be made, as far as anybody can say: the table is as large as pays for them. Any number by default. */
+  readonly expected?: number;
 }
 
 /** Encrypts under one public key. */
 export interface Encryptor {
   readonly publicKey: PublicKey;
-  /** The memory of the table when built, in bytes: 18 MB for 2048 bits, 40 MB for 3072 bits with windows of 8 bits. */
+  /** The memory of the table when built, in bytes: at most 9 MB for 2048 bits, 13 MB for 3072 bits. */
   readonly tableBytes: number;
   /** Whether the table is built. */
   readonly prepared: boolean;
   /** From this many ciphertexts on, the table is built piece by piece beside the encryptions even without prepare(). */
   readonly breakEven: number;
   /**
-   * Builds the table, a window of some milliseconds at a time with the event loop served in between. Worth it before more
+   * Builds the table, a piece of some milliseconds at a time with the event loop served in between. Worth it before more
    * than `breakEven` encryptions, or where each should be fast. Throws aborted when the signal fires; a later call goes on.
    */
   prepare(signal?: AbortSignal): Promise<void>;
@@ -45,17 +46,17 @@ export interface Encryptor {
 export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions = {}): Encryptor {
   const random = options.random ?? systemRandom;
   const backend = options.backend ?? selectBackend();
-  const windowBits = options.windowBits ?? defaultWindowBits;
   const bits = exponentBits(publicKey);
-  const paysFrom = breakEven(bits, windowBits, backend.name);
-  const encryption = new Encryption(publicKey, randomUnit(publicKey.n, random), backend, windowBits);
+  const shape = combShape(bits, options.expected ?? Number.POSITIVE_INFINITY);
+  const paysFrom = breakEven(bits, shape, backend.name);
+  const encryption = new Encryption(publicKey, randomUnit(publicKey.n, random), backend, shape);
   let made = 0;
 
-  /** A fresh α > 0; past the break-even point, one more window of the table is built on the way. */
+  /** A fresh α > 0; past the break-even point, one more piece of the table is built on the way. */
   function freshExponent(): bigint {
     if (!encryption.tableComplete) {
       made += 1;
-      if (made > paysFrom) encryption.buildWindow();
+      if (made > paysFrom) encryption.buildPiece();
     }
     for (;;) {
       const alpha = randomBits(bits, random);
@@ -75,7 +76,7 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
         if (signal?.aborted === true) {
           throw new SealsumError('aborted', 'preparing the encryptor was aborted', { cause: signal.reason });
         }
-        encryption.buildWindow();
+        encryption.buildPiece();
         await turn();
       }
     },

@@ -6,7 +6,14 @@ import { suite } from 'uvu';
 import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
 import { bitLength } from '../../src/paillier/bytes.ts';
 import { breakEven, Encryption, exponentBits } from '../../src/paillier/encryption.ts';
-import { FixedBaseTable, fixedBaseTableBytes } from '../../src/paillier/fixed-base.ts';
+import {
+  type CombShape,
+  combCost,
+  combShape,
+  FixedBaseTable,
+  fixedBaseTableBytes,
+  greatestShape,
+} from '../../src/paillier/fixed-base.ts';
 import { generateKeyPair, testOnlyGenerateKeyPair } from '../../src/paillier/key-generation.ts';
 import type { Ciphertext } from '../../src/paillier/public-key.ts';
 import { randomBits, systemRandom } from '../../src/paillier/random.ts';
@@ -29,7 +36,7 @@ const alphas = fc.oneof(
 const x = 2n + randomBits(500, systemRandom);
 
 function complete(encryption: Encryption): Encryption {
-  while (!encryption.tableComplete) encryption.buildWindow();
+  while (!encryption.tableComplete) encryption.buildPiece();
   return encryption;
 }
 
@@ -55,14 +62,18 @@ test('property: backend path and table path both give (1 + n)^m·h_s^α mod n²,
   assert.ok(!native.tableComplete && !plain.tableComplete && tabled.tableComplete);
 });
 
-test('every width of window gives the same ciphertexts as the backend', () => {
+test('every shape of table gives the same ciphertexts as the backend', () => {
   const plain = new Encryption(publicKey, x, opensslBackend);
-  for (let windowBits = 1; windowBits <= 12; windowBits += 1) {
-    const tabled = complete(new Encryption(publicKey, x, opensslBackend, windowBits));
-    for (const alpha of [1n, 2n ** BigInt(windowBits), mostAlpha, randomBits(alphaBits, systemRandom) | 1n]) {
-      assert.equal(tabled.encryptWithExponent(7n, alpha), plain.encryptWithExponent(7n, alpha), `${windowBits} bits`);
+  for (let teeth = 1; teeth <= 10; teeth += 1)
+    for (const blocks of [1, 2, 3, 5, 7, 16, 64, 1000]) {
+      const tabled = complete(new Encryption(publicKey, x, opensslBackend, { teeth, blocks }));
+      for (const alpha of [1n, 2n ** BigInt(teeth), mostAlpha, randomBits(alphaBits, systemRandom) | 1n])
+        assert.equal(
+          tabled.encryptWithExponent(7n, alpha),
+          plain.encryptWithExponent(7n, alpha),
+          `${teeth} × ${blocks}`,
+        );
     }
-  }
 });
 
 test('keys of odd lengths and lengths that fill no byte encrypt alike on both paths', async () => {
@@ -85,7 +96,7 @@ for (const bits of [2048, 3072]) {
     const keys = await generateKeyPair({ bits });
     const own = randomBits(bits - 1, systemRandom) + 2n;
     const plain = new Encryption(keys.publicKey, own, opensslBackend);
-    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend, 4));
+    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend, { teeth: 4, blocks: 3 }));
     for (const m of [0n, 1n, keys.publicKey.n - 1n, randomBits(bits - 1, systemRandom)]) {
       const alpha = randomBits(bits / 2, systemRandom) + 1n;
       const c = plain.encryptWithExponent(m, alpha);
@@ -146,16 +157,6 @@ test('refuses an α of zero, which would not hide the plaintext, a negative one 
   }
 });
 
-test('refuses windows of other widths than 1 to 12 bits', () => {
-  for (const windowBits of [0, -1, 13, 2.5, Number.NaN]) {
-    assert.throws(() => new Encryption(publicKey, x, opensslBackend, windowBits), {
-      code: 'number_out_of_bounds',
-      field: 'windowBits',
-      message: `windowBits: expected 1 to 12, found ${windowBits}`,
-    });
-  }
-});
-
 test('refuses a key that was never checked', () => {
   assert.throws(() => new Encryption(new PublicKey(n, n + 1n), x, opensslBackend), {
     code: 'key_invalid',
@@ -164,17 +165,17 @@ test('refuses a key that was never checked', () => {
 });
 
 test('a table refuses to be used before it is complete, and building it further does nothing', () => {
-  const table = new FixedBaseTable(n, 7n, 32, 8);
-  for (let window = 0; window < 4; window += 1) {
+  const table = new FixedBaseTable(n, 7n, 32, { teeth: 3, blocks: 2 });
+  for (let piece = 0; piece < 3 + 2; piece += 1) {
     assert.ok(!table.complete);
     assert.throws(() => table.power(0xffff_ffffn, 0n), {
       code: 'backend_unavailable',
-      message: 'fixed-base table: not complete; build its other windows first',
+      message: 'fixed-base table: not complete; build its other pieces first',
     });
-    table.buildWindow();
+    table.buildPiece();
   }
   assert.ok(table.complete);
-  table.buildWindow();
+  table.buildPiece();
   assert.equal(table.power(0xffff_ffffn, 0n), modPow(7n, 0xffff_ffffn, square));
   assert.equal(table.power(0n, 0n), 1n);
   assert.equal(table.power(0n, 3n), 1n + 3n * n);
@@ -185,10 +186,11 @@ test('property: a table takes any unit as its base, not only powers of n', () =>
     fc.property(
       fc.bigInt({ min: 2n, max: square - 1n }),
       fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 30 }),
       below(n),
-      (base, windowBits, m) => {
-        const table = new FixedBaseTable(n, base, 24, windowBits);
-        while (!table.complete) table.buildWindow();
+      (base, teeth, blocks, m) => {
+        const table = new FixedBaseTable(n, base, 24, { teeth, blocks });
+        while (!table.complete) table.buildPiece();
         for (const exponent of [1n, 0x80_0000n, 0xff_ffffn, 0x12_3456n]) {
           assert.equal(table.power(exponent, m), (modPow(base, exponent, square) * (1n + m * n)) % square);
         }
@@ -199,19 +201,45 @@ test('property: a table takes any unit as its base, not only powers of n', () =>
 });
 
 test('the memory of a table is what its entries take', () => {
-  // 128 windows of 255 entries, each two integers of 256 bytes and their overhead of 24.
-  assert.equal(fixedBaseTableBytes(2048, 1024, 8), 128 * 255 * 2 * (256 + 24));
-  assert.equal(fixedBaseTableBytes(3072, 1536, 8), 192 * 255 * 2 * (384 + 24));
-  assert.equal(fixedBaseTableBytes(2049, 1025, 8), 129 * 255 * 2 * (264 + 24));
-  assert.equal(new Encryption(publicKey, x, opensslBackend).tableBytes, 32 * 255 * 2 * (64 + 24));
+  // 103 columns in 15 blocks of 7; 1023 entries each, two integers of 256 bytes and their overhead of 24.
+  assert.equal(fixedBaseTableBytes(2048, 1024, greatestShape), 15 * 1023 * 2 * (256 + 24));
+  assert.equal(fixedBaseTableBytes(3072, 1536, greatestShape), 16 * 1023 * 2 * (384 + 24));
+  // 103 columns fill 12 blocks of 9, and no thirteenth.
+  assert.equal(fixedBaseTableBytes(2049, 1025, { teeth: 10, blocks: 12 }), 12 * 1023 * 2 * (264 + 24));
+  assert.equal(fixedBaseTableBytes(2049, 1025, { teeth: 10, blocks: 13 }), 13 * 1023 * 2 * (264 + 24));
+  assert.equal(fixedBaseTableBytes(2049, 1025, { teeth: 10, blocks: 60 }), 52 * 1023 * 2 * (264 + 24));
+  // 26 columns in 13 blocks of 2.
+  assert.equal(new Encryption(publicKey, x, opensslBackend).tableBytes, 13 * 1023 * 2 * (64 + 24));
 });
 
-test('the table pays for itself after a few hundred powers through OpenSSL, and much sooner through BigInt', () => {
-  for (const bits of [1024, 1536, 2048, 4096]) {
-    assert.ok(breakEven(bits, 8, 'openssl') > 100 && breakEven(bits, 8, 'openssl') < 400);
-    assert.ok(breakEven(bits, 8, 'bigint') < breakEven(bits, 8, 'openssl') / 4);
+test('the shape for a number of powers is that with the fewest products, and grows with the number', () => {
+  const products = (bits: number, powers: number, shape: CombShape): number => {
+    const { build, power } = combCost(bits, shape);
+    return build + powers * power;
+  };
+  for (const bits of [1024, 1536, 2048]) {
+    let before = 0;
+    for (const powers of [1, 10, 100, 1000, 1e4, 1e5, 1e6]) {
+      const shape = combShape(bits, powers);
+      for (let teeth = 1; teeth <= greatestShape.teeth; teeth += 1)
+        for (let blocks = 1; blocks <= greatestShape.blocks; blocks += 1)
+          assert.ok(products(bits, powers, shape) <= products(bits, powers, { teeth, blocks }));
+      const bytes = fixedBaseTableBytes(2 * bits, bits, shape);
+      assert.ok(bytes >= before);
+      before = bytes;
+    }
+    assert.deepEqual(combShape(bits, Number.POSITIVE_INFINITY), greatestShape);
   }
-  assert.equal(breakEven(1024, 1, 'openssl'), Number.POSITIVE_INFINITY);
+});
+
+test('a table pays for itself after some dozens of powers through OpenSSL, and sooner through BigInt', () => {
+  for (const bits of [1024, 1536, 2048, 4096]) {
+    const shape = combShape(bits, 200);
+    assert.ok(breakEven(bits, shape, 'openssl') < 60);
+    assert.ok(breakEven(bits, greatestShape, 'openssl') < 150);
+    assert.ok(breakEven(bits, shape, 'bigint') < breakEven(bits, shape, 'openssl') / 4);
+  }
+  assert.equal(breakEven(1024, { teeth: 1, blocks: 1 }, 'openssl'), Number.POSITIVE_INFINITY);
   assert.equal(bitLength(mostAlpha), alphaBits);
 });
 

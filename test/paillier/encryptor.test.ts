@@ -6,6 +6,7 @@ import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { breakEven } from '../../src/paillier/encryption.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
+import { combShape } from '../../src/paillier/fixed-base.ts';
 import type { Ciphertext } from '../../src/paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { below, runs, smallKeys } from './keys.ts';
@@ -30,7 +31,7 @@ function countedRandom(): { random: RandomBytes; lengths: number[] } {
 
 for (const backend of [opensslBackend, bigintBackend]) {
   for (const prepared of [false, true]) {
-    const encryptor = createEncryptor(publicKey, { backend, windowBits: 4 });
+    const encryptor = createEncryptor(publicKey, { backend, expected: 50 });
     if (prepared) await encryptor.prepare();
     const which = `${backend.name}, ${prepared ? 'with' : 'without'} prepare()`;
 
@@ -86,7 +87,7 @@ test('refuses a key that was never checked, however large', () => {
 
 test('draws x once and ⌈|n|/2⌉ fresh bits for every ciphertext', async () => {
   const { random, lengths } = countedRandom();
-  const encryptor = createEncryptor(publicKey, { random, windowBits: 4 });
+  const encryptor = createEncryptor(publicKey, { random, expected: 50 });
   const before = lengths.length;
   assert.ok(lengths.every((length) => length === 64) && before >= 1);
   for (let round = 0; round < 5; round += 1) encryptor.encrypt(1n);
@@ -145,18 +146,18 @@ test('two encryptors given the same randomness give the same ciphertexts: nothin
 
 test('states the memory of its table before and after building it, and says when it is built', async () => {
   const encryptor = createEncryptor(publicKey);
-  assert.equal(encryptor.tableBytes, 32 * 255 * 2 * (64 + 24));
+  assert.equal(encryptor.tableBytes, 13 * 1023 * 2 * (64 + 24));
   assert.equal(encryptor.prepared, false);
   encryptor.encrypt(1n);
   assert.equal(encryptor.prepared, false);
   await encryptor.prepare();
   assert.equal(encryptor.prepared, true);
-  assert.equal(encryptor.tableBytes, 32 * 255 * 2 * (64 + 24));
+  assert.equal(encryptor.tableBytes, 13 * 1023 * 2 * (64 + 24));
   await encryptor.prepare();
 });
 
 test('serves the event loop while it prepares, and encrypts meanwhile', async () => {
-  const encryptor = createEncryptor(publicKey, { windowBits: 4 });
+  const encryptor = createEncryptor(publicKey);
   let turns = 0;
   let last: Ciphertext | undefined;
   const tick = (): void => {
@@ -189,14 +190,15 @@ test('stops preparing when the signal fires, and goes on from there when asked a
   assert.equal(decryptor.decrypt(encryptor.encrypt(6n)), 6n);
 });
 
-test('builds the table unasked after the break-even point, one window an encryption, and is right all the way', () => {
-  const encryptor = createEncryptor(publicKey, { backend: opensslBackend, windowBits: 6 });
-  const windows = Math.ceil(256 / 6);
-  assert.equal(encryptor.breakEven, breakEven(256, 6, 'openssl'));
-  for (let made = 1; made <= encryptor.breakEven + windows + 5; made += 1) {
+test('builds the table unasked after the break-even point, one piece an encryption, and is right all the way', () => {
+  const encryptor = createEncryptor(publicKey, { backend: opensslBackend, expected: 500 });
+  const { teeth, blocks } = combShape(256, 500);
+  const pieces = teeth + blocks;
+  assert.equal(encryptor.breakEven, breakEven(256, { teeth, blocks }, 'openssl'));
+  for (let made = 1; made <= encryptor.breakEven + pieces + 5; made += 1) {
     const c = made % 2 === 0 ? encryptor.encrypt(BigInt(made)) : encryptor.rerandomise(encryptorOf(made));
     assert.equal(decryptor.decrypt(c), BigInt(made));
-    assert.equal(encryptor.prepared, made >= encryptor.breakEven + windows, `after ${made}`);
+    assert.equal(encryptor.prepared, made >= encryptor.breakEven + pieces, `after ${made}`);
   }
 });
 
