@@ -1,7 +1,6 @@
 /** An owner's data set: a CSV or TSV file that is read when a job asks for it and never leaves. */
-import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { SealsumError } from '../../src/errors.ts';
+import { statDataFile } from '../../src/config/files.ts';
 import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
 import type { Model } from '../../src/learning/model.ts';
 import { readTable } from '../../src/learning/table.ts';
@@ -25,10 +24,7 @@ export interface Dataset {
 export async function openDataset(path: string): Promise<Dataset> {
   const full = resolve(path);
   const view = async (): Promise<DatasetView> => {
-    const found = await stat(full).catch((cause: unknown) => {
-      throw new SealsumError('data_invalid', `the data file ${path} cannot be read`, { field: 'data', cause });
-    });
-    if (!found.isFile()) throw new SealsumError('data_invalid', `${path} is not a file`, { field: 'data' });
+    const found = await statDataFile(full, 'data');
     return { name: basename(full), path: full, bytes: found.size, modified_at: found.mtime.toISOString() };
   };
   await view();

@@ -117,8 +117,9 @@ await runParty('data owner', async (signal, fail) => {
     });
     names = [...names, ...server.authorities];
     following = dataOwner.run().catch((cause: unknown) => {
-      const why = cause instanceof SealsumError ? cause.message : 'an unexpected error; see the log';
-      log.error({ err: cause }, 'following the facilitator failed');
+      const known = cause instanceof SealsumError;
+      const why = known ? cause.message : 'an unexpected error; see the log';
+      if (!known) log.error({ err: cause }, 'following the facilitator failed');
       fail(new SealsumError('request_failed', `${facilitator.url} does not take this owner: ${why}`, { cause }));
     });
     return server;

@@ -184,7 +184,7 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
       // Said once for every outage, the one before the first connection too.
       let told = false;
       const onBroken = (error: unknown): void => {
-        if (!told) log.warn({ err: error }, 'no line to the facilitator; trying again');
+        if (!told) log.warn({ reason: reasonOf(error) }, 'no line to the facilitator; trying again');
         told = true;
         connected = false;
       };
@@ -242,6 +242,13 @@ function withoutManifest(round: number, status: 'open' | 'closed' | 'abandoned',
   return new SealsumError(status === 'open' ? 'round_open' : 'round_unknown', `round ${round} ${why}`, {
     field: 'round',
   });
+}
+
+/** Why a line broke, in a word: what the system or TLS calls it, or what was answered. */
+function reasonOf(error: unknown): string {
+  const { cause } = error instanceof Error ? error : {};
+  if (cause instanceof Error && 'code' in cause) return String(cause.code);
+  return error instanceof Error ? error.message : String(error);
 }
 
 function viewOf(record: OwnedJobRecord): OwnedJobView {

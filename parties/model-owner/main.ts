@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 /** A model owner as a process. */
-import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
+import { statDataFile } from '../../src/config/files.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
-import { SealsumError } from '../../src/errors.ts';
 import { authorityOf, isLoopback } from '../../src/http/authority.ts';
 import { killAt } from '../../src/http/checkpoint-kill.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
@@ -34,13 +33,6 @@ const command = refuseInOneLine(new Command('model-owner'), 'sealsum model owner
 for (const option of partyOptions('model-owner')) command.addOption(option);
 const options = command.parse().opts<PartyOptions>();
 
-async function requireFile(path: string): Promise<void> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw new SealsumError('data_invalid', `the data file ${path} cannot be read`, { field: 'data', cause });
-  });
-  if (!found.isFile()) throw new SealsumError('data_invalid', `${path} is not a file`, { field: 'data' });
-}
-
 await runParty('model owner', async (signal) => {
   const clock = systemClock;
   const random = systemRandom;
@@ -53,7 +45,7 @@ await runParty('model owner', async (signal) => {
   const { host, port, publicUrls, allowPlaintext } = config.listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
   const { evaluationData: evaluationFile, owners: roster, limits } = config;
-  if (evaluationFile !== undefined) await requireFile(evaluationFile);
+  if (evaluationFile !== undefined) await statDataFile(evaluationFile, 'evaluation_data');
 
   const database = await openDatabase(party.store, { role: 'model-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);

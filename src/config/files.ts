@@ -52,6 +52,15 @@ export async function readTextFile(path: string, field: string): Promise<string>
   });
 }
 
+/** What the system says of a file of records, which may be large. @throws SealsumError data_invalid when there is none */
+export async function statDataFile(path: string, field: string): Promise<Stats> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw refused('data_invalid', field, `the data file ${path} cannot be read: ${reasonOf(cause)}`, cause);
+  });
+  if (!found.isFile()) throw refused('data_invalid', field, `the data file ${path} is not a file`);
+  return found;
+}
+
 /** Writes a file that nobody else may read, which is so before anything is in it. @throws SealsumError config_invalid */
 export async function writePrivateFile(
   path: string,

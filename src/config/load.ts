@@ -66,7 +66,7 @@ export async function loadParty<R extends Role>(
   const { clock } = services;
   const log = (services.createLog ?? createLog)(`${role} ${config.name}`, config.logLevel);
   const roster = watchRoster(config.roster, { clock, log });
-  for (const owner of ownersOf(config)) roster.parties().named(owner, 'data-owner');
+  requireOwners(config, roster.current());
   const tls = config.tls === undefined ? undefined : await readServerTls(config.tls, clock.now());
   const facilitator = await facilitatorAccess(config, roster.current(), clock.now());
   const accessToken = await readAccessToken(config);
@@ -85,8 +85,18 @@ export async function loadParty<R extends Role>(
   };
 }
 
-function ownersOf(config: PartyConfig): readonly PartyId[] {
-  return config.role === 'model-owner' ? (config.owners ?? []) : [];
+/** Those whom a model owner asks must be data owners of the roster. */
+function requireOwners(config: PartyConfig, roster: Roster): void {
+  if (config.role !== 'model-owner') return;
+  for (const owner of config.owners ?? []) {
+    const role = entryOf(roster, owner)?.role;
+    if (role === 'data-owner') continue;
+    throw role === undefined
+      ? new SealsumError('party_unknown', `owners: ${config.roster} does not name ${owner}`, { field: 'owners' })
+      : new SealsumError('role_forbidden', `owners: ${config.roster} says that ${owner} is a ${role}`, {
+          field: 'owners',
+        });
+  }
 }
 
 /** The configuration alone, without any secret. @throws SealsumError config_invalid */

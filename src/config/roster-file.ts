@@ -37,8 +37,12 @@ export const rosterEntrySchema: z.ZodType<RosterEntry> = z.strictObject({
   url: partyUrlSchema.exactOptional(),
 });
 
+const nobody = 'nobody is named; get the present roster.toml';
+
 const rosterSchema: z.ZodType<{ readonly party: readonly RosterEntry[] }> = z.strictObject({
-  party: z.array(rosterEntrySchema).min(1),
+  party: z
+    .array(rosterEntrySchema, { error: ({ input }) => (input === undefined ? nobody : undefined) })
+    .min(1, nobody),
 });
 
 const introduction = `# Everybody who belongs to this project, with public keys: nothing here is secret. It must be the same on all machines.

@@ -53,13 +53,25 @@ export function checkToml<T>(
     throw new SealsumError('config_invalid', `${file}: ${field} is not a known field; ${mend}`, { field });
   }
   const field = fieldName(path);
-  const message = (issue?.message ?? '').replace(/^Invalid (input|option): /, '');
+  const message = (issue?.message ?? '')
+    .replace(/^Invalid (input|option): /, '')
+    .replace(
+      /^Too (big|small): expected number to be ([<>]=?)/,
+      (_all, _what, bound: string) => `expected ${bounds[bound] ?? bound} `,
+    );
   const absent = /^expected (.*), received undefined$/.exec(message)?.[1];
   // A value by itself, such as one of the command line, is called what the file would be.
   const at = field === '' ? '' : `${field}: `;
   const why = absent === undefined ? `${at}${message}` : `${field} is missing; expected ${absent}`;
   throw new SealsumError('config_invalid', `${file}: ${why}`, { field: field === '' ? file : field });
 }
+
+const bounds: Readonly<Record<string, string>> = {
+  '<=': 'at most',
+  '>=': 'at least',
+  '<': 'less than',
+  '>': 'more than',
+};
 
 /** A path as people count: `party 2.key` is the key of the second [[party]]. */
 function fieldName(path: readonly PropertyKey[]): string {

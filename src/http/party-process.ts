@@ -22,6 +22,13 @@ export function refuseInOneLine(command: Command, prefix: string): Command {
 /** Starts a party; `fail` ends it later, when what it lives for turns out to be impossible. */
 export type PartyStart = (signal: AbortSignal, fail: (error: unknown) => void) => Promise<RunningServer>;
 
+/** What was wrong, and which field or option said it where the message itself does not. */
+function complaintOf(error: unknown): string {
+  if (!(error instanceof SealsumError)) return String(error instanceof Error ? error.stack : error);
+  const { message, field } = error;
+  return field === undefined || message.includes(field) ? message : `${message} (see ${field})`;
+}
+
 /** Starts a party, says where it listens, and stops it when the process is asked to end. Never rejects: it sets the exit code. */
 export async function runParty(party: string, start: PartyStart): Promise<void> {
   const stop = new AbortController();
@@ -42,9 +49,7 @@ export async function runParty(party: string, start: PartyStart): Promise<void> 
     console.log(`sealsum ${party} listens at ${server.url}`);
     await ended;
   } catch (error) {
-    const message =
-      error instanceof SealsumError ? error.message : String(error instanceof Error ? error.stack : error);
-    console.error(`sealsum ${party}: ${message}`);
+    console.error(`sealsum ${party}: ${complaintOf(error)}`);
     process.exitCode = 1;
   }
   stop.abort();

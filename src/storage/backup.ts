@@ -75,7 +75,7 @@ function makeEmpty(partial: string, file: string): void {
 function cannotWrite(file: string, cause: unknown): SealsumError {
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const reasons: Readonly<Record<string, string>> = {
-    EEXIST: 'it exists; name another file, or say that it may be replaced',
+    EEXIST: 'it exists; name another file, or replace this one (--replace)',
     ENOENT: `there is no folder ${dirname(file)}; make it`,
     EACCES: 'this user may not write there',
     ENOSPC: 'the disk is full; free some space',

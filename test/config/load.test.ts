@@ -10,6 +10,7 @@ import { createRoster, readRoster, writeRoster } from '../../src/config/roster-f
 import { admitSuccession, openSuccession } from '../../src/config/successor.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { partyIdSchema } from '../../src/protocol/identifiers.ts';
+import type { Role } from '../../src/protocol/identity.ts';
 import { signObject, verifyObject } from '../../src/protocol/signed.ts';
 import { type TestFolder, testFolder } from './folder.ts';
 import { somebody, testServices } from './silent.ts';
@@ -64,7 +65,7 @@ test('all three of a new project load, know each other, and say nothing', async 
 
 test('who is not on the roster, or with another key or role, does not start', async ({ folder }) => {
   const services = testServices();
-  const start = (role: 'data-owner' | 'facilitator', party: string, options = {}): Promise<unknown> =>
+  const start = (role: Role, party: string, options = {}): Promise<unknown> =>
     loadParty(role, { config: folder.at(party, 'config.toml'), data: 'data.csv', ...options }, services);
   const path = rosterOf(folder);
   const roster = await readRoster(path);
@@ -101,12 +102,17 @@ test('who is not on the roster, or with another key or role, does not start', as
     code: 'config_invalid',
     message: /nobody\/config\.toml cannot be read/,
   });
-  await assert.rejects(
-    loadParty('model-owner', { config: folder.at('model-owner', 'config.toml'), owners: 'north,west' }, services),
-    {
-      code: 'party_unknown',
-    },
-  );
+  const asking = (owners: string): ReturnType<typeof start> => start('model-owner', 'model-owner', { owners });
+  await assert.rejects(asking('north,west'), {
+    code: 'party_unknown',
+    field: 'owners',
+    message: /^owners: \S+roster\.toml does not name west$/,
+  });
+  await assert.rejects(asking('north,facilitator'), {
+    code: 'role_forbidden',
+    field: 'owners',
+    message: /^owners: \S+roster\.toml says that facilitator is a facilitator$/,
+  });
 });
 
 test('the passphrase comes from its file, or the environment, or a person; without any it says so', async ({

@@ -99,8 +99,9 @@ test('the digest is of what it says, not of how it is written', () => {
 
 test('what does not belong in a roster is refused with the file and the field', () => {
   const party = (text: string): string => `[[party]]\nname = "a"\nrole = "data-owner"\nkey = "${north.key}"\n${text}\n`;
-  refused('', 'config_invalid', /party is missing/);
-  refused('party = []', 'config_invalid', /party: /);
+  for (const empty of ['', 'party = []'])
+    refused(empty, 'config_invalid', /: party: nobody is named; get the present roster\.toml$/);
+  refused('party = 1', 'config_invalid', /: party: expected array, received number$/);
   refused(party('keys = []'), 'config_invalid', /: party 1\.keys is not a known field; did you mean party 1\.key\?/);
   refused(party('urls = ""'), 'config_invalid', /did you mean party 1\.url\?/);
   refused(`${party('')}[[party]]\nname = "b"`, 'config_invalid', /: party 2\.role: expected one of/);

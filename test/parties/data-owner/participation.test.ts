@@ -393,8 +393,8 @@ test('others are told the field of a misfit, never its line; the owner is told b
 test('a data file that is none is refused when the owner starts', async ({ folder }) => {
   const missing = await refusal(() => openDataset(`${folder.path}/nothing.csv`));
   assert.deepEqual([missing.code, missing.field], ['data_invalid', 'data']);
-  assert.match(missing.message, /nothing\.csv cannot be read$/);
-  assert.match((await refusal(() => openDataset(folder.path))).message, /is not a file$/);
+  assert.match(missing.message, /^the data file \S+nothing\.csv cannot be read: there is no such file or folder$/);
+  assert.match((await refusal(() => openDataset(folder.path))).message, /^the data file \S+ is not a file$/);
 });
 
 test.run();

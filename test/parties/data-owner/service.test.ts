@@ -556,6 +556,38 @@ test('a facilitator that does not take this owner ends it', async () => {
   await assert.rejects(life.ended(), refused);
 });
 
+test('a facilitator that is not there is told once for every outage, in one word and without a stack', async () => {
+  await using world = await World.create();
+  const unreachable = new TypeError('fetch failed', {
+    cause: Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:8080'), { code: 'ECONNREFUSED' }),
+  });
+  const life = await world.live({
+    changes: {
+      client: {
+        ...world.script.client,
+        // biome-ignore lint/correctness/useYield: no event comes through a line that breaks
+        followAll: async function* (_owner, _signal, hooks = {}) {
+          hooks.onBroken?.(unreachable);
+          hooks.onBroken?.(unreachable);
+          await hooks.onConnected?.();
+          hooks.onBroken?.(new SealsumError('request_failed', 'it was answered 502'));
+        },
+      },
+    },
+  });
+  await life.ended();
+  const told = world.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const broken = told.filter(({ msg }) => msg === 'no line to the facilitator; trying again');
+  assert.deepEqual(
+    broken.map(({ level, reason }) => [level, reason]),
+    [
+      ['warn', 'ECONNREFUSED'],
+      ['warn', 'it was answered 502'],
+    ],
+  );
+  assert.equal(world.lines.join('').includes('    at '), false);
+});
+
 test('tells whether a manifest includes what was acknowledged', async () => {
   await using world = await World.create();
   const life = await ready(world);
