@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** A data owner as a process. */
-import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
+import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
@@ -45,7 +45,7 @@ await runParty('data owner', async (signal, fail) => {
     options,
     { clock, env: process.env, terminal: systemTerminal },
   );
-  const { host, port, publicUrls, allowPlaintext } = config.listen;
+  const { host, publicUrls, allowPlaintext } = config.listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
   const dataset = await openDataset(config.data);
 
@@ -86,10 +86,7 @@ await runParty('data owner', async (signal, fail) => {
       ledgerStore,
       log,
       signal,
-      storeTrouble: createReadiness({
-        ping: () => database.ping(),
-        ...(isAbsolute(party.store) ? { folder: dirname(party.store) } : {}),
-      }),
+      storeTrouble: createReadiness({ ping: () => database.ping(), store: party.store }),
       localAccess: {
         token: accessToken,
         authorities: () => names,
@@ -101,14 +98,7 @@ await runParty('data owner', async (signal, fail) => {
     let following: Promise<void> = Promise.resolve();
     const server = await startServer({
       fetch: app.fetch,
-      port,
-      host,
-      ...(tls === undefined ? {} : { tls }),
-      limits: {
-        connections: config.limits.connections,
-        headerBytes: config.limits.headerBytes,
-        bodyGrace: config.limits.bodySeconds * 1000,
-      },
+      ...listeningOf(config, tls),
       drain: async () => {
         await following;
         await dataOwner.idle();

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The facilitator as a process. */
-import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
+import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
@@ -41,7 +41,7 @@ await runParty('facilitator', async (signal) => {
     terminal: systemTerminal,
   });
   const { limits, retention, listen } = config;
-  const { host, port, publicUrls, allowPlaintext } = listen;
+  const { host, publicUrls, allowPlaintext } = listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: false });
 
   const database = await openDatabase(store, { role: 'facilitator', signal, checkpoint });
@@ -84,10 +84,7 @@ await runParty('facilitator', async (signal) => {
     log,
     signal,
     bodyLimit: Math.max(limits.bodyBytes, limits.contributionBytes),
-    notReady: createReadiness({
-      ping: () => database.ping(),
-      ...(isAbsolute(store) ? { folder: dirname(store) } : {}),
-    }),
+    notReady: createReadiness({ ping: () => database.ping(), store }),
     localAccess: { covers: 'metrics', authorities, loopback: isLoopback(host) },
     metrics: metrics.registry,
   });
@@ -95,14 +92,7 @@ await runParty('facilitator', async (signal) => {
     await facilitator.start();
     server = await startServer({
       fetch: app.fetch,
-      port,
-      host,
-      ...(tls === undefined ? {} : { tls }),
-      limits: {
-        connections: limits.connections,
-        headerBytes: limits.headerBytes,
-        bodyGrace: limits.bodySeconds * 1000,
-      },
+      ...listeningOf(config, tls),
       onStop: facilitator.stop,
       // Turns under way are finished, closings are parked, and then nothing needs the store any more.
       drain: () => facilitator.drained().then(() => database.close()),

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** A model owner as a process. */
-import { dirname, isAbsolute } from 'node:path';
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
 import { statDataFile } from '../../src/config/files.ts';
+import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
@@ -42,7 +42,7 @@ await runParty('model owner', async (signal) => {
     options,
     { clock, env: process.env, terminal: systemTerminal },
   );
-  const { host, port, publicUrls, allowPlaintext } = config.listen;
+  const { host, publicUrls, allowPlaintext } = config.listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
   const { evaluationData: evaluationFile, owners: roster, limits } = config;
   if (evaluationFile !== undefined) await statDataFile(evaluationFile, 'evaluation_data');
@@ -80,10 +80,7 @@ await runParty('model owner', async (signal) => {
       authorities: () => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)],
       loopback: isLoopback(host),
     },
-    notReady: createReadiness({
-      ping: () => database.ping(),
-      ...(isAbsolute(party.store) ? { folder: dirname(party.store) } : {}),
-    }),
+    notReady: createReadiness({ ping: () => database.ping(), store: party.store }),
     metrics,
     bodyLimit: limits.bodyBytes,
   });
@@ -95,14 +92,7 @@ await runParty('model owner', async (signal) => {
     await modelOwner.start();
     server = await startServer({
       fetch: app.fetch,
-      port,
-      host,
-      ...(tls === undefined ? {} : { tls }),
-      limits: {
-        connections: limits.connections,
-        headerBytes: limits.headerBytes,
-        bodyGrace: limits.bodySeconds * 1000,
-      },
+      ...listeningOf(config, tls),
       drain: () => modelOwner.idle().then(release),
     });
     return server;

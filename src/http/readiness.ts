@@ -1,11 +1,12 @@
 /** Whether a party can do its work: its store answers, and there is room on the disk for what it must write. */
 import { statfs } from 'node:fs/promises';
+import { dirname, isAbsolute } from 'node:path';
 
 export interface ReadinessOptions {
   /** Resolves when the store answers. */
   readonly ping: () => Promise<unknown>;
-  /** The folder that the store grows in; left out when it is elsewhere, or in memory. */
-  readonly folder?: string;
+  /** Where the store is: the folder of an absolute path must have room; of a URL, and of memory, nothing is asked. */
+  readonly store: string;
   /** Bytes that must be free there; 256 MiB unless said otherwise. */
   readonly leastFree?: number;
   /** Bytes that a process without special rights can still write to a folder. */
@@ -14,15 +15,15 @@ export interface ReadinessOptions {
 
 /** Tells what is not ready, in a word for people, or undefined when everything is. */
 export function createReadiness(options: ReadinessOptions): () => Promise<string | undefined> {
-  const { ping, folder, leastFree = 256 * 2 ** 20, freeBytes = freeBytesOf } = options;
+  const { ping, store, leastFree = 256 * 2 ** 20, freeBytes = freeBytesOf } = options;
   return async () => {
     try {
       await ping();
     } catch {
       return 'the store does not answer';
     }
-    if (folder === undefined) return undefined;
-    const free = await freeBytes(folder).catch(() => 0);
+    if (!isAbsolute(store)) return undefined;
+    const free = await freeBytes(dirname(store)).catch(() => 0);
     return free >= leastFree ? undefined : `less than ${Math.round(leastFree / 2 ** 20)} MiB are free on the disk`;
   };
 }
