@@ -67,6 +67,7 @@ export {
 export { type RandomBytes, systemRandom } from './paillier/random.ts';
 // The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner.
 export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
+export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/accounting/zcdp.ts';
 // Privacy: clipping, exact noise, accounting, the ledger.
 export { type Calibration, calibrate, type PrivacyTarget } from './privacy/calibration.ts';
 export { CLIP_SCALE, type ClippedVector, clipToIntegers } from './privacy/clipping.ts';
@@ -74,7 +75,6 @@ export { sampleDiscreteGaussian, sampleDiscreteGaussians } from './privacy/discr
 export { createLedger, type Ledger, type LedgerEntry, type LedgerStore, type Spent } from './privacy/ledger.ts';
 export { type Rational, rational, rationalFromNumber } from './privacy/rational.ts';
 export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts';
-export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/zcdp.ts';
 // Protocol and HTTP: what a job fixes, and the clients of two of the parties.
 export { type Clock, systemClock } from './protocol/clock.ts';
 export { type OwnerId, ownerIdSchema } from './protocol/identifiers.ts';

@@ -5,10 +5,10 @@
  * Δ in L2 norm: that is ρ-zCDP with ρ = Δ²/2σ² (Canonne, Kamath, Steinke 2020, Theorem 14), and rounds add up.
  */
 import { SealsumError } from '../errors.ts';
+import { epsilonFromRho, rhoFromEpsilon } from './accounting/zcdp.ts';
 import { CLIP_SCALE } from './clipping.ts';
 import { divideRoundUp } from './integer.ts';
 import { multiplyRationals, type Rational, rational, rationalFromNumber, toNumberAbove } from './rational.ts';
-import { epsilonFromRho, rhoFromEpsilon } from './zcdp.ts';
 
 /** What is asked for over all rounds of a job together. Numbers mean exactly the doubles they are. */
 export type PrivacyTarget =

@@ -8,8 +8,8 @@
  * at once is charged once; the same holds for a retry after a restart.
  */
 import { SealsumError } from '../errors.ts';
+import { composeRho } from './accounting/zcdp.ts';
 import { formatRational, type Rational } from './rational.ts';
-import { composeRho } from './zcdp.ts';
 
 export interface LedgerEntry {
   readonly job: string;

@@ -3,9 +3,9 @@
  * whom it does not, as data for JSON (names as on the wire).
  */
 import { SealsumError } from '../errors.ts';
+import { epsilonFromRho } from './accounting/zcdp.ts';
 import type { Calibration } from './calibration.ts';
 import { formatRational, multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
-import { epsilonFromRho } from './zcdp.ts';
 
 /** ρ over a number of rounds, and the ε that it gives with δ; null where no δ was chosen. */
 export interface PrivacyLoss {

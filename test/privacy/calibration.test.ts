@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { rhoFromEpsilon } from '../../src/privacy/accounting/zcdp.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
 import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
 import {
@@ -10,7 +11,6 @@ import {
   rationalFromNumber,
   toNumber,
 } from '../../src/privacy/rational.ts';
-import { rhoFromEpsilon } from '../../src/privacy/zcdp.ts';
 import { agree, testCases } from './vectors.ts';
 
 const test = suite('calibration');

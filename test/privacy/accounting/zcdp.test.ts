@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { compareRationals, rational, rationalFromNumber } from '../../src/privacy/rational.ts';
-import { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from '../../src/privacy/zcdp.ts';
-import { agree, testCases } from './vectors.ts';
+import { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from '../../../src/privacy/accounting/zcdp.ts';
+import { compareRationals, rational, rationalFromNumber } from '../../../src/privacy/rational.ts';
+import { agree, testCases } from '../vectors.ts';
 
 const test = suite('zcdp');
 

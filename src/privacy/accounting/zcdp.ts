@@ -9,8 +9,8 @@
  * Solved for ε, δ or ρ, every α yields a valid answer and the best α the tight one. So the search for α may be as rough as it
  * likes: only the last formula matters, and its rounding is charged against the promise, never for it. Below, u = α − 1.
  */
-import { SealsumError } from '../errors.ts';
-import { type Rational, sumRationals } from './rational.ts';
+import { SealsumError } from '../../errors.ts';
+import { type Rational, sumRationals } from '../rational.ts';
 
 /** Ten times a double's relative rounding error: what the operations and logarithms of one formula lose at worst, per term. */
 const ROUNDING = 10 * 2 ** -53;
