@@ -9,14 +9,10 @@
  * Solved for ε, δ or ρ, every α yields a valid answer and the best α the tight one. So the search for α may be as rough as it
  * likes: only the last formula matters, and its rounding is charged against the promise, never for it. Below, u = α − 1.
  */
-import { SealsumError } from '../../errors.ts';
 import { type Rational, sumRationals } from '../rational.ts';
-
-/** Ten times a double's relative rounding error: what the operations and logarithms of one formula lose at worst, per term. */
-const ROUNDING = 10 * 2 ** -53;
-
-/** Beyond this ρ or ε promise nothing; up to it none of the formulas overflows. */
-const GREATEST = 2 ** 64;
+import { leastWhere } from './bisection.ts';
+import { requireDelta, requireInRange } from './parameters.ts';
+import { rounding, sum } from './rounding.ts';
 
 /** ρ of several mechanisms run one after the other, each possibly chosen by what the earlier ones released: their exact sum. */
 export function composeRho(rhos: Iterable<Rational>): Rational {
@@ -79,45 +75,7 @@ function orderTerms(u: number): [number, number] {
   return u <= 1 ? [u * Math.log(u), -(1 + u) * Math.log1p(u)] : [-Math.log(u), -(1 + u) * Math.log1p(1 / u)];
 }
 
-function sum(terms: readonly number[]): number {
-  return terms.reduce((total, term) => total + term, 0);
-}
-
-/** What computing and adding these terms may have lost. */
-function rounding(terms: readonly number[]): number {
-  return ROUNDING * terms.reduce((total, term) => total + Math.abs(term), 0);
-}
-
-/** Where an increasing function on (0, ∞) changes its sign, to twelve digits; by bisection, since it cannot fail. */
+/** Where an increasing function on (0, ∞) changes its sign, to twelve digits. */
 function rootOfIncreasing(increasing: (at: number) => number): number {
-  let low = 1;
-  let high = 1;
-  while (increasing(high) < 0 && high < 2 ** 500) {
-    low = high;
-    high *= 2;
-  }
-  while (increasing(low) > 0 && low > 2 ** -500) {
-    high = low;
-    low /= 2;
-  }
-  while (high - low > 1e-12 * high) {
-    const middle = (low + high) / 2;
-    if (increasing(middle) < 0) low = middle;
-    else high = middle;
-  }
-  return high;
-}
-
-function requireInRange(field: 'rho' | 'epsilon', value: number): void {
-  if (!(value >= 0 && value <= GREATEST)) {
-    throw new SealsumError('privacy_invalid', `${field}: expected a number from 0 to 2^64, got ${value}`, { field });
-  }
-}
-
-function requireDelta(delta: number): void {
-  if (!(delta > 0 && delta < 1)) {
-    throw new SealsumError('privacy_invalid', `delta: expected a number between 0 and 1, both excluded, got ${delta}`, {
-      field: 'delta',
-    });
-  }
+  return leastWhere((at) => increasing(at) >= 0) ?? 2 ** 500;
 }
