@@ -1,20 +1,20 @@
 /**
  * The whole way of the data on one screen:
  *
- *     gradient → clip → fixed-point → pack → encrypt → send      seal(), at every data owner
- *              → multiply                                        aggregate(), at the facilitator (src/paillier/aggregate.ts)
- *              → decrypt → unpack → noise → renormalise          open(), at the model owner
- *              → update                                          Trainer.absorb() (src/learning/trainer.ts)
+ *     gradient → clip → fixed-point (→ noise) → pack → encrypt → send      seal(), at every data owner
+ *              → multiply (→ encrypted noise)                              aggregate(), at the facilitator (src/paillier/aggregate.ts)
+ *              → decrypt → unpack (→ noise) → renormalise                  open(), at the model owner
+ *              → update                                                    Trainer.absorb() (src/learning/trainer.ts)
  *
- * Noise is added to the integer sum, where the theorem about the discrete Gaussian speaks; renormalising and updating are
- * post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
+ * Noise is added in one of the three places, always to integers, where the theorem about the discrete Gaussian speaks;
+ * renormalising and updating are post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
  * sum is told before the sums of the tags are found to be those of its contributors (src/protocol/tags.ts).
  */
 import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 import { pack, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
 import type { Records } from './learning/features.ts';
-import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { type ClippingReport, contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
 import { decodeCiphertexts, encodeCiphertexts } from './paillier/ciphertexts.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
@@ -27,6 +27,16 @@ export interface Sealer {
   readonly task: Task;
   readonly plan: Plan;
   readonly encryptor: Encryptor;
+  /** This owner's share of the noise, where data owners add it. */
+  readonly noise?: Noise | undefined;
+  /** Told what clipping did, for the owner's own eyes. */
+  readonly observe?: ((clipping: ClippingReport) => void) | undefined;
+}
+
+/** Discrete Gaussian noise of this σ² for every slot but the count, in integers at the plan's scale. */
+export interface Noise {
+  readonly variance: Rational;
+  readonly random: RandomBytes;
 }
 
 /** What the model owner needs to read a job's sums. */
@@ -34,8 +44,8 @@ export interface Opener {
   readonly task: Task;
   readonly plan: Plan;
   readonly decryptor: Decryptor;
-  /** Discrete Gaussian noise for every slot but the count, in integers at the plan's scale; absent: no differential privacy. */
-  readonly noise?: { readonly variance: Rational; readonly random: RandomBytes };
+  /** Absent: no differential privacy, or noise that is in the sum already. */
+  readonly noise?: Noise | undefined;
 }
 
 /**
@@ -47,23 +57,25 @@ export interface Opener {
  * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch
  */
 export function seal(
-  { task, plan, encryptor }: Sealer,
+  { task, plan, encryptor, noise, observe }: Sealer,
   records: Records,
   parameters: Float64Array,
   tags?: readonly bigint[],
 ): Uint8Array {
-  const vector = contribution(task, records, parameters);
-  return sealVector(plan, encryptor, vector, tags);
+  const vector = contribution(task, records, parameters, observe);
+  return sealVector(plan, encryptor, vector, tags, noise);
 }
 
-/** The second half of the way out, for any weighted vector of integers: pack → encrypt. */
+/** The second half of the way out, for any weighted vector of integers: (noise →) pack → encrypt. */
 export function sealVector(
   plan: Plan,
   encryptor: Encryptor,
   vector: WeightedVector,
   tags?: readonly bigint[],
+  noise?: Noise,
 ): Uint8Array {
-  const plaintexts = pack(plan, contributionSlots(plan, vector), encryptor.publicKey.n, tags);
+  const draws = noise && sampleDiscreteGaussians(plan.slots - 1, noise.variance, noise.random);
+  const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
   return encodeCiphertexts(
     encryptor.publicKey,
     plaintexts.map((plaintext) => encryptor.encrypt(plaintext)),
@@ -98,7 +110,7 @@ export function openVector(
 }
 
 /** Adds independent exact discrete Gaussian noise to the weight and to every value. */
-function addNoise(exact: WeightedVector, noise: NonNullable<Opener['noise']>): WeightedVector {
+function addNoise(exact: WeightedVector, noise: Noise): WeightedVector {
   const [forWeight = 0n, ...forValues] = sampleDiscreteGaussians(exact.values.length + 1, noise.variance, noise.random);
   return {
     weight: exact.weight + forWeight,

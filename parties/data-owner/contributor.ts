@@ -10,6 +10,7 @@
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
+import type { ClippingReport } from '../../src/learning/task.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
@@ -190,7 +191,13 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     const rho = rhoPerRound === null ? 'none' : `${rhoPerRound.numerator}/${rhoPerRound.denominator}`;
     const charged: AuditBody = { type: 'round.charged', job, round, details: { round_digest: roundDigest, rho } };
     const started = clock.monotonic();
-    const bytes = withdrawUnless(() => participation.contribution(signed), [charged]);
+    const bytes = withdrawUnless(
+      () =>
+        participation.contribution(signed, (report) => {
+          noteClipping(job, round, report);
+        }),
+      [charged],
+    );
     meter.crypto('contribute', clock.monotonic() - started);
     progress('data-owner.contribution-sealed');
     const made = { job, round, roundDigest, digest: sha256(bytes), bytes };
@@ -210,6 +217,13 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     open.set(job, round);
     progress('data-owner.contribution-kept');
     return made;
+  }
+
+  /** For this owner's own people: nothing of it is noised, and nothing of it is sent. */
+  function noteClipping(job: JobId, round: number, report: ClippingReport): void {
+    meter.clipped(report);
+    if (report.notFinite > 0)
+      log.warn({ job, round, not_finite: report.notFinite }, 'statistics that are no finite numbers count as zeros');
   }
 
   function requireRecord(job: JobId): NonNullable<ReturnType<JobRecords['get']>> {

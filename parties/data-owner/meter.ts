@@ -1,3 +1,5 @@
+import type { ClippingReport } from '../../src/learning/task.ts';
+
 /** What the work of a data owner tells of itself as it goes on: numbers, bytes and time. */
 export interface OwnerMeter {
   /** A contribution of so many bytes has been acknowledged. */
@@ -8,7 +10,13 @@ export interface OwnerMeter {
    * @param milliseconds as a clock's monotonic() tells
    */
   crypto(operation: 'contribute' | 'verify', milliseconds: number): void;
+  /** What clipping did in one contribution under differential privacy. */
+  clipped(report: ClippingReport): void;
 }
 
 /** For whoever measures nothing. */
-export const noMeter: OwnerMeter = { contributed: () => undefined, crypto: () => undefined };
+export const noMeter: OwnerMeter = {
+  contributed: () => undefined,
+  crypto: () => undefined,
+  clipped: () => undefined,
+};

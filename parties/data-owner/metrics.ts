@@ -23,6 +23,16 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
     labelNames: ['operation'],
     registers,
   });
+  const clipped = new Gauge({
+    name: 'sealsum_clipped_fraction',
+    help: 'Of the newest contribution under differential privacy: the share of units that were shortened to the clip. Exact, for the owner alone.',
+    registers,
+  });
+  const notFinite = new Counter({
+    name: 'sealsum_units_not_finite_total',
+    help: 'Units that counted as zeros because a statistic of theirs was no finite number.',
+    registers,
+  });
   return {
     contributed: (count) => {
       contributions.inc();
@@ -30,6 +40,10 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
     },
     crypto: (operation, milliseconds) => {
       seconds.inc({ operation }, milliseconds / 1000);
+    },
+    clipped: (report) => {
+      clipped.set(report.units === 0 ? 0 : report.clipped / report.units);
+      notFinite.inc(report.notFinite);
     },
   };
 }

@@ -8,11 +8,12 @@
 import { hkdfSync } from 'node:crypto';
 import { SealsumError } from '../../src/errors.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
+import type { ClippingReport } from '../../src/learning/task.ts';
 import { bitLength } from '../../src/paillier/bytes.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
-import type { RandomBytes } from '../../src/paillier/random.ts';
-import { type Sealer, seal } from '../../src/pipeline.ts';
+import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import { type Noise, type Sealer, seal } from '../../src/pipeline.ts';
 import type { Rational } from '../../src/privacy/rational.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
@@ -45,8 +46,13 @@ export interface Participation {
   check(round: number, view: RoundView): SignedRound;
   /** Checks the model owner's signature of a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
   requireSigned(round: SignedRound): void;
-  /** The bytes of this owner's contribution to a round: a fresh encryption each time it is called. */
-  contribution(round: SignedRound): Uint8Array;
+  /**
+   * The bytes of this owner's contribution to a round: a fresh encryption, with fresh noise where data owners add it, each time
+   * it is called.
+   *
+   * @param observe told what clipping did
+   */
+  contribution(round: SignedRound, observe?: (clipping: ClippingReport) => void): Uint8Array;
   /**
    * Makes contributions cheaper, where the job has enough of them to be worth it. They work without: an owner answers and
    * contributes meanwhile. @throws SealsumError aborted when the signal fires
@@ -64,7 +70,7 @@ export interface AcceptanceDependencies {
   readonly storageKey: Uint8Array;
   readonly dataset: Dataset;
   readonly keys: KeyChecks;
-  /** For the encryption; the operating system's unless given. */
+  /** For encryption and noise; the operating system's unless given. */
   readonly random?: RandomBytes;
   readonly clock: Clock;
   readonly meter: OwnerMeter;
@@ -82,7 +88,8 @@ export async function acceptJob(
   { descriptor, signature }: SignedJob,
   dependencies: AcceptanceDependencies,
 ): Promise<Participation> {
-  const { owner, facilitator, parties, keys, dataset, random, clock, meter, progress, signal } = dependencies;
+  const { owner, facilitator, parties, keys, dataset, clock, meter, progress, signal } = dependencies;
+  const { random = systemRandom } = dependencies;
   const { job, model_owner, roster } = descriptor;
   if (!roster.includes(owner))
     throw new SealsumError('owner_not_on_roster', `the roster of job ${job} does not name ${owner}`);
@@ -108,8 +115,9 @@ export async function acceptJob(
   progress('data-owner.records-read');
   const { rounds, parameterCount } = terms.task;
   const expected = rounds * terms.plan.ciphertexts;
-  const encryptor = createEncryptor(publicKey, { expected, ...(random === undefined ? {} : { random }) });
-  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor };
+  const encryptor = createEncryptor(publicKey, { expected, random });
+  const noise = noiseShare(model, terms, random);
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor, noise };
   return {
     descriptor,
     digest,
@@ -122,15 +130,22 @@ export async function acceptJob(
     requireSigned: (round) => {
       requireSignedRound(parties(), descriptor, round);
     },
-    contribution: (signed) => {
+    contribution: (signed, observe) => {
       const { round, parameters } = signed.descriptor;
       const context = { job: digest, round, roundDigest: objectDigest('round', signed.descriptor) };
-      return seal(sealer, records, Float64Array.from(parameters), tagsOf(tagKey, context, terms.plan.ciphertexts));
+      const tags = tagsOf(tagKey, context, terms.plan.ciphertexts);
+      return seal({ ...sealer, observe }, records, Float64Array.from(parameters), tags);
     },
     prepare: async (until) => {
       if (expected > encryptor.breakEven) await encryptor.prepare(until);
     },
   };
+}
+
+/** What this owner adds itself, where data owners add the noise. */
+function noiseShare({ privacy }: Model, { calibration }: Terms, random: RandomBytes): Noise | undefined {
+  if (privacy?.place !== 'data-owners' || calibration === undefined) return undefined;
+  return { variance: calibration.variance, random };
 }
 
 /** An owner answers with the same tag key whenever it is asked, also after a restart, and keeps none of them. */
@@ -153,7 +168,7 @@ function requireTerms(descriptor: JobDescriptor): { readonly model: Model; reado
       `the model gives another plan than the job states, in ${differences.join(', ')}`,
       { field: `plan.${differences[0] ?? ''}` },
     );
-  const expected = noiseToWire(terms);
+  const expected = noiseToWire(model, terms);
   if (canonicalDigest(expected) !== canonicalDigest(descriptor.noise))
     throw new SealsumError('privacy_invalid', 'the noise that the job states is not what its privacy settings give', {
       field: 'noise',

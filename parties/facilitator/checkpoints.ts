@@ -27,6 +27,7 @@ export const facilitatorCheckpoints = [
   'facilitator.contribution.before-answer',
   'facilitator.contribution.upload-forgotten',
   'facilitator.closing.begun',
+  'facilitator.closing.noise-kept',
   'facilitator.closing.block-kept',
   'facilitator.closing.manifest-signed',
   'facilitator.closing.after-commit',

@@ -16,6 +16,7 @@ import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
 import type { Blocks } from './blocks.ts';
 import type { FacilitatorContext } from './context.ts';
+import type { EncryptNoise } from './noise.ts';
 import type { Upload } from './uploads.ts';
 
 /** The last block of a series, to be committed with what makes the series count; all before it are in the store. */
@@ -40,7 +41,8 @@ export interface Products {
     publicKey: PublicKey,
   ): Promise<LastBlock>;
   /**
-   * Re-randomises the product of `count` contributions.
+   * Re-randomises the product of `count` contributions, with the job's noise where this facilitator adds it: the same noise
+   * whenever a round is finished anew.
    *
    * @returns with the SHA-256 of the whole aggregate, in lowercase hexadecimal
    * @throws SealsumError aborted, once the signal says so
@@ -50,12 +52,19 @@ export interface Products {
     count: number,
     blocks: Blocks,
     encryptor: Encryptor,
+    encryptNoise: EncryptNoise | undefined,
     signal: AbortSignal,
   ): Promise<LastBlock & { readonly digest: string }>;
 }
 
 export function productPlace({ job, round }: RoundPlace, count: number): BlockPlace {
   return { job, round, series: `product:${count}` };
+}
+
+function productOf(publicKey: PublicKey, first: Uint8Array, second: Uint8Array): Uint8Array {
+  const product = startProduct(publicKey, first);
+  product.multiply(second);
+  return product.bytes();
 }
 
 export function createProducts({ store, clock, checkpoint, metrics }: FacilitatorContext): Products {
@@ -66,6 +75,23 @@ export function createProducts({ store, clock, checkpoint, metrics }: Facilitato
         `block ${index} of ${place.series} of round ${place.round} of job ${place.job} is not in the store`,
       );
     return found;
+  }
+
+  /** A block of the round's noise: kept from the moment it is drawn. */
+  async function noiseBlock(
+    round: RoundPlace,
+    index: number,
+    { ciphertexts, ciphertextsPerBlock }: Blocks,
+    draw: (first: number, count: number) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
+    const place: BlockPlace = { ...round, series: 'product:noise' };
+    const kept = await store.block(place, index);
+    if (kept !== undefined) return kept;
+    const first = index * ciphertextsPerBlock;
+    const drawn = await draw(first, Math.min(ciphertextsPerBlock, ciphertexts - first));
+    await store.keepBlock(place, index, drawn);
+    checkpoint('facilitator.closing.noise-kept');
+    return drawn;
   }
 
   return {
@@ -94,7 +120,7 @@ export function createProducts({ store, clock, checkpoint, metrics }: Facilitato
       return { place, block: last, bytes: await folded(last) };
     },
 
-    finish: async (round, count, blocks, encryptor, signal) => {
+    finish: async (round, count, blocks, encryptor, encryptNoise, signal) => {
       const place: BlockPlace = { ...round, series: 'aggregate' };
       const hash = createHash('sha256');
       const pause = async (): Promise<void> => {
@@ -104,7 +130,12 @@ export function createProducts({ store, clock, checkpoint, metrics }: Facilitato
       for (let index = 0; ; index++) {
         const product = await blockOf(productPlace(round, count), index);
         const started = clock.monotonic();
-        const bytes = await rerandomiseBlock(encryptor, product, pause);
+        const noise =
+          encryptNoise && (await noiseBlock(round, index, blocks, (first, n) => encryptNoise(first, n, pause)));
+        const bytes =
+          noise === undefined
+            ? await rerandomiseBlock(encryptor, product, pause)
+            : productOf(encryptor.publicKey, product, noise);
         metrics.crypto('rerandomise', (clock.monotonic() - started) / 1000);
         hash.update(bytes);
         if (index === blocks.count - 1) return { place, block: index, bytes, digest: hash.digest('hex') };

@@ -22,6 +22,7 @@ import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store
 import { blocksOf } from './blocks.ts';
 import type { FacilitatorContext } from './context.ts';
 import type { Keys } from './keys.ts';
+import { noiseOf } from './noise.ts';
 import { createProducts } from './products.ts';
 
 /** Milliseconds until a round that could not be ended, because the store failed, is looked at again. */
@@ -45,7 +46,7 @@ export interface Rounds {
 }
 
 export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: () => void): Rounds {
-  const { identity, parties, clock, log, checkpoint, metrics, limits, books } = context;
+  const { identity, parties, clock, log, random, checkpoint, metrics, limits, books } = context;
   const products = createProducts(context);
   const timers = new Map<JobId, () => void>();
   const closings = new Map<JobId, AbortController>();
@@ -157,8 +158,10 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
     const closing = new AbortController();
     closings.set(name, closing);
     const blocks = blocksOf(descriptor.plan, limits.blockBytes);
+    const encryptor = keys.encryptorOf(job);
+    const noise = noiseOf(descriptor, encryptor, random);
     const last = await products
-      .finish({ job: name, round }, count, blocks, keys.encryptorOf(job), closing.signal)
+      .finish({ job: name, round }, count, blocks, encryptor, noise, closing.signal)
       .finally(() => closings.delete(name));
     const manifest: Manifest = {
       job: name,

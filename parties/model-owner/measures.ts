@@ -1,6 +1,7 @@
 /** What a model owner measures of its work, for Prometheus. Names of models and owners are in none of it. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { type Rational, rational, sumRationals, toNumberAbove } from '../../src/privacy/rational.ts';
+import { sumRationals, toNumberAbove } from '../../src/privacy/rational.ts';
+import { spentRho } from '../../src/privacy/statement.ts';
 import type { ModelRecord, ModelStatus, ModelStore } from '../../src/storage/model-store.ts';
 
 export interface Measures {
@@ -59,7 +60,7 @@ export function createMeasures(registry: Registry, store: ModelStore): Measures 
     help: 'The rho of zero-concentrated differential privacy that all models here have spent together.',
     registers,
     async collect() {
-      this.set(toNumberAbove(sumRationals((await list()).map(spentBy))));
+      this.set(toNumberAbove(sumRationals((await list()).map(({ privacy }) => spentRho(privacy)))));
     },
   });
   return {
@@ -71,10 +72,4 @@ export function createMeasures(registry: Registry, store: ModelStore): Measures 
       crypto.inc({ operation }, milliseconds / 1000);
     },
   };
-}
-
-function spentBy({ privacy }: ModelRecord): Rational {
-  if (privacy.guarantee === 'no differential privacy') return rational(0n);
-  const [numerator = '0', denominator = '1'] = privacy.spent.rho.fraction.split('/');
-  return rational(BigInt(numerator), BigInt(denominator));
 }

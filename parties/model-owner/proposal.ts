@@ -104,7 +104,7 @@ function agreedTerms({
   'plan' | 'roster' | 'quorum' | 'deadline_seconds' | 'noise'
 > {
   const { quorum, deadline_seconds } = model.participation;
-  return { plan: planToWire(terms.plan), roster, quorum, deadline_seconds, noise: noiseToWire(terms) };
+  return { plan: planToWire(terms.plan), roster, quorum, deadline_seconds, noise: noiseToWire(model, terms) };
 }
 
 /** Owners have no use for the rows that the model owner wants predicted. JSON has no `undefined`, and neither has what is signed. */

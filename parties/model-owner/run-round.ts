@@ -8,14 +8,16 @@ import type { Model } from '../../src/learning/model.ts';
 import type { Statistics } from '../../src/learning/task.ts';
 import type { Trainer } from '../../src/learning/trainer.ts';
 import type { Opener } from '../../src/pipeline.ts';
-import { privacyStatement } from '../../src/privacy/statement.ts';
+import { rhoOfRound } from '../../src/privacy/calibration.ts';
+import { addRationals } from '../../src/privacy/rational.ts';
+import { type PrivacyStatement, privacyStatement, spentRho } from '../../src/privacy/statement.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { OwnerStatus, OwnerView } from '../../src/protocol/job-messages.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import type { TagContext } from '../../src/protocol/tags.ts';
-import type { Terms } from '../../src/protocol/terms.ts';
+import { privacyTerms, type Terms } from '../../src/protocol/terms.ts';
 import type { RoundReport } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
 import type { JobWatch } from './job-watch.ts';
@@ -200,13 +202,23 @@ async function openClosed(work: Work, signed: SignedRound, closed: RoundView, ag
   }
 }
 
+/** What is spent once this round is opened: what it spends depends on how many have added their share of the noise. */
+function privacyAfter({ model, terms, options }: Work, round: number, contributors: number): PrivacyStatement {
+  const promise = privacyTerms(model, terms);
+  if (promise === undefined) return privacyStatement(undefined, round);
+  const { mode, calibration } = promise;
+  const shares = calibration.shares === undefined ? undefined : contributors - mode.silent_owners;
+  const before = spentRho(options.journal.model().privacy);
+  return privacyStatement(promise, round, addRationals(before, rhoOfRound(calibration, shares)));
+}
+
 async function openVerified(
   work: Work,
   signed: SignedRound,
   closed: RoundView,
   aggregate: Uint8Array,
 ): Promise<Opened> {
-  const { roundTerms, options, terms, earlier } = work;
+  const { roundTerms, options, earlier } = work;
   const { journal, clock, measures, reach } = options;
   const { round } = signed.descriptor;
   const contributors = verifyClosed(roundTerms, signed, closed, aggregate, work.bytes);
@@ -214,7 +226,7 @@ async function openVerified(
   // From here on its privacy is spent, whatever becomes of the sum: it is decrypted next.
   if (journal.training().opened < round) {
     await journal.commit({
-      model: { privacy: privacyStatement(terms.calibration, round) },
+      model: { privacy: privacyAfter(work, round, contributors.length) },
       training: { ...journal.training(), opened: round },
     });
     reach('model-owner.opening.committed');

@@ -16,7 +16,7 @@ import type { Clock } from '../../src/protocol/clock.ts';
 import { jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
-import { termsOf } from '../../src/protocol/terms.ts';
+import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
 import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
 import { generateNewKey, type NewKeySource, openJobKeys } from './job-keys.ts';
@@ -195,7 +195,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         owners: roster.map((owner) => ({ owner, status: 'invited' })),
         updates: 0,
         plannedUpdates: model.training.solver === 'gradient' ? model.training.rounds : 1,
-        privacy: privacyStatement(terms.calibration, 0),
+        privacy: privacyStatement(privacyTerms(model, terms), 0),
       };
       const training: TrainingRecord = { id, roster, round: 0, opened: 0 };
       reach('model-owner.start.checked');

@@ -110,7 +110,8 @@ async function begin(options: TrainingOptions, terms: Terms): Promise<Work> {
   const { keys, digest: jobDigest } = proposed;
   const { signed } = proposed.proposal;
   const { calibration, task, plan } = terms;
-  const noise = calibration === undefined ? {} : { noise: { variance: calibration.variance, random: options.random } };
+  const own = calibration !== undefined && model.privacy?.place === 'model-owner';
+  const noise = own ? { noise: { variance: calibration.variance, random: options.random } } : {};
   return {
     options,
     job,

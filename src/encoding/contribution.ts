@@ -15,10 +15,11 @@ export interface WeightedVector {
 /**
  * The slots of one owner's vector, ready to pack.
  *
+ * @param noise added to weight and values, as many as there are; at most the plan's noiseBound divided among its owners
  * @throws SealsumError `plan_mismatch` where the length is not the plan's, `number_out_of_bounds` naming the first slot
  *   (field `weight`, or `value j` with j counted from 0) that is beyond what the plan allows one owner
  */
-export function contributionSlots(plan: Plan, vector: WeightedVector): bigint[] {
+export function contributionSlots(plan: Plan, vector: WeightedVector, noise?: readonly bigint[]): bigint[] {
   if (vector.values.length !== plan.length) {
     throw new SealsumError(
       'plan_mismatch',
@@ -32,7 +33,25 @@ export function contributionSlots(plan: Plan, vector: WeightedVector): bigint[] 
   for (const [index, value] of vector.values.entries()) {
     if (value > valueBound || value < -valueBound) refuse(plan, LEADING_SLOTS + index);
   }
-  return [1n, vector.weight, ...vector.values];
+  const slots = [1n, vector.weight, ...vector.values];
+  if (noise === undefined) return slots;
+  requireNoise(plan, noise);
+  return slots.map((value, slot) => value + (slot === 0 ? 0n : (noise[slot - 1] ?? 0n)));
+}
+
+function requireNoise(plan: Plan, noise: readonly bigint[]): void {
+  if (noise.length !== plan.slots - 1) {
+    throw new SealsumError('plan_mismatch', `noise: expected ${plan.slots - 1} draws, not ${noise.length}`, {
+      field: 'noise',
+    });
+  }
+  const bound = plan.noiseBound / BigInt(plan.owners);
+  // Draws are secret, so the error does not say which; the bound is passed with a probability below 2^-183 a draw.
+  if (noise.some((draw) => draw > bound || draw < -bound)) {
+    throw new SealsumError('number_out_of_bounds', 'noise: a draw is beyond what the plan allows one owner', {
+      field: 'noise',
+    });
+  }
 }
 
 function refuse(plan: Plan, slot: number): never {

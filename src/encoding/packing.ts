@@ -34,27 +34,39 @@ export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint, tags
     });
   }
   requireTagsAsPlanned(plan, tags);
+  return Array.from({ length: plan.ciphertexts }, (_, ciphertext) => {
+    const first = ciphertext * plan.slotsPerCiphertext;
+    const digits = slots.slice(first, first + plan.slotsPerCiphertext);
+    return packOne(plan, ciphertext, digits, modulus, tags?.[ciphertext]);
+  });
+}
+
+/**
+ * Packs the slots of one ciphertext.
+ *
+ * @param ciphertext which one, counted from 0
+ * @param digits its slots: `plan.slotsPerCiphertext`, or those that are left for the last one
+ * @returns a plaintext in [0, modulus)
+ * @throws SealsumError `number_out_of_bounds` naming the slot that is too great
+ */
+export function packOne(plan: Plan, ciphertext: number, digits: readonly bigint[], modulus: bigint, tag = 0n): bigint {
   const width = BigInt(plan.slotBits);
   const bound = plan.sumBound;
-  const plaintexts: bigint[] = [];
-  for (let first = 0; first < slots.length; first += plan.slotsPerCiphertext) {
-    const end = Math.min(first + plan.slotsPerCiphertext, slots.length);
-    let packed = (tags?.[plaintexts.length] ?? 0n) << BigInt((first + plan.slotsPerCiphertext - end) * plan.slotBits);
-    for (let slot = end - 1; slot >= first; slot -= 1) {
-      const digit = slots[slot] ?? 0n;
-      if (digit > bound || digit < -bound) {
-        const field = slotName(slot);
-        throw new SealsumError(
-          'number_out_of_bounds',
-          `slot ${slot} (${field}) is beyond the plan's greatest sum, ±${bound.toString()}`,
-          { field },
-        );
-      }
-      packed = (packed << width) + digit;
+  let packed = tag << BigInt((plan.slotsPerCiphertext - digits.length) * plan.slotBits);
+  for (let index = digits.length - 1; index >= 0; index -= 1) {
+    const digit = digits[index] ?? 0n;
+    if (digit > bound || digit < -bound) {
+      const slot = ciphertext * plan.slotsPerCiphertext + index;
+      const field = slotName(slot);
+      throw new SealsumError(
+        'number_out_of_bounds',
+        `slot ${slot} (${field}) is beyond the plan's greatest sum, ±${bound.toString()}`,
+        { field },
+      );
     }
-    plaintexts.push(packed < 0n ? packed + modulus : packed);
+    packed = (packed << width) + digit;
   }
-  return plaintexts;
+  return packed < 0n ? packed + modulus : packed;
 }
 
 /**

@@ -183,13 +183,24 @@ const participation = z.strictObject(
 );
 
 const probability = number((value) => value > 0 && value < 1, 'expected a number between 0 and 1, both excluded');
+const privacyMode = {
+  clip: aboveZero.optional(),
+  place: oneOf('model-owner', 'facilitator', 'data-owners').default('model-owner'),
+  unit: oneOf('record', 'owner').default('record'),
+  neighbours: oneOf('zero-out', 'substitution').default('zero-out'),
+  silent_owners: wholeNumber(0, 1_000_000).default(0),
+};
 const privacy = z.union(
   [
-    z.strictObject({ epsilon: aboveZero, delta: probability, clip: aboveZero.optional() }),
-    z.strictObject({ rho: aboveZero, delta: z.exactOptional(probability), clip: aboveZero.optional() }),
+    z.strictObject({ epsilon: aboveZero, delta: probability, ...privacyMode }),
+    z.strictObject({ rho: aboveZero, delta: z.exactOptional(probability), ...privacyMode }),
   ],
-  { error: 'expected {"epsilon", "delta"} or {"rho"}, and perhaps "clip"' },
+  { error: 'expected {"epsilon", "delta"} or {"rho"}' },
 );
+
+function oneOf<const Names extends readonly string[]>(...names: Names) {
+  return z.enum(names, { error: `expected one of ${names.join(', ')}` });
+}
 
 const rowError = 'expected an array or an object of texts, numbers and nulls';
 const evaluation = z.strictObject(

@@ -1,4 +1,5 @@
 /** model.json as data: every field, its meaning, unit and range. `parseModel` (model.ts) makes one. */
+import type { PrivacyMode } from '../privacy/mode.ts';
 import type { Feature, FeatureRow, Target } from './fields.ts';
 
 export type ModelType = 'LINEAR_REGRESSION' | 'LOGISTIC_REGRESSION' | 'SOFTMAX_REGRESSION';
@@ -53,10 +54,11 @@ export interface ParticipationSettings {
   readonly max_records: number;
 }
 
-/** Differential privacy, and the L2 norm `clip` (scaled units) to which every record's statistics are clipped. */
-export type PrivacySettings =
-  | { readonly epsilon: number; readonly delta: number; readonly clip: number }
-  | { readonly rho: number; readonly delta?: number; readonly clip: number };
+/** Differential privacy, and the L2 norm `clip` (scaled units) to which every unit's statistics are clipped. */
+export type PrivacySettings = PrivacyMode & { readonly clip: number } & (
+    | { readonly epsilon: number; readonly delta: number }
+    | { readonly rho: number; readonly delta?: number }
+  );
 
 export interface Model {
   readonly name?: string | undefined;
@@ -74,7 +76,9 @@ export interface Model {
 /** A model before the default of `privacy.clip` is known. */
 export type ParsedModel = Omit<Model, 'privacy'> & {
   readonly privacy?:
-    | { readonly epsilon: number; readonly delta: number; readonly clip?: number | undefined }
-    | { readonly rho: number; readonly delta?: number; readonly clip?: number | undefined }
+    | (PrivacyMode & { readonly clip?: number | undefined } & (
+          | { readonly epsilon: number; readonly delta: number }
+          | { readonly rho: number; readonly delta?: number }
+        ))
     | undefined;
 };

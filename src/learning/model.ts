@@ -37,6 +37,7 @@ export function parseModel(json: unknown): Model {
     ...placeProblems(model.data_props),
     ...familyProblems(model),
     ...participationProblems(model),
+    ...privacyProblems(model),
   ];
   if (problems.length > 0) throw refuse(problems);
   const values = valuesPerRound(model);
@@ -191,6 +192,17 @@ function participationProblems({ participation }: Model): Problem[] {
   const { roster, quorum } = participation;
   if (roster === undefined || roster.length >= quorum) return [];
   return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
+}
+
+/** Shares of the noise come from those who contribute at the least and are not silent. */
+function privacyProblems({ privacy, participation: { quorum } }: Model): Problem[] {
+  if (privacy === undefined || privacy.silent_owners === 0) return [];
+  const { place, silent_owners: silent } = privacy;
+  const field = 'privacy.silent_owners';
+  if (place !== 'data-owners')
+    return [{ field, expected: `only counts where place is data-owners, not ${place}; remove it` }];
+  if (silent < quorum) return [];
+  return [{ field, expected: `expected at most ${quorum - 1}, so that one of the quorum of ${quorum} adds noise` }];
 }
 
 /** The values that one owner sends in a round, metrics not counted. */

@@ -9,6 +9,9 @@
  *
  * so that adding or removing (zeroing) a record moves the sum, the record count among it, by at most S. The count is
  * released with the same noise as the rest and is never sent as a plain number.
+ *
+ * Where the unit is the owner, it is the means over all of an owner's records that become one such vector: owners weigh alike,
+ * however many records they have, and zeroing a whole owner moves the sum by at most S.
  */
 import type { WeightedVector } from '../encoding/contribution.ts';
 import { fromFixedPoint, toFixedPoint } from '../encoding/fixed-point.ts';
@@ -16,11 +19,13 @@ import { renormalise } from '../encoding/renormalise.ts';
 import { SealsumError } from '../errors.ts';
 import { CLIP_SCALE, clipToIntegers } from '../privacy/clipping.ts';
 import { integerSquareRoot } from '../privacy/integer.ts';
+import type { PrivacyUnit } from '../privacy/mode.ts';
 import type { Family, MetricName } from './families.ts';
 import { addGradient, familyOf, forEachResidual, gradientSums } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
 import { fieldName } from './fields.ts';
 import type { Model } from './model.ts';
+import type { PrivacySettings } from './model-types.ts';
 import { exactTriangleSums, recordTriangle, triangleLength, triangleNames } from './normal-equations.ts';
 
 export interface Task {
@@ -50,14 +55,24 @@ export interface Task {
   readonly clipping: Clipping | undefined;
 }
 
-/** How a record's allowance S is divided. */
+/** How a unit's allowance S is divided. */
 export interface Clipping {
+  readonly unit: PrivacyUnit;
   /** C: statistics longer than this are shortened to it. */
   readonly clip: number;
   /** N: the integer length that stands for C. */
   readonly norm: bigint;
   /** The integer that stands for a metric of 1, in the order of the task's metrics; not whole. */
   readonly metricScales: readonly number[];
+}
+
+/** What clipping did to an owner's units, which are its records, or itself. */
+export interface ClippingReport {
+  readonly units: number;
+  /** Longer than the clip, so that they were shortened. */
+  readonly clipped: number;
+  /** With a statistic that is no finite number, so that they count as zeros. */
+  readonly notFinite: number;
 }
 
 /** What the model owner learns from a round. */
@@ -83,7 +98,7 @@ export function createTask(model: Model, map: FeatureMap): Task {
   const { width } = map;
   const statistics = gradient ? family.outputs * width : triangleLength(width);
   const metrics = gradient ? family.metrics : [];
-  const clipping = model.privacy === undefined ? undefined : divideAllowance(model.privacy.clip, family, metrics);
+  const clipping = model.privacy === undefined ? undefined : divideAllowance(model.privacy, family, metrics);
   const shared = {
     width,
     parameterCount: gradient ? statistics : 0,
@@ -111,10 +126,16 @@ export function createTask(model: Model, map: FeatureMap): Task {
  * An owner's side: the sums over its records as integers.
  *
  * @param parameters `task.parameterCount` of them, outputs × width row by row
+ * @param observe is told of the clipping, if there is any; for the owner's own eyes, since nothing of it is noised
  * @throws SealsumError `plan_mismatch` where parameters or records are not the task's, `number_out_of_bounds` naming a value
  * that grew beyond its bound, which is what a diverging training does
  */
-export function contribution(task: Task, records: Records, parameters: Float64Array): WeightedVector {
+export function contribution(
+  task: Task,
+  records: Records,
+  parameters: Float64Array,
+  observe: (clipping: ClippingReport) => void = () => undefined,
+): WeightedVector {
   if (parameters.length !== task.parameterCount) {
     throw new SealsumError('plan_mismatch', `parameters: expected ${task.parameterCount}, not ${parameters.length}`, {
       field: 'parameters',
@@ -125,7 +146,11 @@ export function contribution(task: Task, records: Records, parameters: Float64Ar
       field: 'records',
     });
   }
-  if (task.clipping !== undefined) return clippedSums(task, task.clipping, records, parameters);
+  if (task.clipping !== undefined) {
+    const { sum, report } = clippedSums(task, task.clipping, records, parameters);
+    observe(report);
+    return sum;
+  }
   const weight = BigInt(records.count) * task.weightUnit;
   if (task.solver === 'normal-equations') return { weight, values: exactTriangleSums(records, task.fractionBits) };
   const sums = gradientSums(task.family, records, parameters);
@@ -182,44 +207,77 @@ function gradientNames(map: FeatureMap, family: Family): string[] {
   return classes.flatMap((name) => map.columns.map((column) => `gradient of ${column} for ${name}`));
 }
 
-function divideAllowance(clip: number, family: Family, metrics: readonly MetricName[]): Clipping {
+function divideAllowance({ clip, unit }: PrivacySettings, family: Family, metrics: readonly MetricName[]): Clipping {
   const forWeight = CLIP_SCALE / WEIGHT_SHARE;
   const perMetric = CLIP_SCALE / METRIC_SHARE;
   const left = CLIP_SCALE ** 2n - forWeight ** 2n - BigInt(metrics.length) * perMetric ** 2n;
   return {
+    unit,
     clip,
     norm: integerSquareRoot(left),
     metricScales: metrics.map((name) => Number(perMetric) / (name === 'loss' ? family.lossBound : 1)),
   };
 }
 
-/** Σ of the records' integer vectors. Every entry is at most 2^20, so doubles add 2^33 records exactly. */
-function clippedSums(task: Task, clipping: Clipping, records: Records, parameters: Float64Array): WeightedVector {
+/** Σ of the units' integer vectors. Every entry is at most 2^20, so doubles add 2^33 records exactly. */
+function clippedSums(
+  task: Task,
+  clipping: Clipping,
+  records: Records,
+  parameters: Float64Array,
+): { readonly sum: WeightedVector; readonly report: ClippingReport } {
   const sums = new Float64Array(task.length);
+  let units = 0;
+  let clipped = 0;
+  let notFinite = 0;
   const add = (statistics: Float64Array, metrics: Float64Array): void => {
-    const clipped = clipToIntegers(statistics, clipping.clip, clipping.norm);
-    for (const [index, value] of clipped.values.entries()) sums[index] = (sums[index] ?? 0) + value;
+    const unit = clipToIntegers(statistics, clipping.clip, clipping.norm);
+    units += 1;
+    if (unit.clipped) clipped += 1;
+    if (!unit.finite) notFinite += 1;
+    for (const [index, value] of unit.values.entries()) sums[index] = (sums[index] ?? 0) + value;
     for (const [index, metric] of metrics.entries()) {
       const position = task.statistics + index;
       sums[position] = (sums[position] ?? 0) + metricInteger(clipping.metricScales[index] ?? 0, metric);
     }
   };
+  if (clipping.unit === 'owner') {
+    const means = new Float64Array(task.length);
+    forEachRecord(task, records, parameters, (statistics, metrics) => {
+      for (const [index, value] of [...statistics, ...metrics].entries())
+        means[index] = (means[index] ?? 0) + value / records.count;
+    });
+    add(means.subarray(0, task.statistics), means.subarray(task.statistics));
+  } else forEachRecord(task, records, parameters, add);
+  const weight = clipping.unit === 'owner' ? 1 : records.count;
+  return {
+    sum: { weight: BigInt(weight) * task.weightUnit, values: Array.from(sums, BigInt) },
+    report: { units, clipped, notFinite },
+  };
+}
+
+/** Each record's statistics and metrics, in arrays that are used again for the next one. */
+function forEachRecord(
+  task: Task,
+  records: Records,
+  parameters: Float64Array,
+  take: (statistics: Float64Array, metrics: Float64Array) => void,
+): void {
   const statistics = new Float64Array(task.statistics);
   if (task.solver === 'gradient') {
     forEachResidual(task.family, records, parameters, (row, residuals, metrics) => {
       statistics.fill(0);
       addGradient(row, residuals, statistics);
-      add(statistics, metrics);
+      take(statistics, metrics);
     });
-  } else {
-    const none = new Float64Array(0);
-    for (let index = 0; index < records.count; index += 1) {
-      const row = records.x.subarray(index * records.width, (index + 1) * records.width);
-      recordTriangle(row, records.y[index] ?? 0, statistics);
-      add(statistics, none);
-    }
+    return;
   }
-  return { weight: BigInt(records.count) * task.weightUnit, values: Array.from(sums, BigInt) };
+  const none = new Float64Array(0);
+  for (let index = 0; index < records.count; index += 1) {
+    const row = records.x.subarray(index * records.width, (index + 1) * records.width);
+    recordTriangle(row, records.y[index] ?? 0, statistics);
+    take(statistics, none);
+  }
 }
 
 /** A metric in its share of the allowance: [0, S/8]; what is not a number counts as the most. */

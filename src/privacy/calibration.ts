@@ -1,14 +1,29 @@
 /**
  * From what is promised for a whole job to the noise of each round, without a rounding that could favour the noise.
  *
- * One round adds discrete Gaussian noise of parameter σ² to every coordinate of a sum that one record changes by at most
- * Δ in L2 norm: that is ρ-zCDP with ρ = Δ²/2σ² (Canonne, Kamath, Steinke 2020, Theorem 14), and rounds add up.
+ * One round adds discrete Gaussian noise of parameter σ² to every coordinate of a sum that one record (or owner) changes by at
+ * most Δ in L2 norm: that is ρ-zCDP with ρ = Δ²/2σ² (Canonne, Kamath, Steinke 2020, Theorem 14), and rounds add up.
+ *
+ * Where each of k data owners adds a share of its own, of parameter σ_local², the sum of the shares is not a discrete Gaussian but
+ * as close to one as makes ρ = Δ²/2kσ_local² + τd/4 (Kairouz, Liu, Steinke 2021, Theorem 1 with ρ = ε²/2), for d coordinates and
+ *
+ *     τ = 10·Σ_{j=1}^{k−1} exp(−2π²σ_local²·j/(j+1)) ≤ 10·(k − 1)·exp(−π²σ_local²).
+ *
+ * Shares have σ_local ≥ 64, so that τd/4 < 2^(−58322 + 2)·k·d, which for all k and d that a plan can have is less than 2^−128: that
+ * is what is charged for it.
  */
 import { SealsumError } from '../errors.ts';
 import { epsilonFromRho, rhoFromEpsilon } from './accounting/zcdp.ts';
 import { CLIP_SCALE } from './clipping.ts';
-import { divideRoundUp } from './integer.ts';
-import { multiplyRationals, type Rational, rational, rationalFromNumber, toNumberAbove } from './rational.ts';
+import { divideRoundUp, integerSquareRoot } from './integer.ts';
+import {
+  multiplyRationals,
+  type Rational,
+  rational,
+  rationalFromNumber,
+  sumRationals,
+  toNumberAbove,
+} from './rational.ts';
 
 /** What is asked for over all rounds of a job together. Numbers mean exactly the doubles they are. */
 export type PrivacyTarget =
@@ -16,10 +31,12 @@ export type PrivacyTarget =
   | { readonly rho: number; readonly delta?: number | undefined };
 
 export interface Calibration {
-  /** σ² of the noise on each coordinate of a round's sum, in squared integer units; a whole number. */
+  /** σ² of one draw of noise on each coordinate of a round's sum, in squared integer units; a whole number. */
   readonly variance: Rational;
-  /** The greatest L2 norm of what one record adds to a sum, in the same integer units. */
+  /** The greatest L2 distance between the sums of neighbours, in the same integer units. */
   readonly sensitivity: bigint;
+  /** How many draws a sum has at least, each by another data owner; undefined where one party draws once for all. */
+  readonly shares: number | undefined;
   /** How many rounds the job may run. */
   readonly rounds: number;
   /** Exactly sensitivity² / 2σ². */
@@ -31,13 +48,24 @@ export interface Calibration {
   readonly delta: number | undefined;
 }
 
+/** The least σ² of a data owner's share: below it, a sum of shares is too far from a discrete Gaussian. */
+export const LEAST_SHARE_VARIANCE: bigint = 64n ** 2n;
+
+/** 2^−128, which is more than τd/4. */
+const SHARES_SURCHARGE: Rational = rational(1n, 2n ** 128n);
+
 /**
  * The least whole σ² with which `rounds` rounds stay within the target.
  *
- * `rounds` ≥ 1; `sensitivity` ≥ 1 in integer units (S unless told); ε and ρ in (0, 2^64], δ in (0, 1). Throws
+ * `rounds` ≥ 1; `sensitivity` ≥ 1 in integer units (S unless told); `shares` ≥ 1; ε and ρ in (0, 2^64], δ in (0, 1). Throws
  * `privacy_invalid` naming the field.
  */
-export function calibrate(target: PrivacyTarget, rounds: number, sensitivity: bigint = CLIP_SCALE): Calibration {
+export function calibrate(
+  target: PrivacyTarget,
+  rounds: number,
+  sensitivity: bigint = CLIP_SCALE,
+  shares?: number,
+): Calibration {
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new SealsumError('privacy_invalid', `rounds: expected a whole number of at least 1, got ${rounds}`, {
       field: 'rounds',
@@ -48,20 +76,59 @@ export function calibrate(target: PrivacyTarget, rounds: number, sensitivity: bi
       field: 'sensitivity',
     });
   }
-  const allowed = rationalFromNumber(rhoOf(target));
-  // rounds · Δ² / 2σ² ≤ ρ  ⟺  σ² ≥ rounds · Δ² / 2ρ.
-  const sigmaSquared = divideRoundUp(BigInt(rounds) * sensitivity ** 2n * allowed.denominator, 2n * allowed.numerator);
-  const rhoPerRound = rational(sensitivity ** 2n, 2n * sigmaSquared);
+  const asked = rationalFromNumber(rhoOf(target));
+  const surcharge = shares === undefined ? rational(0n) : SHARES_SURCHARGE;
+  const allowed = sumRationals([asked, multiplyRationals(rational(-BigInt(rounds)), surcharge)]);
+  if (allowed.numerator <= 0n) {
+    throw new SealsumError('privacy_invalid', 'rho: too little for noise in shares; raise it, or lower the rounds', {
+      field: 'rho',
+    });
+  }
+  // rounds · Δ² / 2kσ² ≤ ρ  ⟺  σ² ≥ rounds · Δ² / 2kρ.
+  const least = divideRoundUp(
+    BigInt(rounds) * sensitivity ** 2n * allowed.denominator,
+    2n * BigInt(shares ?? 1) * allowed.numerator,
+  );
+  const sigmaSquared = shares !== undefined && least < LEAST_SHARE_VARIANCE ? LEAST_SHARE_VARIANCE : least;
+  const noise = { variance: rational(sigmaSquared), sensitivity, shares };
+  const rhoPerRound = rhoOfRound(noise, shares);
   const rhoTotal = multiplyRationals(rational(BigInt(rounds)), rhoPerRound);
   return {
-    variance: rational(sigmaSquared),
-    sensitivity,
+    ...noise,
     rounds,
     rhoPerRound,
     rhoTotal,
     epsilon: epsilonOf(target, rhoTotal),
     delta: target.delta,
   };
+}
+
+/**
+ * ρ of one round whose sum has so many shares of the noise; without shares, of the one draw that it has. Rounded upwards.
+ *
+ * Throws `privacy_invalid` when there are fewer shares than one.
+ */
+export function rhoOfRound(
+  { variance, sensitivity, shares }: Pick<Calibration, 'variance' | 'sensitivity' | 'shares'>,
+  drawn: number | undefined,
+): Rational {
+  const square = multiplyRationals(
+    rational(sensitivity ** 2n),
+    rational(variance.denominator, 2n * variance.numerator),
+  );
+  if (shares === undefined) return square;
+  if (drawn === undefined || !Number.isSafeInteger(drawn) || drawn < 1) {
+    throw new SealsumError('privacy_invalid', `shares: expected at least one, got ${drawn}`, { field: 'shares' });
+  }
+  return sumRationals([multiplyRationals(square, rational(1n, BigInt(drawn))), SHARES_SURCHARGE]);
+}
+
+/**
+ * A bound that one draw on one coordinate passes with a probability below 2^−183: 16·⌈σ⌉, as P(|X| ≥ m) ≤ 2·exp(−m²/2σ²)
+ * (Canonne, Kamath, Steinke 2020, Proposition 25).
+ */
+export function greatestDraw({ numerator, denominator }: Rational): bigint {
+  return 16n * (integerSquareRoot(numerator / denominator) + 1n);
 }
 
 function rhoOf(target: PrivacyTarget): number {

@@ -5,6 +5,7 @@
 import { SealsumError } from '../errors.ts';
 import { epsilonFromRho } from './accounting/zcdp.ts';
 import type { Calibration } from './calibration.ts';
+import type { Neighbours, NoisePlace, PrivacyMode, PrivacyUnit } from './mode.ts';
 import { formatRational, multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
 
 /** ρ over a number of rounds, and the ε that it gives with δ; null where no δ was chosen. */
@@ -18,16 +19,19 @@ export interface PrivacyLoss {
 
 export interface PrivacyPromise {
   readonly guarantee: 'zero-concentrated differential privacy';
-  /** Whose presence is hidden, and what its absence means: a record's vector replaced by zeros. */
-  readonly unit: 'record';
-  readonly neighbours: 'zero-out';
+  /** What is hidden. */
+  readonly unit: PrivacyUnit;
+  /** What differs between data sets that nobody is to tell apart: one unit's vector, replaced by zeros or by any other. */
+  readonly neighbours: Neighbours;
   /** Who adds the noise. */
-  readonly place: 'model-owner';
+  readonly place: NoisePlace;
   readonly noise: {
     readonly distribution: 'discrete gaussian';
-    /** σ² on each coordinate of a sum, and the L2 norm one record may have in it, in the same integer units (decimal). */
+    /** σ² of one draw on each coordinate of a sum, and the L2 distance of neighbours' sums, in the same integer units (decimal). */
     readonly variance: string;
     readonly sensitivity: string;
+    /** How many draws a sum has at least, where data owners add them. */
+    readonly shares?: number;
   };
   /** What holds for the job as a whole, however many of its rounds run. */
   readonly promised: PrivacyLoss;
@@ -45,13 +49,21 @@ export interface NoPrivacy {
 
 export type PrivacyStatement = PrivacyPromise | NoPrivacy;
 
+/** What a job has chosen, and what follows from it. */
+export interface PrivacyTerms {
+  readonly mode: PrivacyMode;
+  readonly calibration: Calibration;
+}
+
 /**
- * The statement of a job after `roundsRun` of its rounds; without a calibration, that there is no differential privacy.
+ * The statement of a job after `roundsRun` of its rounds; without terms, that there is no differential privacy.
  *
- * Throws `privacy_invalid` when more rounds ran than the noise was calibrated for.
+ * @param rho what these rounds have spent; unless told, what they were promised to spend at most
+ * @throws SealsumError privacy_invalid when more rounds ran than the noise was calibrated for
  */
-export function privacyStatement(calibration: Calibration | undefined, roundsRun: number): PrivacyStatement {
-  if (calibration === undefined) return noPrivacy;
+export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: number, rho?: Rational): PrivacyStatement {
+  if (terms === undefined) return noPrivacy;
+  const { mode, calibration } = terms;
   if (!Number.isSafeInteger(roundsRun) || roundsRun < 0 || roundsRun > calibration.rounds) {
     throw new SealsumError(
       'privacy_invalid',
@@ -59,32 +71,71 @@ export function privacyStatement(calibration: Calibration | undefined, roundsRun
       { field: 'rounds' },
     );
   }
-  const { variance, sensitivity, rounds, rhoPerRound, rhoTotal, epsilon, delta } = calibration;
+  const { variance, sensitivity, shares, rounds, rhoPerRound, rhoTotal, epsilon, delta } = calibration;
+  const spent = rho ?? multiplyRationals(rational(BigInt(roundsRun)), rhoPerRound);
   return {
     guarantee: 'zero-concentrated differential privacy',
-    unit: 'record',
-    neighbours: 'zero-out',
-    place: 'model-owner',
+    unit: mode.unit,
+    neighbours: mode.neighbours,
+    place: mode.place,
     noise: {
       distribution: 'discrete gaussian',
       variance: formatRational(variance),
       sensitivity: sensitivity.toString(),
+      ...(shares === undefined ? {} : { shares }),
     },
     promised: { rounds, rho: fractionAndNumber(rhoTotal), epsilon: epsilon ?? null, delta: delta ?? null },
-    spent: spentAfter(roundsRun, rhoPerRound, epsilon, delta),
-    protects_against: [
-      'Whoever sees the model, its parameters after any round, its metrics or its predictions, and wants to learn whether one record was used or what it said.',
-      'The other data owners, who receive the parameters of every round.',
-    ],
-    does_not_protect_against: [
+    spent: spentAfter(roundsRun, spent, epsilon, delta),
+    protects_against: protectsAgainst(mode),
+    does_not_protect_against: doesNotProtectAgainst(mode),
+  };
+}
+
+function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode): string[] {
+  const what =
+    unit === 'record' ? 'whether one record was used or what it said' : 'what the records of one data owner said';
+  const seen = [
+    `Whoever sees the model, its parameters after any round, its metrics or its predictions, and wants to learn ${what}.`,
+    'The other data owners, who receive the parameters of every round.',
+  ];
+  if (place === 'model-owner') return seen;
+  const sums = 'The model owner: every sum that it decrypts has the noise in it already.';
+  if (place === 'facilitator') return [...seen, sums];
+  const silence = silent === 1 ? 'one data owner adds' : `${silent} data owners add`;
+  return [
+    ...seen,
+    silent === 0
+      ? sums
+      : `${sums.slice(0, -1)}, even when ${silence} none or tell${silent === 1 ? 's' : ''} the model owner theirs.`,
+  ];
+}
+
+function doesNotProtectAgainst({ place, unit, silent_owners: silent }: PrivacyMode): string[] {
+  const adders = {
+    'model-owner': [
       'The model owner: it decrypts the exact sum of every round before it adds the noise, and nobody else can check that it does.',
       'The facilitator and the model owner together: they can open the contribution of a single data owner.',
-      'Conclusions about a person with several records: k records together spend k² times the rho.',
-      'Knowing which data owners took part, and what model.json declares: columns, ranges and levels are public.',
-      'Conclusions that hold without any one record, drawn about a person from what is true of the records as a whole.',
-      'Stopping early: when the rounds themselves decided to stop, what was promised counts, not what was spent.',
     ],
-  };
+    facilitator: [
+      'The facilitator: it draws the noise, and nobody else can check that it does.',
+      'The facilitator and the model owner together: they can open the contribution of a single data owner, and take the noise off a sum.',
+    ],
+    'data-owners': [
+      `More than ${silent} data owners who add no noise, or tell the model owner theirs: each of them takes one share off the sum.`,
+      'The facilitator and the model owner together: they can open the contribution of a single data owner, which has one share of the noise and no more.',
+    ],
+  } as const;
+  const person =
+    unit === 'record'
+      ? ['Conclusions about a person with several records: k records together spend k² times the rho.']
+      : ['Conclusions about a person with records at several data owners: k owners together spend k² times the rho.'];
+  return [
+    ...adders[place],
+    ...person,
+    'Knowing which data owners took part, and what model.json declares: columns, ranges and levels are public.',
+    'Conclusions that hold without any one record, drawn about a person from what is true of the records as a whole.',
+    'Stopping early: when the rounds themselves decided to stop, what was promised counts, not what was spent.',
+  ];
 }
 
 const noPrivacy: NoPrivacy = {
@@ -101,15 +152,22 @@ const noPrivacy: NoPrivacy = {
 
 function spentAfter(
   rounds: number,
-  rhoPerRound: Rational,
+  spent: Rational,
   promisedEpsilon: number | undefined,
   delta: number | undefined,
 ): PrivacyLoss {
-  const rho = fractionAndNumber(multiplyRationals(rational(BigInt(rounds)), rhoPerRound));
+  const rho = fractionAndNumber(spent);
   if (delta === undefined || promisedEpsilon === undefined) return { rounds, rho, epsilon: null, delta: null };
   return { rounds, rho, epsilon: Math.min(promisedEpsilon, epsilonFromRho(rho.number, delta).epsilon), delta };
 }
 
 function fractionAndNumber(value: Rational): { fraction: string; number: number } {
   return { fraction: formatRational(value), number: toNumberAbove(value) };
+}
+
+/** The exact ρ that a statement says was spent; 0 where there is no differential privacy. */
+export function spentRho(statement: PrivacyStatement): Rational {
+  if (statement.guarantee === 'no differential privacy') return rational(0n);
+  const [numerator = '0', denominator = '1'] = statement.spent.rho.fraction.split('/');
+  return rational(BigInt(numerator), BigInt(denominator));
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { ModulusProof } from '../paillier/modulus-proof.ts';
+import type { Neighbours, NoisePlace, PrivacyUnit } from '../privacy/mode.ts';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, type PartyId, partyIdSchema } from './identifiers.ts';
 import { decimal, digestSchema, list, owners, tagKeySchema } from './message-parts.ts';
 import { modulusProofSchema } from './modulus-proof-schema.ts';
@@ -31,18 +32,27 @@ const publicKeySchema: z.ZodType<WirePublicKey> = z.strictObject({
   kid: optional(z.string().max(256)),
 });
 
-/** The noise a job promises: discrete Gaussian of this variance (integers, at the plan's scale) on every slot of a round's sum. */
+/** The noise a job promises: discrete Gaussian (integers, at the plan's scale) on every slot of a round's sum but the count. */
 export interface WireNoise {
-  readonly place: 'model-owner';
+  /** Who adds it. */
+  readonly place: NoisePlace;
+  readonly unit: PrivacyUnit;
+  readonly neighbours: Neighbours;
+  /** σ² of what one party draws for a slot. */
   readonly variance: string;
+  /** Where data owners add it, how many of them do at least. */
+  readonly shares?: number;
   readonly rho_per_round: { readonly numerator: string; readonly denominator: string };
   /** The number of rounds that are charged at most. */
   readonly rounds: number;
 }
 
 const noiseSchema: z.ZodType<WireNoise> = z.strictObject({
-  place: z.literal('model-owner'),
-  variance: decimal,
+  place: z.enum(['model-owner', 'facilitator', 'data-owners']),
+  unit: z.enum(['record', 'owner']),
+  neighbours: z.enum(['zero-out', 'substitution']),
+  variance: decimal.refine((variance) => variance !== '0', 'expected more than 0'),
+  shares: optional(z.number().int().min(1)),
   rho_per_round: z.strictObject({ numerator: decimal, denominator: decimal }),
   rounds: z.number().int().min(1),
 });

@@ -7,7 +7,9 @@ import { createPlan, type Plan } from '../encoding/plan.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
 import { createTask, type Task } from '../learning/task.ts';
-import { type Calibration, calibrate } from '../privacy/calibration.ts';
+import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
+import { CLIP_SCALE } from '../privacy/clipping.ts';
+import type { PrivacyTerms } from '../privacy/statement.ts';
 import type { WireNoise } from './job-messages.ts';
 
 export interface Terms {
@@ -25,26 +27,56 @@ export interface Terms {
 export function termsOf(model: Model, owners: number): Terms {
   const map = compileFeatures(model);
   const task = createTask(model, map);
+  const calibration = calibrationOf(model, task);
   const plan = createPlan({
     keyBits: model.encryption.key_bits,
     length: task.length,
     owners,
-    maxWeight: BigInt(model.participation.max_records),
+    maxWeight: task.clipping?.unit === 'owner' ? 1n : BigInt(model.participation.max_records),
     valueBound: task.valueBound,
     scale: task.scale,
     weightUnit: task.weightUnit,
+    noiseBound: noiseBound(model, calibration, owners),
     tags: true,
   });
-  const calibration = model.privacy === undefined ? undefined : calibrate(model.privacy, task.rounds);
   return { map, task, plan, calibration };
 }
 
+/** The noise of each round: between neighbours by substitution a sum differs by twice what one unit adds to it. */
+function calibrationOf({ privacy, participation }: Model, task: Task): Calibration | undefined {
+  if (privacy === undefined) return undefined;
+  const { place, neighbours, silent_owners: silent } = privacy;
+  const sensitivity = neighbours === 'substitution' ? 2n * CLIP_SCALE : CLIP_SCALE;
+  return calibrate(
+    privacy,
+    task.rounds,
+    sensitivity,
+    place === 'data-owners' ? participation.quorum - silent : undefined,
+  );
+}
+
+/** What noise under encryption may add to a slot. After decryption nothing needs room. */
+function noiseBound({ privacy }: Model, calibration: Calibration | undefined, owners: number): bigint {
+  if (privacy === undefined || calibration === undefined || privacy.place === 'model-owner') return 0n;
+  const draw = greatestDraw(calibration.variance);
+  return privacy.place === 'facilitator' ? draw : draw * BigInt(owners);
+}
+
+/** What a model promises by these terms; undefined: no differential privacy. */
+export function privacyTerms({ privacy }: Model, { calibration }: Terms): PrivacyTerms | undefined {
+  return privacy === undefined || calibration === undefined ? undefined : { mode: privacy, calibration };
+}
+
 /** The noise of these terms as a job descriptor states it. */
-export function noiseToWire({ calibration, task }: Terms): WireNoise | null {
-  if (calibration === undefined) return null;
+export function noiseToWire({ privacy }: Model, { calibration, task }: Terms): WireNoise | null {
+  if (privacy === undefined || calibration === undefined) return null;
+  const { place, unit, neighbours } = privacy;
   return {
-    place: 'model-owner',
+    place,
+    unit,
+    neighbours,
     variance: String(calibration.variance.numerator / calibration.variance.denominator),
+    ...(calibration.shares === undefined ? {} : { shares: calibration.shares }),
     rho_per_round: {
       numerator: String(calibration.rhoPerRound.numerator),
       denominator: String(calibration.rhoPerRound.denominator),

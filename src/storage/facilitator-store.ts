@@ -38,8 +38,11 @@ export interface RoundRecord {
   readonly manifest?: SignedManifest;
 }
 
-/** A series of blocks: what is still arriving, the product of the first so many contributions, or what came out. */
-export type BlockSeries = `upload:${string}` | `product:${number}` | 'aggregate';
+/**
+ * A series of blocks: what is still arriving, the product of the first so many contributions, the encrypted noise that is
+ * multiplied into it, or what came out.
+ */
+export type BlockSeries = `upload:${string}` | `product:${number}` | 'product:noise' | 'aggregate';
 
 export interface BlockPlace {
   readonly job: JobId;

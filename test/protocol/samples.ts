@@ -54,7 +54,14 @@ export const descriptor: JobDescriptor = {
   roster,
   quorum: 2,
   deadline_seconds: 0.5,
-  noise: { place: 'model-owner', variance: '12', rho_per_round: { numerator: '1', denominator: '40' }, rounds: 3 },
+  noise: {
+    place: 'model-owner',
+    unit: 'record',
+    neighbours: 'zero-out',
+    variance: '12',
+    rho_per_round: { numerator: '1', denominator: '40' },
+    rounds: 3,
+  },
 };
 export const jobDigest: string = objectDigest('job', descriptor);
 export const signedJob: SignedJob = { descriptor, signature: signObject(modelOwner, 'job', descriptor) };

@@ -23,11 +23,14 @@ test('two who know the model and the number of owners compute the same terms, wi
   const plain = parseModel(model);
   assert.deepEqual(planToWire(termsOf(plain, 3).plan), planToWire(termsOf(parseModel(travelled(model)), 3).plan));
   assert.notDeepEqual(planToWire(termsOf(plain, 3).plan), planToWire(termsOf(plain, 4).plan));
-  assert.equal(noiseToWire(termsOf(plain, 3)), null);
-  const noisy = termsOf(parseModel({ ...model, privacy: { epsilon: 1, delta: 1e-6 } }), 3);
-  const noise = noiseToWire(noisy);
+  assert.equal(noiseToWire(plain, termsOf(plain, 3)), null);
+  const settings = parseModel({ ...model, privacy: { epsilon: 1, delta: 1e-6 } });
+  const noisy = termsOf(settings, 3);
+  const noise = noiseToWire(settings, noisy);
   assert.deepEqual(noise, {
     place: 'model-owner',
+    unit: 'record',
+    neighbours: 'zero-out',
     variance: String(noisy.calibration?.variance.numerator),
     rho_per_round: {
       numerator: String(noisy.calibration?.rhoPerRound.numerator),

@@ -89,7 +89,7 @@ export async function describe(json: object, name = 'job'): Promise<JobDescripto
     roster,
     quorum,
     deadline_seconds,
-    noise: noiseToWire(terms),
+    noise: noiseToWire(model, terms),
   };
 }
 
