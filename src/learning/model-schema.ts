@@ -183,6 +183,12 @@ const participation = z.strictObject(
 );
 
 const probability = number((value) => value > 0 && value < 1, 'expected a number between 0 and 1, both excluded');
+/** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
+const oneOf = <Name extends string>(...names: readonly Name[]): z.ZodType<Name> =>
+  z.unknown().refine((value): value is Name => names.includes(value as Name), {
+    error: `expected one of ${names.join(', ')}`,
+  });
+
 const privacyMode = {
   clip: aboveZero.optional(),
   place: oneOf('model-owner', 'facilitator', 'data-owners').default('model-owner'),
@@ -198,9 +204,6 @@ const privacy = z.union(
   { error: 'expected {"epsilon", "delta"} or {"rho"}' },
 );
 
-function oneOf<const Names extends readonly string[]>(...names: Names) {
-  return z.enum(names, { error: `expected one of ${names.join(', ')}` });
-}
 
 const rowError = 'expected an array or an object of texts, numbers and nulls';
 const evaluation = z.strictObject(

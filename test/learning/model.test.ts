@@ -121,11 +121,13 @@ test('takes numbers for levels, as data files write them', () => {
 test('fills in the clip: 1 for gradients, for normal equations what no record within range exceeds', () => {
   const privacy = (values: Json): unknown => parseModel({ ...linear(), ...values }).privacy;
   // Two features: R² = 4, (R⁴ + R²)/2 − 1 = 9.
-  assert.deepEqual(privacy({ privacy: { epsilon: 1, delta: 1e-6 } }), { epsilon: 1, delta: 1e-6, clip: 3 });
+  const mode = { place: 'model-owner', unit: 'record', neighbours: 'zero-out', silent_owners: 0 };
+  assert.deepEqual(privacy({ privacy: { epsilon: 1, delta: 1e-6 } }), { epsilon: 1, delta: 1e-6, clip: 3, ...mode });
   const training = { solver: 'gradient' };
-  assert.deepEqual(privacy({ training, privacy: { rho: 0.5 } }), { rho: 0.5, clip: 1 });
-  const chosen = { rho: 0.5, delta: 1e-6, clip: 0.25 };
-  assert.deepEqual(privacy({ training, privacy: chosen }), chosen);
+  assert.deepEqual(privacy({ training, privacy: { rho: 0.5 } }), { rho: 0.5, clip: 1, ...mode });
+  const chosen = { rho: 0.5, delta: 1e-6, clip: 0.25, place: 'data-owners', unit: 'owner', neighbours: 'substitution' };
+  const given = { ...chosen, silent_owners: 1 };
+  assert.deepEqual(privacy({ training, privacy: given }), given);
 });
 
 test('accepts what it gives, unchanged, also after a journey as JSON', () => {
@@ -436,7 +438,7 @@ const privacy: Refusal[] = [
   ...each(
     'privacy',
     [null, {}, 5, { epsilon: 1 }, { delta: 1e-5 }, { epsilon: 1, delta: 1e-5, rho: 1 }],
-    'expected {"epsilon", "delta"} or {"rho"}, and perhaps "clip"',
+    'expected {"epsilon", "delta"} or {"rho"}',
   ),
   { values: { privacy: { epsilon: 0, delta: 1e-5 } }, field: 'privacy.epsilon', expected: 'expected a number above 0' },
   ...[0, 1, -1].map((delta) => ({
@@ -447,6 +449,27 @@ const privacy: Refusal[] = [
   { values: { privacy: { rho: -1 } }, field: 'privacy.rho', expected: 'expected a number above 0' },
   { values: { privacy: { rho: 1, clip: 0 } }, field: 'privacy.clip', expected: 'expected a number above 0' },
   { values: { privacy: { rho: 1, sigma: 2 } }, field: 'privacy.sigma', expected: unknown },
+  {
+    values: { privacy: { rho: 1, place: 'nowhere' } },
+    field: 'privacy.place',
+    expected: 'expected one of model-owner, facilitator, data-owners',
+  },
+  { values: { privacy: { rho: 1, unit: 'row' } }, field: 'privacy.unit', expected: 'expected one of record, owner' },
+  {
+    values: { privacy: { rho: 1, neighbours: 1 } },
+    field: 'privacy.neighbours',
+    expected: 'expected one of zero-out, substitution',
+  },
+  {
+    values: { privacy: { rho: 1, silent_owners: 1 } },
+    field: 'privacy.silent_owners',
+    expected: 'only counts where place is data-owners, not model-owner; remove it',
+  },
+  {
+    values: { privacy: { rho: 1, place: 'data-owners', silent_owners: 2 } },
+    field: 'privacy.silent_owners',
+    expected: 'expected at most 1, so that one of the quorum of 2 adds noise',
+  },
 ];
 
 const rows: Refusal[] = [

@@ -81,11 +81,16 @@ test('a quorum is of at least two and at most the whole roster, and the roster n
   assert.equal(quorum.error?.issues[0]?.message, 'a sum of fewer than two owners would reveal one of them');
 });
 
-test('a noise is of whole numbers in one form, in the one place there is', () => {
+test('a noise is of whole numbers in one form, in one of three places', () => {
   const { noise } = descriptor;
   assert.ok(noise !== null);
   for (const [changes, place] of [
-    [{ place: 'facilitator' }, 'place'],
+    [{ place: 'nowhere' }, 'place'],
+    [{ unit: 'row' }, 'unit'],
+    [{ neighbours: 'next door' }, 'neighbours'],
+    [{ shares: 0 }, 'shares'],
+    [{ shares: 1.5 }, 'shares'],
+    [{ variance: '0' }, 'variance'],
     [{ variance: '012' }, 'variance'],
     [{ variance: '-1' }, 'variance'],
     [{ variance: '1.5' }, 'variance'],

@@ -24,10 +24,18 @@ import { proveModulus } from '../../../src/paillier/modulus-prover.ts';
 import { publicKeyToJwk } from '../../../src/paillier/public-key.ts';
 import { systemRandom } from '../../../src/paillier/random.ts';
 import { openVector, sealVector } from '../../../src/pipeline.ts';
+import { greatestDraw } from '../../../src/privacy/calibration.ts';
+import { rational } from '../../../src/privacy/rational.ts';
 import type { Clock } from '../../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../../src/protocol/identifiers.ts';
 import { createIdentity, type Identity, type Party, type Role } from '../../../src/protocol/identity.ts';
-import type { JobDescriptor, OwnerAnswer, SignedAnswer, SignedJob } from '../../../src/protocol/job-messages.ts';
+import type {
+  JobDescriptor,
+  OwnerAnswer,
+  SignedAnswer,
+  SignedJob,
+  WireNoise,
+} from '../../../src/protocol/job-messages.ts';
 import { contributionStatement, sha256 } from '../../../src/protocol/manifest.ts';
 import { createParties, type Parties } from '../../../src/protocol/parties.ts';
 import type {
@@ -303,8 +311,9 @@ export function clientOf(
 }
 
 /** A plan of two ciphertexts for so many owners, unless more values are asked for: 25 or so take a ciphertext. */
-export function planFor(owners: number, length = 60): Plan {
-  return createPlan({ keyBits: 2048, length, owners, maxWeight: 1000n, valueBound: 1n << 20n, scale: 1024 });
+export function planFor(owners: number, length = 60, noise: WireNoise | null = null): Plan {
+  const noiseBound = noise === null ? 0n : greatestDraw(rational(BigInt(noise.variance)));
+  return createPlan({ keyBits: 2048, length, owners, maxWeight: 1000n, valueBound: 1n << 20n, scale: 1024, noiseBound });
 }
 
 export interface JobOptions {
@@ -315,6 +324,7 @@ export interface JobOptions {
   readonly model?: Readonly<Record<string, unknown>>;
   /** Values of a contribution. */
   readonly length?: number;
+  readonly noise?: WireNoise;
 }
 
 export function describeJob(options: JobOptions = {}): JobDescriptor {
@@ -329,11 +339,11 @@ export function describeJob(options: JobOptions = {}): JobDescriptor {
     public_key: publicKeyToJwk(keys.publicKey),
     public_key_proof: proof,
     tag_key: 'A'.repeat(43),
-    plan: planToWire(planFor(roster.length, options.length)),
+    plan: planToWire(planFor(roster.length, options.length, options.noise)),
     roster,
     quorum: options.quorum ?? 2,
     deadline_seconds: options.deadline_seconds ?? 30,
-    noise: null,
+    noise: options.noise ?? null,
   };
 }
 
