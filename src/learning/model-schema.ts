@@ -204,7 +204,6 @@ const privacy = z.union(
   { error: 'expected {"epsilon", "delta"} or {"rho"}' },
 );
 
-
 const rowError = 'expected an array or an object of texts, numbers and nulls';
 const evaluation = z.strictObject(
   { rows: z.array(z.custom<FeatureRow>(isFeatureRow, { error: rowError }), { error: 'expected a list of rows' }) },

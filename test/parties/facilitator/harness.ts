@@ -313,7 +313,15 @@ export function clientOf(
 /** A plan of two ciphertexts for so many owners, unless more values are asked for: 25 or so take a ciphertext. */
 export function planFor(owners: number, length = 60, noise: WireNoise | null = null): Plan {
   const noiseBound = noise === null ? 0n : greatestDraw(rational(BigInt(noise.variance)));
-  return createPlan({ keyBits: 2048, length, owners, maxWeight: 1000n, valueBound: 1n << 20n, scale: 1024, noiseBound });
+  return createPlan({
+    keyBits: 2048,
+    length,
+    owners,
+    maxWeight: 1000n,
+    valueBound: 1n << 20n,
+    scale: 1024,
+    noiseBound,
+  });
 }
 
 export interface JobOptions {
