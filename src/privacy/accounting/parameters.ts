@@ -23,6 +23,11 @@ export function requireNoisyRounds({ noiseMultiplier, sampling, rounds }: NoisyR
     noiseMultiplier >= 1 / GREATEST && noiseMultiplier <= GREATEST,
   );
   ensure('sampling', sampling, 'more than 0 and at most 1', sampling > 0 && sampling <= 1);
+  requireRounds(rounds);
+}
+
+/** Throws `privacy_invalid` unless `rounds` is a whole number from 1 to 2^53 − 1. */
+export function requireRounds(rounds: number): void {
   ensure('rounds', rounds, 'a whole number of at least 1', Number.isSafeInteger(rounds) && rounds >= 1);
 }
 
