@@ -14,7 +14,7 @@ import { jobIdSchema } from '../../src/protocol/identifiers.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
-import { type Terms, termsOf } from '../../src/protocol/terms.ts';
+import { noiseDeviation, type Terms, termsOf } from '../../src/protocol/terms.ts';
 import { type JobWatch, watchJob } from './job-watch.ts';
 import type { Journal } from './journal.ts';
 import { createOwnerRegister } from './owner-register.ts';
@@ -43,10 +43,11 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   const { model } = journal.model();
   const { roster, trainer: state } = journal.training();
   const terms = termsOf(model, roster.length);
+  const noise = noiseDeviation(terms);
   const trainer =
     state === undefined
-      ? createTrainer(model, terms.map, terms.task)
-      : restoreTrainer(model, terms.map, terms.task, state);
+      ? createTrainer(model, terms.map, terms.task, noise)
+      : restoreTrainer(model, terms.map, terms.task, state, noise);
   if (trainer.finished) return trainer;
 
   const work = await begin(options, terms);

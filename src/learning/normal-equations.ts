@@ -123,12 +123,25 @@ export interface LeastSquaresFit {
  */
 const LEAST_SHARE = 1e-13;
 
+/** The chance with which noise may be greater than the ridge makes up for. */
+const RIDGE_CHANCE = 0.05;
+
+/**
+ * The penalty that makes up for noise in XᵀX: with a probability of 0.95 no eigenvalue of a symmetric matrix of independent
+ * Gaussian entries of standard deviation σ is beyond σ·√(d·ln(2d²/0.05)). It depends on the noise and on nothing else, so that it
+ * costs no privacy: the ridge of AdaSSP (Wang 2018, Algorithm 2) with nothing spent on the least eigenvalue.
+ */
+export function noiseRidge(width: number, deviation: number): number {
+  return deviation * Math.sqrt(width * Math.log((2 * width ** 2) / RIDGE_CHANCE));
+}
+
 /**
  * Solves (XᵀX/n + λ·I)·θ = Xᵀy/n, the intercept left out of the penalty.
  *
  * @param sums the triangle of Σ z·zᵀ without its first entry
  * @param weight the number of records n, above 0; under differential privacy with noise
- * @param noised whether noise was added, which changes the mend that a refusal names
+ * @param l2 λ; at least the noise's ridge is taken
+ * @param deviation the standard deviation of the noise in every sum, in the units of the sums; 0: none
  * @throws SealsumError `matrix_singular` naming the first column that adds nothing to those before it
  */
 export function solveNormalEquations(
@@ -136,9 +149,11 @@ export function solveNormalEquations(
   sums: Float64Array,
   weight: number,
   l2: number,
-  noised: boolean,
+  deviation: number,
 ): LeastSquaresFit {
   const { width } = map;
+  const noised = deviation > 0;
+  const penalty = Math.max(l2, noiseRidge(width, deviation) / weight);
   const gram = Matrix.zeros(width, width);
   const right = Matrix.zeros(width, 1);
   let targetSquare = 0;
@@ -157,7 +172,7 @@ export function solveNormalEquations(
     }
   }
   const penalised = gram.clone();
-  for (let i = 1; i < width; i += 1) penalised.set(i, i, gram.get(i, i) + l2);
+  for (let i = 1; i < width; i += 1) penalised.set(i, i, gram.get(i, i) + penalty);
   const cholesky = new CholeskyDecomposition(penalised);
   const factor = cholesky.lowerTriangularMatrix;
   for (let i = 0; i < width; i += 1) {

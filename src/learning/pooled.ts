@@ -23,7 +23,7 @@ export function trainPooled(model: Model, records: Records): PooledFit {
   const map = compileFeatures(model);
   const { training } = model;
   if (training.solver === 'normal-equations') {
-    return { ...solveNormalEquations(map, triangleSums(records), records.count, training.l2, false), rounds: 1 };
+    return { ...solveNormalEquations(map, triangleSums(records), records.count, training.l2, 0), rounds: 1 };
   }
   const family = familyOf(model);
   const length = family.outputs * map.width;

@@ -44,22 +44,23 @@ export interface Trainer {
   state(): TrainerState;
 }
 
-export function createTrainer(model: Model, map: FeatureMap, task: Task): Trainer {
+/** @param noise the standard deviation of the noise in every value of a sum, in integers at the task's scale; 0: none */
+export function createTrainer(model: Model, map: FeatureMap, task: Task, noise = 0): Trainer {
   const { training } = model;
   return training.solver === 'gradient'
     ? gradientTrainer(training, map, task)
-    : normalEquationsTrainer(training, map, task);
+    : normalEquationsTrainer(training, map, task, noise);
 }
 
-/** The trainer as it was when `state` was taken, for the same model. */
-export function restoreTrainer(model: Model, map: FeatureMap, task: Task, state: TrainerState): Trainer {
+/** The trainer as it was when `state` was taken, for the same model and noise. */
+export function restoreTrainer(model: Model, map: FeatureMap, task: Task, state: TrainerState, noise = 0): Trainer {
   const { training } = model;
   if (training.solver === 'gradient' && state.solver === 'gradient') {
     if (state.descent.parameters.length !== task.parameterCount) throw foreignState();
     return gradientTrainer(training, map, task, state);
   }
   if (training.solver === 'normal-equations' && state.solver === 'normal-equations') {
-    return normalEquationsTrainer(training, map, task, state);
+    return normalEquationsTrainer(training, map, task, noise, state);
   }
   throw foreignState();
 }
@@ -110,6 +111,7 @@ function normalEquationsTrainer(
   training: NormalEquationsTraining,
   map: FeatureMap,
   task: Task,
+  noise: number,
   state?: Extract<TrainerState, { solver: 'normal-equations' }>,
 ): Trainer {
   let fit = state?.fit ?? null;
@@ -128,8 +130,8 @@ function normalEquationsTrainer(
     },
     absorb(statistics) {
       requireOurs(task, statistics, fit !== null);
-      const noised = task.clipping !== undefined;
-      const solved = solveNormalEquations(map, statistics.statistics, statistics.weight, training.l2, noised);
+      const deviation = noise / task.scale;
+      const solved = solveNormalEquations(map, statistics.statistics, statistics.weight, training.l2, deviation);
       fit = { parameters: [...solved.parameters], metrics: solved.metrics };
     },
     state: () => ({ solver: 'normal-equations', fit }),

@@ -9,6 +9,7 @@ import type { Model } from '../learning/model.ts';
 import { createTask, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
 import { CLIP_SCALE } from '../privacy/clipping.ts';
+import { toNumber } from '../privacy/rational.ts';
 import type { PrivacyTerms } from '../privacy/statement.ts';
 import type { WireNoise } from './job-messages.ts';
 
@@ -60,6 +61,12 @@ function noiseBound({ privacy }: Model, calibration: Calibration | undefined, ow
   if (privacy === undefined || calibration === undefined || privacy.place === 'model-owner') return 0n;
   const draw = greatestDraw(calibration.variance);
   return privacy.place === 'facilitator' ? draw : draw * BigInt(owners);
+}
+
+/** The standard deviation of the noise in every value of a sum, in integers at the plan's scale; 0: none. */
+export function noiseDeviation({ calibration }: Terms): number {
+  if (calibration === undefined) return 0;
+  return Math.sqrt(toNumber(calibration.variance) * (calibration.shares ?? 1));
 }
 
 /** What a model promises by these terms; undefined: no differential privacy. */
