@@ -1,0 +1,179 @@
+/**
+ * An attack on what is promised: two neighbouring data sets, many releases of each, and a test that tells them apart. What it
+ * finds is a lower bound on ε that holds with a stated confidence; it must stay below the promise, and beat it wherever the
+ * mechanism is spoiled.
+ */
+import assert from 'node:assert/strict';
+import { suite } from 'uvu';
+import type { WeightedVector } from '../../src/encoding/contribution.ts';
+import { contribution } from '../../src/learning/task.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
+import { epsilonFromRho } from '../../src/privacy/accounting/zcdp.ts';
+import { type Calibration, calibrate, rhoOfRound } from '../../src/privacy/calibration.ts';
+import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
+import { sampleDiscreteGaussians } from '../../src/privacy/discrete-gaussian.ts';
+import { multiplyRationals, type Rational, rational, toNumberAbove } from '../../src/privacy/rational.ts';
+import { pick } from '../learning/generators.ts';
+import { small } from '../learning/models.ts';
+
+const test = suite('an audit of the promise');
+
+/** The chance with which each bound on a probability may be wrong. */
+const CHANCE = 1e-9;
+const delta = 0.01;
+const releases = 100_000;
+
+/** The greatest p with P(Binomial(n, p) ≤ k) ≥ CHANCE, and the least with P(Binomial(n, p) ≥ k) ≥ CHANCE: Clopper and Pearson 1934. */
+function mostProbability(k: number, n: number): number {
+  return bisect((p) => atMost(k, n, p) >= CHANCE);
+}
+function leastProbability(k: number, n: number): number {
+  return 1 - mostProbability(n - k, n);
+}
+
+/** P(Binomial(n, p) ≤ k), summed from its greatest term downwards. */
+function atMost(k: number, n: number, p: number): number {
+  if (k >= n) return 1;
+  if (k > n * p) return 1 - atMost(n - k - 1, n, 1 - p);
+  let log = 0;
+  for (let index = 1; index <= Math.min(k, n - k); index += 1) log += Math.log((n - index + 1) / index);
+  let term = Math.exp(log + k * Math.log(p) + (n - k) * Math.log1p(-p));
+  let sum = 0;
+  for (let index = k; index >= 0 && term > sum * 1e-18; index -= 1) {
+    sum += term;
+    term *= (index / (n - index + 1)) * ((1 - p) / p);
+  }
+  return sum;
+}
+
+function bisect(holds: (p: number) => boolean): number {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 60; step += 1) {
+    const middle = (low + high) / 2;
+    if (holds(middle)) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+test('the bounds of Clopper and Pearson are those of the tables', () => {
+  // At 1e-9 either way, from the F distribution (R's qbeta(1e-9, k, n-k+1) and its mirror image).
+  assert.ok(Math.abs(mostProbability(0, 100) - (1 - CHANCE ** (1 / 100))) < 1e-12);
+  assert.ok(Math.abs(leastProbability(100, 100) - CHANCE ** (1 / 100)) < 1e-12);
+  for (const [k, n] of [
+    [3, 1000],
+    [500, 1000],
+    [990, 1000],
+  ] as const) {
+    const [least, most] = [leastProbability(k, n), mostProbability(k, n)];
+    assert.ok(least < k / n && k / n < most);
+    assert.ok(Math.abs(atMost(k, n, most) / CHANCE - 1) < 1e-6);
+    assert.ok(Math.abs((1 - atMost(k - 1, n, least)) / CHANCE - 1) < 1e-4);
+  }
+});
+
+/** One owner's records, all alike but the first, which is as far away as a record can be; the whole, and without the first. */
+function neighbours(clip: number): readonly [WeightedVector, WeightedVector] {
+  const { task } = small('LINEAR_REGRESSION', 1, { training: { solver: 'gradient' }, privacy: { rho: 1, clip } });
+  const records = {
+    count: 5,
+    width: 2,
+    x: Float64Array.of(1, 1, 1, 0.1, 1, 0.1, 1, 0.1, 1, 0.1),
+    y: Float64Array.of(-1, 0, 0, 0, 0),
+    lines: Int32Array.of(1, 2, 3, 4, 5),
+    dropped: 0,
+  };
+  const parameters = Float64Array.of(100, 100);
+  return [contribution(task, records, parameters), contribution(task, pick(records, [1, 2, 3, 4]), parameters)];
+}
+
+const slotsOf = ({ weight, values }: WeightedVector): bigint[] => [weight, ...values];
+
+/** @param stretch what a clip that is skipped would have left of the first record's length, in its place */
+function differenceOf(stretch = 1): number[] {
+  const [whole, without] = neighbours(1).map(slotsOf);
+  assert.ok(whole !== undefined && without !== undefined);
+  return whole.map((value, slot) => Number(value - (without[slot] ?? 0n)) * stretch);
+}
+
+/** Where each release lies between the neighbours, 0 at the one and its distance at the other; sorted. */
+function projections(difference: readonly number[], present: boolean, draws: readonly Rational[]): Float64Array {
+  const distance = Math.hypot(...difference);
+  const found = new Float64Array(releases);
+  for (const variance of draws) {
+    const noise = sampleDiscreteGaussians(releases * difference.length, variance, systemRandom);
+    for (let release = 0; release < releases; release += 1)
+      for (const [slot, change] of difference.entries())
+        found[release] =
+          (found[release] ?? 0) + (Number(noise[release * difference.length + slot]) * change) / distance;
+  }
+  if (present)
+    for (let release = 0; release < releases; release += 1) found[release] = (found[release] ?? 0) + distance;
+  return found.sort();
+}
+
+/**
+ * The greatest ln((P(T > t) − δ)/Q(T > t)) over thresholds t that are fixed before anything is drawn, with each probability at the
+ * end of its confidence interval that is worse for the attack.
+ */
+function epsilonAtLeast(difference: readonly number[], draws: readonly Rational[]): number {
+  const distance = Math.hypot(...difference);
+  const [without, whole] = [projections(difference, false, draws), projections(difference, true, draws)];
+  const above = (sorted: Float64Array, threshold: number): number => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] ?? 0) > threshold) high = middle;
+      else low = middle + 1;
+    }
+    return sorted.length - low;
+  };
+  let best = 0;
+  for (let step = 0; step <= 12; step += 1) {
+    const threshold = distance * (0.5 + step / 4);
+    const hit = leastProbability(above(whole, threshold), releases);
+    const falseAlarm = mostProbability(above(without, threshold), releases);
+    if (hit > delta) best = Math.max(best, Math.log((hit - delta) / falseAlarm));
+  }
+  return best;
+}
+
+function promised(calibration: Calibration): number {
+  return epsilonFromRho(toNumberAbove(calibration.rhoTotal), delta).epsilon;
+}
+
+// Chance of failing though right: at most 26 bounds at 1e-9 each, in each case that must stay below. Controls beat the promise
+// by standard deviations enough for less than 1e-9.
+test('no attack on one draw finds more than was promised; half the noise, or no clip, is found out', () => {
+  const calibration = calibrate({ rho: 0.5 }, 1);
+  const { variance } = calibration;
+  const difference = differenceOf();
+  // The record uses nearly all of its allowance: the attack is not made easy for the mechanism.
+  assert.ok(Math.hypot(...difference) > 0.9 * Number(CLIP_SCALE) && Math.hypot(...difference) <= Number(CLIP_SCALE));
+  const limit = promised(calibration);
+  const found = epsilonAtLeast(difference, [variance]);
+  assert.ok(found > 0.5 * limit && found <= limit, `${found} of ${limit}`);
+  const halved = epsilonAtLeast(difference, [multiplyRationals(variance, rational(1n, 4n))]);
+  assert.ok(halved > limit, `half of σ: ${halved} of ${limit}`);
+  const unclipped = epsilonAtLeast(differenceOf(3), [variance]);
+  assert.ok(unclipped > limit, `no clip: ${unclipped} of ${limit}`);
+});
+
+test('no attack on a sum of shares finds more than was promised; shares that are missing are found out', () => {
+  const shares = 3;
+  const calibration = calibrate({ rho: 0.5 }, 1, CLIP_SCALE, shares);
+  const { variance } = calibration;
+  const difference = differenceOf();
+  const limit = promised(calibration);
+  const draws = Array.from({ length: shares }, () => variance);
+  const found = epsilonAtLeast(difference, draws);
+  assert.ok(found > 0.5 * limit && found <= limit, `${found} of ${limit}`);
+  const dropped = epsilonAtLeast(difference, draws.slice(2));
+  assert.ok(dropped > limit, `one share instead of three: ${dropped} of ${limit}`);
+  // With more shares than promised less is spent, and the books say how much.
+  const more = toNumberAbove(rhoOfRound(calibration, shares + 1));
+  const fewer = epsilonAtLeast(difference, [...draws, variance]);
+  assert.ok(fewer <= epsilonFromRho(more, delta).epsilon, `${fewer}`);
+});
+
+test.run();
