@@ -41,10 +41,13 @@ testCases(
   (each) => {
     if (each.bound_integer_formula === null) return;
     const bound = sampledGaussianDivergence(each.order, each.sigma / each.sens, each.q);
-    assert.ok(agree(bound, each.bound_integer_formula, 1e-9));
+    assert.ok(agree(bound, each.bound_integer_formula, 1e-9), JSON.stringify(each));
     // The sums were made in doubles, of an expectation near 1: they are off by some 1e-15 of that, not of its small logarithm.
     const off = 1e-13 / (each.order - 1);
-    assert.ok(each.rdp_mix_vs_base <= bound + off + 1e-12 * bound && each.rdp_base_vs_mix <= bound + off);
+    assert.ok(
+      each.rdp_mix_vs_base <= bound + off + 1e-12 * bound && each.rdp_base_vs_mix <= bound + off,
+      JSON.stringify(each),
+    );
   },
 );
 
@@ -90,7 +93,7 @@ test('for discrete Gaussian noise, summed here point by point, the bound holds a
       const there = divergenceOf(order, base, excess);
       const back = divergenceOf(order, mixed, deficit);
       assert.ok(there <= bound * (1 + 1e-9) && back <= bound, `${variance} ${move} ${sampling} ${order}`);
-      assert.ok(there > bound * 0.999_999);
+      assert.ok(there > bound * 0.999_999, 'the bound is reached');
     }
   }
 });
@@ -99,10 +102,10 @@ test('everybody in every round: the plain Gaussian, α/2z²', () => {
   fc.assert(
     fc.property(someOrder, someNoise, (order, noiseMultiplier) => {
       const plain = order / (2 * noiseMultiplier ** 2);
-      assert.ok(agree(sampledGaussianDivergence(order, noiseMultiplier, 1), plain, 1e-14));
+      assert.ok(agree(sampledGaussianDivergence(order, noiseMultiplier, 1), plain, 1e-14), 'plain');
       // And nothing jumps on the way there.
       const nearly = sampledGaussianDivergence(order, noiseMultiplier, 1 - 2 ** -53);
-      assert.ok(agree(nearly, plain, 1e-9));
+      assert.ok(agree(nearly, plain, 1e-9), 'nearly plain');
     }),
   );
 });
@@ -113,17 +116,23 @@ test('grows with sampling, rounds and order, falls with noise and delta', () => 
       const { epsilon } = epsilonOfSampledGaussian({ noiseMultiplier, sampling, rounds }, delta);
       const other = (change: object): number =>
         epsilonOfSampledGaussian({ noiseMultiplier, sampling, rounds, ...change }, delta).epsilon;
-      assert.ok(other({ noiseMultiplier: noiseMultiplier * 1.01 }) <= epsilon);
-      assert.ok(other({ sampling: sampling * 0.99 }) <= epsilon);
-      assert.ok(other({ rounds: rounds + 1 }) >= epsilon);
-      assert.ok(epsilonOfSampledGaussian({ noiseMultiplier, sampling, rounds }, delta * 1.01).epsilon <= epsilon);
+      assert.ok(other({ noiseMultiplier: noiseMultiplier * 1.01 }) <= epsilon, 'noise');
+      assert.ok(other({ sampling: sampling * 0.99 }) <= epsilon, 'sampling');
+      assert.ok(other({ rounds: rounds + 1 }) >= epsilon, 'rounds');
+      assert.ok(
+        epsilonOfSampledGaussian({ noiseMultiplier, sampling, rounds }, delta * 1.01).epsilon <= epsilon,
+        'delta',
+      );
     }),
     { numRuns: 50 },
   );
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 1023 }), someNoise, someSampling, (order, noiseMultiplier, sampling) => {
       const found = sampledGaussianDivergence(order, noiseMultiplier, sampling);
-      assert.ok(found > 0 && found <= sampledGaussianDivergence(order + 1, noiseMultiplier, sampling) * (1 + 1e-11));
+      assert.ok(
+        found > 0 && found <= sampledGaussianDivergence(order + 1, noiseMultiplier, sampling) * (1 + 1e-11),
+        'order',
+      );
     }),
   );
 });
@@ -132,7 +141,10 @@ test('integer orders never promise more than all real orders do', () => {
   fc.assert(
     fc.property(someNoise, someRounds, someDelta, (noiseMultiplier, rounds, delta) => {
       const { epsilon } = epsilonOfSampledGaussian({ noiseMultiplier, sampling: 1, rounds }, delta);
-      assert.ok(epsilon >= epsilonFromRho(rounds / (2 * noiseMultiplier ** 2), delta).epsilon * (1 - 1e-13));
+      assert.ok(
+        epsilon >= epsilonFromRho(rounds / (2 * noiseMultiplier ** 2), delta).epsilon * (1 - 1e-13),
+        `${epsilon}`,
+      );
     }),
     { numRuns: 50 },
   );
@@ -149,7 +161,6 @@ test('the ends of the ranges', () => {
   assert.ok(Number.isFinite(sampledGaussianDivergence(1024, 2 ** -64, 1)));
   assert.ok(sampledGaussianDivergence(2, 2 ** 64, 1) > 0);
   assert.ok(sampledGaussianDivergence(2, 1, 1e-100) > 0);
-  // A thousand rounds with hardly any noise, and next to nothing sampled.
   assert.ok(agree(sampledGaussianDivergence(2, 1, 1e-100), Math.expm1(1) * 1e-200, 1e-9));
 });
 
