@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'weight_zero'
   // privacy
   | 'privacy_invalid'
+  | 'policy_refused'
   // learning
   | 'model_invalid'
   | 'data_invalid'

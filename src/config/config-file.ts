@@ -5,6 +5,7 @@ import { SealsumError } from '../errors.ts';
 import { logLevels } from '../http/log.ts';
 import { type OwnerId, ownerIdSchema, partyIdSchema } from '../protocol/identifiers.ts';
 import { type Role, roles } from '../protocol/identity.ts';
+import { ownerPolicy, ownerPolicySchema } from './owner-policy.ts';
 import {
   type ClientConfig,
   type CommonConfig,
@@ -82,7 +83,11 @@ const facilitatorSchema = z.strictObject({
     })
     .prefault({}),
 });
-const dataOwnerSchema = z.strictObject({ ...clientFields, data: path.exactOptional() });
+const dataOwnerSchema = z.strictObject({
+  ...clientFields,
+  data: path.exactOptional(),
+  policy: ownerPolicySchema,
+});
 const modelOwnerSchema = z.strictObject({
   ...clientFields,
   evaluation_data: path.exactOptional(),
@@ -148,7 +153,8 @@ function facilitatorConfig(fields: z.infer<typeof facilitatorSchema>, place: Pla
 function dataOwnerConfig(fields: z.infer<typeof dataOwnerSchema>, place: Place): DataOwnerConfig {
   const data = place.either(place.options.data, fields.data);
   if (data === undefined) throw place.refuse('data', 'is missing: name the CSV or TSV file here or with --data FILE');
-  return { ...clientConfig(fields, 'data-owner', place), role: 'data-owner', data };
+  const policy = ownerPolicy(fields.policy, (field, why) => place.refuse(`policy.${field}`, why));
+  return { ...clientConfig(fields, 'data-owner', place), role: 'data-owner', data, policy };
 }
 
 function modelOwnerConfig(fields: z.infer<typeof modelOwnerSchema>, place: Place): ModelOwnerConfig {

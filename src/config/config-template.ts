@@ -36,6 +36,7 @@ export function configText({ name, role, passphraseFile, data, port, publicUrls 
     '# key = "tls/key.pem"',
     '# client_ca = "tls/clients.pem" # who signs the certificates that clients must show',
     ...(role === 'facilitator' ? [] : ofClient),
+    ...(role === 'data-owner' ? ofPolicy : []),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -57,4 +58,19 @@ const ofClient: readonly string[] = [
   '',
   '# [facilitator] # where it is stands in the roster',
   '# ca = "tls/authority.pem" # who signed its certificate, where the system does not know',
+];
+
+const ofPolicy: readonly string[] = [
+  '',
+  '# [policy] # in which jobs this owner takes part; in all that the protocol allows without it',
+  '# rho_total = 0.5 # what may be spent of a data set in all; with any cap, jobs without differential privacy are refused',
+  '# rho_per_round = 0.05',
+  '# epsilon = 4 # a cap in other words: what all rounds together must give, with delta',
+  '# delta = 1e-6',
+  '# places = ["facilitator", "data-owners"] # who may add the noise; "model-owner" is the third',
+  '# units = ["record", "owner"] # what must be hidden',
+  '# neighbours = ["zero-out", "substitution"]',
+  '# least_quorum = 3 # contributors that every round must have at least',
+  '# model_owners = ["model-owner"] # who may propose jobs; every one of the roster without it',
+  '# features = ["age", "outcome"] # the columns that jobs may use, the target too; all without it',
 ];

@@ -66,7 +66,7 @@ export async function loadParty<R extends Role>(
   const { clock } = services;
   const log = (services.createLog ?? createLog)(`${role} ${config.name}`, config.logLevel);
   const roster = watchRoster(config.roster, { clock, log });
-  requireOwners(config, roster.current());
+  requireNamed(config, roster.current());
   const tls = config.tls === undefined ? undefined : await readServerTls(config.tls, clock.now());
   const facilitator = await facilitatorAccess(config, roster.current(), clock.now());
   const accessToken = await readAccessToken(config);
@@ -85,17 +85,26 @@ export async function loadParty<R extends Role>(
   };
 }
 
-/** Those whom a model owner asks must be data owners of the roster. */
-function requireOwners(config: PartyConfig, roster: Roster): void {
-  if (config.role !== 'model-owner') return;
-  for (const owner of config.owners ?? []) {
-    const role = entryOf(roster, owner)?.role;
-    if (role === 'data-owner') continue;
+/** Those whom a model owner asks must be data owners of the roster, those whom a data owner's policy names model owners. */
+function requireNamed(config: PartyConfig, roster: Roster): void {
+  if (config.role === 'model-owner') requireRole(config, roster, 'owners', config.owners, 'data-owner');
+  if (config.role === 'data-owner')
+    requireRole(config, roster, 'policy.model_owners', config.policy.modelOwners, 'model-owner');
+}
+
+function requireRole(
+  config: PartyConfig,
+  roster: Roster,
+  field: string,
+  names: readonly PartyId[] | undefined,
+  expected: Role,
+): void {
+  for (const name of names ?? []) {
+    const role = entryOf(roster, name)?.role;
+    if (role === expected) continue;
     throw role === undefined
-      ? new SealsumError('party_unknown', `owners: ${config.roster} does not name ${owner}`, { field: 'owners' })
-      : new SealsumError('role_forbidden', `owners: ${config.roster} says that ${owner} is a ${role}`, {
-          field: 'owners',
-        });
+      ? new SealsumError('party_unknown', `${field}: ${config.roster} does not name ${name}`, { field })
+      : new SealsumError('role_forbidden', `${field}: ${config.roster} says that ${name} is a ${role}`, { field });
   }
 }
 

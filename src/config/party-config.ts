@@ -2,6 +2,7 @@
 import type { LogLevel } from '../http/log.ts';
 import type { OwnerId, PartyId } from '../protocol/identifiers.ts';
 import type { Role } from '../protocol/identity.ts';
+import type { OwnerPolicy } from './owner-policy.ts';
 
 export interface ListenSettings {
   readonly host: string;
@@ -100,6 +101,8 @@ export interface DataOwnerConfig extends ClientConfig {
   readonly role: 'data-owner';
   /** The path of the CSV or TSV file. */
   readonly data: string;
+  /** In which jobs it takes part. */
+  readonly policy: OwnerPolicy;
 }
 
 export interface ModelOwnerConfig extends ClientConfig {

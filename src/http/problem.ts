@@ -23,6 +23,7 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   count_mismatch: [422, 'The sum does not count its contributors'],
   weight_zero: [422, 'The sum has no weight'],
   privacy_invalid: [422, 'The privacy parameters make no sense'],
+  policy_refused: [403, "The data owner's policy does not allow it"],
   model_invalid: [422, 'The model makes no sense'],
   data_invalid: [422, 'The data do not fit the model'],
   matrix_singular: [422, 'The normal equations have no unique solution'],

@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import { suite } from 'uvu';
 import { createConfig } from '../../src/config/config-file.ts';
 import { configText } from '../../src/config/config-template.ts';
+import { openPolicy } from '../../src/config/owner-policy.ts';
 import { type ConfigOf, defaultLimits, defaultRetention, type PartyOptions } from '../../src/config/party-config.ts';
 import { parseToml } from '../../src/config/toml-file.ts';
+import { rational } from '../../src/privacy/rational.ts';
 import { partyIdSchema } from '../../src/protocol/identifiers.ts';
 import { type Role, roles } from '../../src/protocol/identity.ts';
 
@@ -57,6 +59,7 @@ test('what is left out has its default, and paths are seen from the file', () =>
     role: 'data-owner',
     listen: listen(5000),
     data: '/etc/sealsum/north/data.csv',
+    policy: openPolicy,
     facilitator: { allowPlaintext: false },
   });
   assert.deepEqual(configured('model-owner', modelOwner), {
@@ -298,6 +301,10 @@ test('what sealsum init writes is read, with every comment taken for what it sho
     const all = configured(role, shown);
     assert.deepEqual(all.tls?.clientCa, '/etc/sealsum/north/tls/clients.pem');
     if (all.role === 'model-owner') assert.deepEqual(all.owners, ['owner-1', 'owner-2']);
+    if (all.role === 'data-owner') {
+      assert.deepEqual(all.policy.caps.rhoTotal, rational(1n, 2n));
+      assert.deepEqual(all.policy.modelOwners, ['model-owner']);
+    }
     if (all.role !== 'facilitator') assert.equal(all.accessTokenFile, '/etc/sealsum/north/access-token');
   }
 });

@@ -102,6 +102,16 @@ test('who is not on the roster, or with another key or role, does not start', as
     code: 'config_invalid',
     message: /nobody\/config\.toml cannot be read/,
   });
+  const own = folder.at('north', 'config.toml');
+  const plain = await readFile(own, 'utf8');
+  for (const [named, code, message] of [
+    ['clinic', 'party_unknown', /^policy\.model_owners: \S+roster\.toml does not name clinic$/],
+    ['south', 'role_forbidden', /^policy\.model_owners: \S+roster\.toml says that south is a data-owner$/],
+  ] as const) {
+    await writeFile(own, `${plain}\n[policy]\nmodel_owners = ["model-owner", "${named}"]\n`);
+    await assert.rejects(start('data-owner', 'north'), { code, message, field: 'policy.model_owners' });
+  }
+  await writeFile(own, plain);
   const asking = (owners: string): ReturnType<typeof start> => start('model-owner', 'model-owner', { owners });
   await assert.rejects(asking('north,west'), {
     code: 'party_unknown',

@@ -1,0 +1,120 @@
+/** Caps: which make sense, what fits beneath them to the last fraction, and what is left. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import { rhoFromEpsilon } from '../../src/privacy/accounting/zcdp.ts';
+import { brokenCaps, type Caps, createCaps, greatestTotal, isLimited, leftOf } from '../../src/privacy/budget.ts';
+import { calibrate } from '../../src/privacy/calibration.ts';
+import {
+  addRationals,
+  compareRationals,
+  multiplyRationals,
+  type Rational,
+  rational,
+  rationalFromNumber,
+  sumRationals,
+  ZERO,
+} from '../../src/privacy/rational.ts';
+
+const test = suite('budget');
+
+const numRuns = process.env.SLOW === undefined ? 300 : 20_000;
+
+const positive = fc
+  .tuple(fc.bigInt({ min: 1n, max: 1n << 70n }), fc.bigInt({ min: 1n, max: 1n << 70n }))
+  .map(([over, under]) => rational(over, under));
+const atLeastZero = fc.oneof(positive, fc.constant(ZERO));
+const rounds = fc.integer({ min: 1, max: 100_000 });
+
+function rulesOf(caps: Caps, rho: Rational | null, count: number, spent: Rational): string[] {
+  return brokenCaps(caps, { rho, rounds: count, spent }).map(({ field }) => field);
+}
+
+test('what fits is what exact arithmetic says, and nothing passes a cap', () => {
+  fc.assert(
+    fc.property(positive, rounds, atLeastZero, positive, (rho, count, spent, rhoTotal) => {
+      const after = sumRationals([spent, multiplyRationals(rational(BigInt(count)), rho)]);
+      const fits = rulesOf({ rhoTotal }, rho, count, spent).length === 0;
+      assert.equal(fits, compareRationals(after, rhoTotal) <= 0);
+      const left = leftOf({ rhoTotal }, spent);
+      assert.ok(left !== undefined && left.numerator >= 0n);
+      if (fits) assert.deepEqual(addRationals(spent, left), rhoTotal);
+    }),
+    { numRuns },
+  );
+});
+
+test('the last fraction fits, and the least bit more does not', () => {
+  fc.assert(
+    fc.property(positive, rounds, atLeastZero, (rho, count, spent) => {
+      const rhoTotal = addRationals(spent, multiplyRationals(rational(BigInt(count)), rho));
+      assert.deepEqual(rulesOf({ rhoTotal }, rho, count, spent), []);
+      const more = addRationals(rho, rational(1n, 1n << 300n));
+      assert.deepEqual(rulesOf({ rhoTotal }, more, count, spent), ['policy.rho_total']);
+      assert.deepEqual(rulesOf({ rhoPerRound: rho }, rho, count, spent), []);
+      assert.deepEqual(rulesOf({ rhoPerRound: rho }, more, count, spent), ['policy.rho_per_round']);
+    }),
+    { numRuns },
+  );
+});
+
+test('an epsilon with its delta is the rho that gives it: a job that asks for just that fits, and then nothing', () => {
+  for (const [epsilon, delta] of [
+    [1, 1e-5],
+    [0.1, 1e-9],
+    [8, 1e-6],
+  ] as const)
+    for (const count of [1, 7, 201]) {
+      const caps = createCaps({ epsilon, delta });
+      assert.deepEqual(caps.target?.rho, rationalFromNumber(rhoFromEpsilon(epsilon, delta)));
+      const { rhoPerRound, rhoTotal } = calibrate({ epsilon, delta }, count);
+      assert.deepEqual(rulesOf(caps, rhoPerRound, count, ZERO), []);
+      assert.deepEqual(rulesOf(caps, rhoPerRound, count, rhoTotal), ['policy.epsilon']);
+      const { rhoPerRound: more } = calibrate({ epsilon: epsilon * 1.001, delta }, count);
+      assert.deepEqual(rulesOf(caps, more, count, ZERO), ['policy.epsilon']);
+    }
+});
+
+test('of two caps on everything the lesser counts, and each is named by itself', () => {
+  const caps = createCaps({ rhoTotal: 0.5, epsilon: 1, delta: 1e-5 });
+  const bound = rhoFromEpsilon(1, 1e-5);
+  assert.ok(bound < 0.5);
+  assert.deepEqual(greatestTotal(caps), rationalFromNumber(bound));
+  assert.deepEqual(greatestTotal(createCaps({ rhoTotal: 0.01, epsilon: 1, delta: 1e-5 })), rationalFromNumber(0.01));
+  assert.deepEqual(rulesOf(caps, rational(1n, 4n), 1, ZERO), ['policy.epsilon']);
+  assert.deepEqual(rulesOf(caps, rational(1n), 1, ZERO), ['policy.rho_total', 'policy.epsilon']);
+});
+
+test('without caps everything fits, beside one nothing without privacy does', () => {
+  assert.deepEqual(createCaps({}), {});
+  assert.equal(isLimited({}), false);
+  assert.deepEqual(rulesOf({}, null, 1, ZERO), []);
+  assert.deepEqual(rulesOf({}, rational(1n << 100n), 100_000, rational(1n << 100n)), []);
+  assert.equal(leftOf({ rhoPerRound: rational(1n) }, ZERO), undefined);
+  for (const settings of [{ rhoPerRound: 1 }, { rhoTotal: 1 }, { epsilon: 1, delta: 0.1 }]) {
+    assert.equal(isLimited(createCaps(settings)), true);
+    assert.deepEqual(rulesOf(createCaps(settings), null, 1, ZERO), ['policy.require_privacy']);
+  }
+});
+
+test('a cap that was lowered beneath what is spent leaves nothing', () => {
+  assert.deepEqual(leftOf({ rhoTotal: rational(1n, 2n) }, rational(2n)), ZERO);
+});
+
+test('a refusal says what was asked and what the cap is, and whether less would do; nothing of what others spent', () => {
+  const whyOf = (count: number, spent: Rational): string | undefined =>
+    brokenCaps({ rhoTotal: rational(1n, 2n) }, { rho: rational(1n, 8n), rounds: count, spent })[0]?.why;
+  assert.equal(
+    whyOf(5, ZERO),
+    '5 rounds that spend rho 0.125 each are more than the 0.5 that this owner allows in all',
+  );
+  const less = '4 rounds that spend rho 0.125 each are more than is left of the 0.5 that this owner allows in all';
+  assert.equal(whyOf(4, rational(1n, 8n)), less);
+  assert.equal(whyOf(4, rational(3n, 8n)), less);
+  assert.equal(
+    whyOf(1, rational(1n, 2n)),
+    'a round that spends rho 0.125 is more than is left of the 0.5 that this owner allows in all',
+  );
+});
+
+test.run();
