@@ -156,6 +156,18 @@ const vectors = text === undefined ? undefined : (JSON.parse(text) as Vectors);
 export const integerOrders: readonly number[] | undefined =
   text === undefined ? undefined : (JSON.parse(text) as { rdp_integer_orders: number[] }).rdp_integer_orders;
 
+interface AdaptiveClip {
+  learning_rate: number;
+  target: number;
+  initial: number;
+  sequence: { t: number; C: number; noised_fraction: number; C_next: number }[];
+  noise_split: { z: number; n: number; sigma_b: number; z_delta: number }[];
+}
+
+/** The section on adaptive clipping, which is no list of cases; undefined where the vectors are not there. */
+export const adaptiveClip: AdaptiveClip | undefined =
+  text === undefined ? undefined : (JSON.parse(text) as { adaptive_clip: { cases: AdaptiveClip } }).adaptive_clip.cases;
+
 /** Adds a test that runs `check` on every case of a section, or a skipped one where the vectors are not there. */
 export function testCases<Name extends keyof Sections>(
   test: uvu.Test<Record<string, unknown>>,

@@ -12,7 +12,7 @@
  *
  *     D_α ≤ α·‖Δ‖₂²/2kσ² + τd     for every α > 1, which is ρ-zCDP for ρ = ‖Δ‖₂²/2kσ² + τd
  *
- * (their Proposition 14, with two more bounds that are tighter for small noise).
+ * (the first bound of their Proposition 14; the second, with the L1 norm, is tighter for small noise, and the third never).
  */
 import { SealsumError } from '../../errors.ts';
 import {
@@ -122,10 +122,9 @@ function epsilonAndOrder(options: DistributedGaussianRounds & { readonly delta: 
   const tau = closenessOfShares(contributors, local);
   const moved = l2 / together;
   const bounds = [
-    // Per unit of the order, and beside it: Proposition 14's three bounds.
+    // Per unit of the order, and beside it: Proposition 14's first two bounds.
     [(moved * moved) / 2, tau * dimension],
     [(moved * moved + (2 * l1 * tau) / together + tau * tau * dimension) / 2, 0],
-    [(moved + Math.sqrt(dimension) * tau) ** 2 / 2, 0],
   ] as const;
   const divergence = (order: number): number =>
     Math.min(...bounds.map(([slope, offset]) => (order * slope + offset) * (1 + ROUNDING)));
