@@ -1,12 +1,14 @@
 /** A data owner's interface, for its own people only. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
+import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { createBaseApp } from '../../src/http/base-app.ts';
+import { ledgerStatementSchema } from '../../src/http/data-owner-client.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { jsonAnswer, refusal } from '../../src/http/route-parts.ts';
-import type { Ledger, LedgerStore } from '../../src/privacy/ledger.ts';
-import { type Rational, toNumber } from '../../src/privacy/rational.ts';
+import type { LedgerStore } from '../../src/privacy/ledger.ts';
+import { ledgerStatement } from '../../src/privacy/ledger-statement.ts';
 import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
 import type { DataOwner } from './service.ts';
@@ -16,8 +18,11 @@ export interface DataOwnerAppDependencies {
   /** Whom it follows, and where. */
   readonly facilitator: { readonly name: PartyId; readonly url: string };
   readonly dataOwner: DataOwner;
-  readonly ledger: Ledger;
   readonly ledgerStore: LedgerStore;
+  /** What the ledger calls the data set that this owner computes on. */
+  readonly dataset: string;
+  /** What is left follows from its caps; nothing is limited unless given. */
+  readonly policy?: OwnerPolicy;
   readonly log: Logger;
   /** Aborts when the process stops. */
   readonly signal: AbortSignal;
@@ -50,8 +55,6 @@ const roundPath = jobPath.extend({
     .pipe(roundNumberSchema)
     .openapi({ type: 'integer', minimum: 1 }),
 });
-
-const rho = z.object({ numerator: z.string(), denominator: z.string(), value: z.number() });
 
 const routes = {
   status: createRoute({
@@ -108,17 +111,16 @@ const routes = {
   ledger: createRoute({
     method: 'get',
     path: '/ledger',
-    summary: 'The privacy that this owner has spent, round by round, in exact zero-concentrated terms',
+    summary: 'The privacy that this owner has spent and has left, per data set and unit, and every charge',
+    description: [
+      'Every `rho` is an exact fraction in zero-concentrated differential privacy, with the double nearest to it that says neither',
+      'too little of what is spent nor too much of what is left. `accounts` has one entry for each data set and unit; `left` is',
+      'null where no cap limits the total; `epsilon` is what the rho gives with the `delta` of the policy, and null where there is',
+      'none or where rounds went without differential privacy (`unprotected_rounds`), which no rho accounts for. `neighbours` says',
+      'between which neighbours what is spent holds. `spent_rho` is the sum of everything, whatever it hides.',
+    ].join(' '),
     responses: {
-      200: jsonAnswer(
-        z.object({
-          spent_rho: rho,
-          rounds: z.number(),
-          unprotected_rounds: z.number(),
-          entries: z.array(z.object({ job: z.string(), round: z.number(), rho: rho.nullable(), at: z.string() })),
-        }),
-        'The ledger; an entry with rho null had no differential privacy.',
-      ),
+      200: jsonAnswer(ledgerStatementSchema, 'The ledger; an entry with rho null had no differential privacy.'),
     },
   }),
   datasets: createRoute({
@@ -139,7 +141,7 @@ const routes = {
 };
 
 export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): OpenAPIHono {
-  const { owner, facilitator, dataOwner, ledger, ledgerStore, signal, metrics } = dependencies;
+  const { owner, facilitator, dataOwner, ledgerStore, dataset, policy = openPolicy, signal, metrics } = dependencies;
   const app = createBaseApp({
     party: 'data owner',
     description: 'Computes on its own records, encrypts, and contributes to sums.',
@@ -171,25 +173,9 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
     return context.json({ ...(await dataOwner.inclusion(job, round)) }, 200);
   });
   app.openapi(routes.ledger, async (context) => {
-    const entries = await ledgerStore.entries();
-    const spent = await ledger.spent();
-    return context.json(
-      {
-        spent_rho: wireRational(spent.rho),
-        rounds: spent.rounds,
-        unprotected_rounds: spent.unprotectedRounds,
-        entries: entries.map(({ rho: charged, ...entry }) => ({
-          ...entry,
-          rho: charged === null ? null : wireRational(charged),
-        })),
-      },
-      200,
-    );
+    const known = policy.units.map((unit) => ({ dataset, unit }));
+    return context.json(ledgerStatement(await ledgerStore.entries(), policy.caps, known), 200);
   });
   app.openapi(routes.datasets, async (context) => context.json({ datasets: [...(await dataOwner.datasets())] }, 200));
   return app;
-}
-
-function wireRational(value: Rational): z.infer<typeof rho> {
-  return { numerator: String(value.numerator), denominator: String(value.denominator), value: toNumber(value) };
 }

@@ -7,6 +7,7 @@
  * round that was charged and has nothing kept, because a process died in between, is computed anew for the same charge:
  * nothing of it has ever left. Bytes that were forgotten are never made again.
  */
+import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -41,6 +42,7 @@ export interface ContributorDependencies {
   readonly store: DataOwnerStore;
   readonly records: JobRecords;
   readonly ledger: Ledger;
+  readonly policy: OwnerPolicy;
   readonly clock: Clock;
   readonly log: Logger;
   readonly meter: OwnerMeter;
@@ -78,7 +80,7 @@ export class Withdrawal extends Error {
 
 export function createContributor(dependencies: ContributorDependencies): Contributor {
   const { owner, identity, facilitator, parties, client, store, records, ledger, clock } = dependencies;
-  const { log, meter, progress, signal } = dependencies;
+  const { policy, log, meter, progress, signal } = dependencies;
   /** Per job the round with bytes that are kept; read from the store when a job is first asked about. */
   const open = new Map<JobId, number | undefined>();
 
@@ -176,19 +178,19 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     round: number,
     view: RoundView,
   ): Promise<OwnedContribution & { readonly bytes: Uint8Array }> {
-    const { descriptor, rhoPerRound } = participation;
+    const { descriptor, cost } = participation;
     const { job } = descriptor;
     const signed = withdrawUnless(() => participation.check(round, view));
     progress('data-owner.round-checked');
     try {
-      await ledger.charge({ job, round, rho: rhoPerRound });
+      await ledger.charge({ job, round, ...cost }, policy.caps);
     } catch (error) {
       if (isPassing(error)) throw error;
       throw new Withdrawal(error);
     }
     progress('data-owner.round-charged');
     const roundDigest = objectDigest('round', signed.descriptor);
-    const rho = rhoPerRound === null ? 'none' : `${rhoPerRound.numerator}/${rhoPerRound.denominator}`;
+    const rho = cost.rho === null ? 'none' : `${cost.rho.numerator}/${cost.rho.denominator}`;
     const charged: AuditBody = { type: 'round.charged', job, round, details: { round_digest: roundDigest, rho } };
     const started = clock.monotonic();
     const bytes = withdrawUnless(

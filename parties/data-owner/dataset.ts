@@ -15,6 +15,11 @@ export interface DatasetView {
 }
 
 export interface Dataset {
+  /**
+   * What the ledger calls it: the file's name. Whatever the file holds, the same name spends the same budget; another name says that
+   * the records are others.
+   */
+  readonly name: string;
   view(): Promise<DatasetView>;
   /** The records that a model asks for. @throws SealsumError data_invalid naming line and column */
   records(model: Model, map: FeatureMap, signal: AbortSignal): Promise<Records>;
@@ -23,12 +28,14 @@ export interface Dataset {
 /** Opens a file as a data set. @throws SealsumError data_invalid when there is no such file */
 export async function openDataset(path: string): Promise<Dataset> {
   const full = resolve(path);
+  const name = basename(full);
   const view = async (): Promise<DatasetView> => {
     const found = await statDataFile(full, 'data');
-    return { name: basename(full), path: full, bytes: found.size, modified_at: found.mtime.toISOString() };
+    return { name, path: full, bytes: found.size, modified_at: found.mtime.toISOString() };
   };
   await view();
   return {
+    name,
     view,
     records: async (model, map, signal) =>
       encodeTable(map, await readTable({ path: full }, { ...model.data_props, signal })),

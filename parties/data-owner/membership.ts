@@ -6,7 +6,6 @@ import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { abortWith } from '../../src/http/signals.ts';
-import type { Ledger } from '../../src/privacy/ledger.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { JobView, OwnerAnswer, OwnerView } from '../../src/protocol/job-messages.ts';
@@ -21,7 +20,6 @@ export interface MembershipDependencies extends AcceptanceDependencies {
   readonly identity: Identity;
   readonly client: Pick<FacilitatorClient, 'job' | 'answerJob'>;
   readonly records: JobRecords;
-  readonly ledger: Ledger;
   readonly log: Logger;
   /** Forgets the contributions that are kept of a job. */
   readonly drop: (job: JobId) => Promise<void>;
@@ -102,7 +100,7 @@ export function createMembership(dependencies: MembershipDependencies): Membersh
       let participation: Participation;
       try {
         await requireNothingSpent(job, before);
-        participation = await acceptJob(view, dependencies);
+        participation = await acceptJob(view, dependencies, before !== undefined);
       } catch (error) {
         if (signal.aborted || hasCode(error, ['aborted', 'store_unavailable'])) throw error;
         await decline(job, digest, before === undefined ? 'refused' : 'withdrawn', error);

@@ -6,6 +6,7 @@
  * records. What it tells others of a refusal names columns and fields of the model, never a line or a value of its data.
  */
 import { hkdfSync } from 'node:crypto';
+import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
 import type { ClippingReport } from '../../src/learning/task.ts';
@@ -14,9 +15,10 @@ import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { type Noise, type Sealer, seal } from '../../src/pipeline.ts';
-import type { Rational } from '../../src/privacy/rational.ts';
+import type { Cost, Ledger } from '../../src/privacy/ledger.ts';
+import { type Rational, ZERO } from '../../src/privacy/rational.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
+import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
@@ -28,6 +30,7 @@ import type { DataOwnerProgress } from './checkpoints.ts';
 import type { Dataset } from './dataset.ts';
 import type { KeyChecks } from './key-checks.ts';
 import type { OwnerMeter } from './meter.ts';
+import { requireAllowed } from './policy.ts';
 import { checkRound, requireSignedRound } from './round-checks.ts';
 
 /** A job that this owner has accepted. */
@@ -40,8 +43,8 @@ export interface Participation {
   /** How many of the owner's records take part, and how many a missing value left out. */
   readonly records: number;
   readonly dropped: number;
-  /** What each round charges to the ledger; null: no differential privacy. */
-  readonly rhoPerRound: Rational | null;
+  /** What each round charges to the ledger. */
+  readonly cost: Cost;
   /** The round of a view, unless the job did not promise it. @throws SealsumError as checkRound does */
   check(round: number, view: RoundView): SignedRound;
   /** Checks the model owner's signature of a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
@@ -69,6 +72,8 @@ export interface AcceptanceDependencies {
   /** 32 secret bytes that stay the same as long as this owner does: its tag keys follow from them. */
   readonly storageKey: Uint8Array;
   readonly dataset: Dataset;
+  readonly policy: OwnerPolicy;
+  readonly ledger: Ledger;
   readonly keys: KeyChecks;
   /** For encryption and noise; the operating system's unless given. */
   readonly random?: RandomBytes;
@@ -82,13 +87,16 @@ export interface AcceptanceDependencies {
  * Accepts a job.
  *
  * @throws SealsumError saying why not: owner_not_on_roster, signature_invalid, party_unknown, role_forbidden, job_conflict,
- *   model_invalid, plan_mismatch, privacy_invalid, key_invalid, identity_invalid, data_invalid; aborted
+ *   model_invalid, plan_mismatch, privacy_invalid, policy_refused, key_invalid, identity_invalid, data_invalid; store_unavailable;
+ *   aborted
+ * @param isKnown whether this owner takes part already: what is left of its budget is a matter of each round then
  */
 export async function acceptJob(
   { descriptor, signature }: SignedJob,
   dependencies: AcceptanceDependencies,
+  isKnown = false,
 ): Promise<Participation> {
-  const { owner, facilitator, parties, keys, dataset, clock, meter, progress, signal } = dependencies;
+  const { owner, facilitator, parties, policy, keys, dataset, clock, meter, progress, signal } = dependencies;
   const { random = systemRandom } = dependencies;
   const { job, model_owner, roster } = descriptor;
   if (!roster.includes(owner))
@@ -101,6 +109,9 @@ export async function acceptJob(
       { field: 'facilitator' },
     );
   const { model, terms } = requireTerms(descriptor);
+  const cost = costOf(dataset, model, terms);
+  const spent = isKnown ? ZERO : await spentBeside(dependencies.ledger, cost, job);
+  requireAllowed(policy, { descriptor, model, terms, spent });
   const publicKey = requireKeySize(descriptor, model);
   progress('data-owner.job-verified');
   const started = clock.monotonic();
@@ -124,7 +135,7 @@ export async function acceptJob(
     tagKey: tagSecret.publicKey,
     records: records.count,
     dropped: records.dropped,
-    rhoPerRound: terms.calibration?.rhoPerRound ?? null,
+    cost,
     check: (round, view) =>
       checkRound(parties(), { job: descriptor, digest, owner, rounds, parameterCount }, round, view),
     requireSigned: (round) => {
@@ -140,6 +151,17 @@ export async function acceptJob(
       if (expected > encryptor.breakEven) await encryptor.prepare(until);
     },
   };
+}
+
+function costOf({ name: dataset }: Dataset, { privacy }: Model, { calibration }: Terms): Cost {
+  if (privacy === undefined || calibration === undefined) return { dataset, rho: null, unit: null, neighbours: null };
+  const { unit, neighbours } = privacy;
+  return { dataset, rho: calibration.rhoPerRound, unit, neighbours };
+}
+
+/** What other jobs have spent of the account that this one would. */
+async function spentBeside(ledger: Ledger, { dataset, unit }: Cost, job: JobId): Promise<Rational> {
+  return unit === null ? ZERO : await ledger.spentByOthers({ dataset, unit }, job);
 }
 
 /** What this owner adds itself, where data owners add the noise. */

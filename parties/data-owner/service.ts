@@ -6,6 +6,7 @@
  * open and which rounds wait, so that nothing is lost with a lost event. What it answers and what it contributes is in its
  * store before anybody else hears of it, so that it goes on by itself wherever it was stopped.
  */
+import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -42,6 +43,8 @@ export interface DataOwnerDependencies {
   readonly dataset: Dataset;
   readonly store: DataOwnerStore;
   readonly ledger: Ledger;
+  /** What this owner agrees to; whatever the protocol allows unless given. */
+  readonly policy?: OwnerPolicy;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -102,13 +105,15 @@ export interface DataOwner {
 export async function createDataOwner(dependencies: DataOwnerDependencies): Promise<DataOwner> {
   const { identity, facilitator, parties, client, dataset, store, clock, log, signal } = dependencies;
   const { random = systemRandom, meter = noMeter, keys = createKeyChecks(), checkpoint = noCheckpoint } = dependencies;
+  const { policy = openPolicy } = dependencies;
   const owner = ownerIdSchema.parse(identity.name);
   const progress: DataOwnerProgress = checkpoint;
   const records = await openJobRecords(store, clock);
-  const contributor = createContributor({ ...dependencies, owner, records, meter, progress });
+  const contributor = createContributor({ ...dependencies, owner, policy, records, meter, progress });
   const membership = createMembership({
     ...dependencies,
     owner,
+    policy,
     keys,
     records,
     meter,

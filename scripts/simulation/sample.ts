@@ -42,8 +42,10 @@ export function recordsOf(owner: number, owners: number, map: FeatureMap): Recor
 
 /** The same as a data set. */
 export function datasetOf(owner: number, owners: number): Dataset {
+  const name = 'one-hot';
   return {
-    view: () => Promise.resolve({ name: 'one-hot', path: '', bytes: 0, modified_at: new Date(0).toISOString() }),
+    name,
+    view: () => Promise.resolve({ name, path: '', bytes: 0, modified_at: new Date(0).toISOString() }),
     records: (_model, map) => Promise.resolve(recordsOf(owner, owners, map)),
   };
 }

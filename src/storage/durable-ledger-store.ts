@@ -1,11 +1,12 @@
 /** A data owner's ledger in its database. */
-import { sql } from 'kysely';
-import type { LedgerStore } from '../privacy/ledger.ts';
+import { type Kysely, type Selectable, sql } from 'kysely';
+import type { LedgerEntry, LedgerStore } from '../privacy/ledger.ts';
 import type { Database } from './database.ts';
+import type { LedgerTable, Tables } from './tables.ts';
 
 export function createLedgerStore(database: Database): LedgerStore {
   return {
-    append: ({ job, round, rho, at }) =>
+    append: ({ job, round, dataset, rho, unit, neighbours, at }) =>
       database.write(async ({ rows }) => {
         await rows
           .insertInto('ledger')
@@ -13,25 +14,40 @@ export function createLedgerStore(database: Database): LedgerStore {
             position: sql<number>`(select coalesce(max(position), 0) + 1 from ledger)`,
             job,
             round,
+            dataset,
             rho_numerator: rho === null ? null : String(rho.numerator),
             rho_denominator: rho === null ? null : String(rho.denominator),
+            unit,
+            neighbours,
             at,
           })
           .execute();
       }),
 
-    entries: () =>
-      database.read(async ({ rows }) => {
-        const found = await rows.selectFrom('ledger').selectAll().orderBy('position').execute();
-        return found.map(({ job, round, rho_numerator: numerator, rho_denominator: denominator, at }) => ({
-          job,
-          round,
-          rho:
-            numerator === null || denominator === null
-              ? null
-              : { numerator: BigInt(numerator), denominator: BigInt(denominator) },
-          at,
-        }));
-      }),
+    entries: () => database.read(({ rows }) => ledgerEntries(rows)),
   };
 }
+
+/** All entries of a data owner's store, of this version or one before, in the order they were appended. */
+export async function ledgerEntries(rows: Kysely<Tables>): Promise<LedgerEntry[]> {
+  return (await rows.selectFrom('ledger').selectAll().orderBy('position').execute()).map(entryOf);
+}
+
+/** Of a row from before data sets and units were told apart, columns are null or, where the store is only read, not there. */
+function entryOf(row: Selectable<OlderLedgerTable>): LedgerEntry {
+  const { job, round, dataset, rho_numerator: numerator, rho_denominator: denominator, at } = row;
+  const isProtected = numerator !== null && denominator !== null;
+  return {
+    job,
+    round,
+    dataset: dataset ?? null,
+    rho: isProtected ? { numerator: BigInt(numerator), denominator: BigInt(denominator) } : null,
+    // All there was then: one record, and zeros in its place.
+    unit: isProtected ? (row.unit ?? 'record') : null,
+    neighbours: isProtected ? (row.neighbours ?? 'zero-out') : null,
+    at,
+  };
+}
+
+type Added = 'dataset' | 'unit' | 'neighbours';
+type OlderLedgerTable = Omit<LedgerTable, Added> & Partial<Pick<LedgerTable, Added>>;

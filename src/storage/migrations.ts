@@ -69,6 +69,13 @@ const dataOwner: Migration = ({ integer, bytes, table }) => [
   `create index owned_contributions_with_bytes on owned_contributions (job, round) where bytes is not null`,
 ];
 
+/** What is in the ledger stays as it was written: it is read as what the version before could charge. */
+const ledgerAccounts: Migration = () => [
+  'alter table ledger add column dataset text',
+  'alter table ledger add column unit text',
+  'alter table ledger add column neighbours text',
+];
+
 const modelOwner: Migration = ({ integer, bytes, table }) => [
   `create table models (position ${integer} primary key, id text not null unique, record_json text not null) ${table}`,
   `create table model_documents (id text primary key references models (id) on delete cascade,
@@ -89,7 +96,7 @@ const modelOwner: Migration = ({ integer, bytes, table }) => [
 
 export const migrations: Readonly<Record<Role, readonly Migration[]>> = {
   facilitator: [(said) => [...common(said), ...facilitator(said)]],
-  'data-owner': [(said) => [...common(said), ...dataOwner(said)]],
+  'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts],
   'model-owner': [(said) => [...common(said), ...modelOwner(said)]],
 };
 

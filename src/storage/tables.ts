@@ -7,6 +7,7 @@
 
 import type { Model } from '../learning/model.ts';
 import type { TrainerState } from '../learning/trainer.ts';
+import type { Neighbours, PrivacyUnit } from '../privacy/mode.ts';
 import type { JobEventBody } from '../protocol/events.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { Fingerprint, Role } from '../protocol/identity.ts';
@@ -124,6 +125,11 @@ export interface LedgerTable {
   rho_numerator: string | null;
   rho_denominator: string | null;
   at: string;
+  /** null in rows of version 1. */
+  dataset: string | null;
+  /** null without differential privacy, and in rows of version 1. */
+  unit: PrivacyUnit | null;
+  neighbours: Neighbours | null;
 }
 
 export interface OwnedJobsTable {

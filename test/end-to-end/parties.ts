@@ -10,6 +10,7 @@ import { createFacilitator } from '../../parties/facilitator/service.ts';
 import { createModelOwnerApp } from '../../parties/model-owner/app.ts';
 import { createModelOwner, type ModelOwnerDependencies } from '../../parties/model-owner/service.ts';
 import type { ModelView } from '../../parties/model-owner/views.ts';
+import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { authenticate } from '../../src/http/authentication.ts';
 import { authorityOf } from '../../src/http/authority.ts';
 import { createFacilitatorClient, type FacilitatorClient } from '../../src/http/facilitator-client.ts';
@@ -164,12 +165,15 @@ export interface OwnerOptions {
   readonly facilitator: string;
   /** The path of the data file. */
   readonly data: string;
+  /** What it agrees to; everything unless given. */
+  readonly policy?: OwnerPolicy;
   /** That of an owner that was here before. */
   readonly database?: Database;
 }
 
 /** Resolves once the facilitator lists the owner as connected. */
-export async function startOwner({ cast, name, facilitator, data, ...known }: OwnerOptions): Promise<RunningOwner> {
+export async function startOwner(options: OwnerOptions): Promise<RunningOwner> {
+  const { cast, name, facilitator, data, policy = openPolicy, ...known } = options;
   const clock = systemClock;
   const ending = new AbortController();
   const { signal } = ending;
@@ -180,15 +184,17 @@ export async function startOwner({ cast, name, facilitator, data, ...known }: Ow
   const database = await memoryOf('data-owner', known.database);
   const ledgerStore = createLedgerStore(database);
   const ledger = createLedger(ledgerStore);
+  const dataset = await openDataset(data);
   const dataOwner = await createDataOwner({
     identity,
     facilitator: cast.facilitator.name,
     parties: () => cast.parties,
     storageKey: storageKeyOf(identity),
     client: clientOf(identity, facilitator),
-    dataset: await openDataset(data),
+    dataset,
     store: createDataOwnerStore(database, createAuditLog(identity, clock)),
     ledger,
+    policy,
     clock,
     log,
     signal,
@@ -197,8 +203,9 @@ export async function startOwner({ cast, name, facilitator, data, ...known }: Ow
     owner,
     facilitator: { name: cast.facilitator.name, url: facilitator },
     dataOwner,
-    ledger,
     ledgerStore,
+    dataset: dataset.name,
+    policy,
     log,
     signal,
     storeTrouble: () => Promise.resolve(undefined),
@@ -272,12 +279,15 @@ export interface ConsortiumOptions extends ModelOwnerOptions {
   readonly cast?: Cast;
   /** What an owner takes for the facilitator, such as a proxy before it; the facilitator unless given. */
   readonly lineOf?: (owner: string, facilitator: string) => string | undefined;
+  /** What an owner agrees to; everything unless given. */
+  readonly policyOf?: (owner: string) => OwnerPolicy | undefined;
 }
 
 /** Every party, started in the order in which people would, and stopped in the reverse one. */
 export async function startConsortium({
   data,
   lineOf,
+  policyOf = () => undefined,
   facilitator: given,
   cast = createCast(data.length),
   ...options
@@ -298,7 +308,8 @@ export async function startConsortium({
       const name = `owner-${index + 1}`;
       const line = lineOf?.(name, facilitator.url) ?? facilitator.url;
       const path = await folder.write(`${name}.csv`, text);
-      owners.push(use(await startOwner({ cast, name, facilitator: line, data: path })));
+      const policy = policyOf(name) ?? openPolicy;
+      owners.push(use(await startOwner({ cast, name, facilitator: line, data: path, policy })));
     }
     const modelOwner = use(await startModelOwner(cast, facilitator.url, options));
     return { cast, folder, facilitator, owners, modelOwner, [Symbol.asyncDispose]: stop };

@@ -169,13 +169,14 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
   const ledgerStore = createLedgerStore(database);
   const ledger = createLedger(ledgerStore, () => new Date(clock.now()));
   const metrics = new Registry();
+  const dataset = await openDataset(join(folder, `${identity.name}.csv`));
   const service = await createDataOwner({
     identity,
     facilitator: facilitator.identity.name,
     parties: () => parties,
     storageKey,
     client: client(30_000),
-    dataset: await openDataset(join(folder, `${identity.name}.csv`)),
+    dataset,
     store: createDataOwnerStore(database, createAuditLog(identity, clock)),
     ledger,
     clock,
@@ -189,8 +190,8 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
     owner: identity.name,
     facilitator: { name: facilitator.identity.name, url: facilitator.url },
     dataOwner: service,
-    ledger,
     ledgerStore,
+    dataset: dataset.name,
     log,
     signal,
     storeTrouble: () => Promise.resolve(undefined),

@@ -18,7 +18,7 @@ import { createModelStore } from '../../src/storage/durable-model-store.ts';
 import { createNonceStore } from '../../src/storage/durable-nonce-store.ts';
 import { until } from '../support/until.ts';
 import { inFile, lasting, onEach } from './places.ts';
-import { auditLog, facilitator, modelEvent, modelRecord, signedJob } from './samples.ts';
+import { auditLog, facilitator, modelEvent, modelRecord, signedJob, unprotectedEntry } from './samples.ts';
 import { begin, changeOf, requireWhole } from './whole.ts';
 import { patience, Writer } from './writer-process.ts';
 
@@ -133,7 +133,7 @@ const fillers: Readonly<Record<Role, (database: Database) => Promise<void>>> = {
         contribution: { job, round, roundDigest: 'r', digest: 'c', ...(round % 2 === 0 ? { bytes } : {}) },
         audit: [{ type: 'any' }],
       });
-    await createLedgerStore(database).append({ job, round: 1, rho: null, at: '2024' });
+    await createLedgerStore(database).append(unprotectedEntry(job));
   },
   'model-owner': async (database) => {
     const store = createModelStore(database, auditLog());

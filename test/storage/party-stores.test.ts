@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { CompiledQuery } from 'kysely';
 import { suite } from 'uvu';
 import { type ErrorCode, SealsumError } from '../../src/errors.ts';
-import type { LedgerEntry } from '../../src/privacy/ledger.ts';
+import { createLedger, type LedgerEntry } from '../../src/privacy/ledger.ts';
 import { rational } from '../../src/privacy/rational.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
@@ -12,12 +12,14 @@ import type { SignedReceipt } from '../../src/protocol/round-messages.ts';
 import type { OwnedContribution } from '../../src/storage/data-owner-store.ts';
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
-import { createLedgerStore } from '../../src/storage/durable-ledger-store.ts';
+import { createLedgerStore, ledgerEntries } from '../../src/storage/durable-ledger-store.ts';
 import { createModelStore } from '../../src/storage/durable-model-store.ts';
 import { createNonceStore } from '../../src/storage/durable-nonce-store.ts';
+import { migrations } from '../../src/storage/migrations.ts';
 import type { ModelEventRecord, ModelRecord, RoundReport, TrainingRecord } from '../../src/storage/model-store.ts';
+import { readStore } from '../../src/storage/store-reader.ts';
 import { oddText } from './odd-text.ts';
-import { onEach, type Place } from './places.ts';
+import { lasting, onEach, type Place } from './places.ts';
 import { auditLog, facilitator, modelEvent, modelRecord, signature, signedJob } from './samples.ts';
 
 const test = suite('party stores');
@@ -124,17 +126,24 @@ onEach(test, 'party stores', 'a contribution is made once: the same bytes for a 
 });
 
 onEach(test, 'party stores', 'a ledger gives back every entry, in order and exactly', async (place) => {
+  const anyRho = fc
+    .tuple(fc.bigInt({ min: 0n, max: 1n << 300n }), fc.bigInt({ min: 1n, max: 1n << 300n }))
+    .map(([numerator, denominator]) => rational(numerator, denominator));
+  const anyCost: fc.Arbitrary<Pick<LedgerEntry, 'rho' | 'unit' | 'neighbours'>> = fc.oneof(
+    fc.constant({ rho: null, unit: null, neighbours: null }),
+    plain({
+      rho: anyRho,
+      unit: fc.constantFrom('record' as const, 'owner' as const),
+      neighbours: fc.constantFrom('zero-out' as const, 'substitution' as const),
+    }),
+  );
   const anyEntry: fc.Arbitrary<LedgerEntry> = plain({
     job: fc.constantFrom('first', 'second'),
     round: fc.integer({ min: 1, max: 1_000_000_000 }),
-    rho: fc.option(
-      fc
-        .tuple(fc.bigInt({ min: 0n, max: 1n << 300n }), fc.bigInt({ min: 1n, max: 1n << 300n }))
-        .map(([numerator, denominator]) => rational(numerator, denominator)),
-      { nil: null },
-    ),
+    dataset: fc.constantFrom('data.csv', 'Röntgen 2024 (2).tsv', ''),
+    cost: anyCost,
     at: fc.constant('2024-01-01T00:00:00.000Z'),
-  });
+  }).map(({ cost, ...entry }) => ({ ...entry, ...cost }));
   const entries = fc.sample(anyEntry, { numRuns: 20, seed: 1 });
   await alsoAfterRestart(
     place,
@@ -149,6 +158,57 @@ onEach(test, 'party stores', 'a ledger gives back every entry, in order and exac
     },
   );
 });
+
+/** What the first version of the program wrote: rounds with a rho, and one without. */
+async function writeOldLedger(database: Database): Promise<void> {
+  const columns = 'position, job, round, rho_numerator, rho_denominator, at';
+  for (const row of ["1, 'first', 1, '1', '20', 'monday'", "2, 'second', 1, null, null, 'tuesday'"])
+    await database.write(({ rows }) =>
+      rows.executeQuery(CompiledQuery.raw(`insert into ledger (${columns}) values (${row})`)),
+    );
+}
+
+const oldEntries: readonly LedgerEntry[] = [
+  {
+    job: 'first',
+    round: 1,
+    dataset: null,
+    rho: rational(1n, 20n),
+    unit: 'record',
+    neighbours: 'zero-out',
+    at: 'monday',
+  },
+  { job: 'second', round: 1, dataset: null, rho: null, unit: null, neighbours: null, at: 'tuesday' },
+];
+
+onEach(
+  test,
+  'party stores',
+  'a ledger from before data sets and units were told apart is brought forward, and counts for every data set',
+  async (place) => {
+    {
+      await using database = await place.open('data-owner', { steps: migrations['data-owner'].slice(0, 1) });
+      await writeOldLedger(database);
+    }
+    // Whoever only looks may be newer than the party that has not been started since.
+    assert.deepEqual(await readStore(place.location, ({ rows }) => ledgerEntries(rows)), oldEntries);
+    await using database = await place.open('data-owner');
+    const store = createLedgerStore(database);
+    assert.deepEqual(await store.entries(), oldEntries);
+    const ledger = createLedger(store);
+    const cost = { rho: rational(1n, 20n), unit: 'record', neighbours: 'zero-out' } as const;
+    const caps = { rhoTotal: rational(1n, 10n) };
+    const charge = (job: string, round: number, dataset: string): Promise<boolean> =>
+      ledger.charge({ job, round, dataset, ...cost }, caps);
+    assert.equal(await charge('first', 1, 'data.csv'), false, 'it was charged before');
+    assert.equal(await charge('first', 2, 'data.csv'), true);
+    await assert.rejects(charge('first', 3, 'data.csv'), refusal('policy_refused'));
+    assert.equal(await charge('third', 1, 'other.csv'), true);
+    await assert.rejects(charge('third', 2, 'other.csv'), refusal('policy_refused'));
+    assert.deepEqual((await store.entries()).slice(0, 2), oldEntries);
+  },
+  lasting,
+);
 
 onEach(test, 'party stores', 'a nonce is used once, whoever asks and however many at once', async (place) => {
   const other = facilitator.fingerprint.replace(/^./, (letter) =>

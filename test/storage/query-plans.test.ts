@@ -23,6 +23,7 @@ import {
   modelRecord,
   roundRecord,
   signedJob,
+  unprotectedEntry,
 } from './samples.ts';
 
 const test = suite('query plans');
@@ -140,7 +141,7 @@ test('a data owner: jobs, contributions, receipts, ledger', async () => {
     await store.contribution(job, 1);
     await store.receipts(job);
     await store.forgetBytes(job);
-    await createLedgerStore(database).append({ job, round: 1, rho: null, at: '2024' });
+    await createLedgerStore(database).append(unprotectedEntry(job));
   });
   requireNoScan(plans, 8);
 });

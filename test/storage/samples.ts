@@ -1,4 +1,5 @@
 /** Identities, jobs and rounds for tests of stores, which look at names and numbers only. */
+import type { LedgerEntry } from '../../src/privacy/ledger.ts';
 import type { JobEventBody } from '../../src/protocol/events.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import { createIdentity, type Identity } from '../../src/protocol/identity.ts';
@@ -28,6 +29,11 @@ export function eventOf(job: JobId, more: Partial<JobEventBody> = {}): JobEventB
 }
 
 export const signature: ObjectSignature = signObject(facilitator, 'contribution', {});
+
+/** Of a round without differential privacy. */
+export function unprotectedEntry(job: JobId): LedgerEntry {
+  return { job, round: 1, dataset: 'data.csv', rho: null, unit: null, neighbours: null, at };
+}
 
 /** The descriptor of a job as a store sees it: something that is JSON and has a name and a roster. */
 export function signedJob(job: JobId, roster: readonly OwnerId[], text = ''): SignedJob {

@@ -14,6 +14,8 @@ export interface WriterOptions {
   readonly visit?: number;
   /** The greatest file that it may write, in units of 512 bytes. */
   readonly limit?: number | 'unlimited';
+  /** What it runs, in this folder; writer.ts unless given. */
+  readonly module?: string;
 }
 
 /** A process of writer.ts. */
@@ -22,8 +24,9 @@ export class Writer implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  constructor(location: string, { place = '', visit = 0, limit = 'unlimited' }: WriterOptions = {}) {
-    const file = fileURLToPath(new URL('writer.ts', import.meta.url));
+  constructor(location: string, options: WriterOptions = {}) {
+    const { place = '', visit = 0, limit = 'unlimited', module = 'writer.ts' } = options;
+    const file = fileURLToPath(new URL(module, import.meta.url));
     const command = [process.execPath, '--import', 'tsx', file, location, place, String(visit)];
     const child = spawn('sh', ['-c', `ulimit -f ${limit}; exec "$@"`, 'sh', ...command], {
       stdio: ['pipe', 'pipe', 'inherit'],

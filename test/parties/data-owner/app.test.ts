@@ -5,9 +5,14 @@ import { suite } from 'uvu';
 import { createDataOwnerApp, type DataOwnerAppDependencies } from '../../../parties/data-owner/app.ts';
 import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
 import { createOwnerMeter, registerOwnerGauges } from '../../../parties/data-owner/metrics.ts';
+import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { createLog } from '../../../src/http/log.ts';
+import { epsilonFromRho } from '../../../src/privacy/accounting/zcdp.ts';
+import { createCaps } from '../../../src/privacy/budget.ts';
 import { createLedger } from '../../../src/privacy/ledger.ts';
+import type { LedgerStatement } from '../../../src/privacy/ledger-statement.ts';
+import { addRationals, rational, toNumberAbove } from '../../../src/privacy/rational.ts';
 import { textOf } from '../../end-to-end/data.ts';
 import { document, type Life, parameters, sample, until, World } from './harness.ts';
 import { anna, bert, cora, describe, describeRound, facilitator, signJob, signRound } from './scripted-facilitator.ts';
@@ -36,8 +41,8 @@ async function serve(world: World, changes: Partial<DataOwnerAppDependencies> = 
     owner: anna,
     facilitator: { name: facilitator.name, url: 'http://127.0.0.1:8080' },
     dataOwner: life.owner,
-    ledger,
     ledgerStore,
+    dataset: world.dataset.name,
     log: createLog('anna', 'silent'),
     signal: new AbortController().signal,
     storeTrouble: () => Promise.resolve(undefined),
@@ -99,13 +104,44 @@ test('shows whom it follows, its data set, its jobs and its ledger', async () =>
   ]);
   assert.ok(noise !== null);
   const { numerator, denominator } = noise.rho_per_round;
-  const spent = { numerator, denominator, value: Number(numerator) / Number(denominator) };
+  const spent = {
+    numerator,
+    denominator,
+    value: toNumberAbove(rational(BigInt(numerator), BigInt(denominator))),
+  };
+  const nothing = { numerator: '0', denominator: '1', value: 0 };
+  const account = { dataset: 'data.csv', unprotected_rounds: 0, left: null };
+  const charged = { unit: 'record', neighbours: 'zero-out' };
   assert.deepEqual(await json('/ledger'), {
     spent_rho: spent,
     rounds: 1,
     unprotected_rounds: 0,
-    entries: [{ job: 'job', round: 1, rho: spent, at: updated_at }],
+    caps: { rho_per_round: null, rho_total: null, epsilon: null, delta: null },
+    accounts: [
+      { ...account, ...charged, rounds: 1, spent: { rho: spent, epsilon: null } },
+      { ...account, unit: 'owner', neighbours: null, rounds: 0, spent: { rho: nothing, epsilon: null } },
+    ],
+    entries: [{ job: 'job', round: 1, dataset: 'data.csv', rho: spent, ...charged, at: updated_at }],
   });
+});
+
+test('shows what its policy leaves, exactly, and the epsilon of it', async () => {
+  await using world = await World.create();
+  const caps = createCaps({ rhoTotal: 0.75, epsilon: 10, delta: 1e-6 });
+  const { json } = await serve(world, { policy: { ...openPolicy, caps, units: ['record'] } });
+  await contribute(world);
+  const { accounts, caps: shown } = await json<LedgerStatement>('/ledger');
+  assert.ok(noise !== null);
+  const spent = rational(BigInt(noise.rho_per_round.numerator), BigInt(noise.rho_per_round.denominator));
+  const [account] = accounts;
+  assert.ok(account !== undefined && accounts.length === 1 && account.left !== null);
+  const left = account.left.rho;
+  assert.deepEqual(addRationals(rational(BigInt(left.numerator), BigInt(left.denominator)), spent), rational(3n, 4n));
+  assert.deepEqual(account.spent.epsilon, epsilonFromRho(account.spent.rho.value, 1e-6).epsilon);
+  assert.deepEqual(account.left.epsilon, epsilonFromRho(left.value, 1e-6).epsilon);
+  assert.deepEqual([shown.rho_total?.value, shown.rho_per_round, shown.epsilon, shown.delta], [0.75, null, 10, 1e-6]);
+  const { paths } = await json<{ paths: Record<string, { get: { description: string } }> }>('/openapi.json');
+  assert.match(paths['/ledger']?.get.description ?? '', /one entry for each data set and unit/);
 });
 
 test('shows receipts, and whether a manifest that it fetches includes the contribution', async () => {

@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import { dataOwnerCheckpoints } from '../../../parties/data-owner/checkpoints.ts';
 import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
+import { type OwnerPolicy, openPolicy } from '../../../src/config/owner-policy.ts';
+import { parseModel } from '../../../src/learning/model.ts';
+import { multiplyRationals, rational } from '../../../src/privacy/rational.ts';
 import type { JobId } from '../../../src/protocol/identifiers.ts';
+import { termsOf } from '../../../src/protocol/terms.ts';
 import { verifyLog } from '../../../src/storage/audit-verification.ts';
 import { storeCheckpoints } from '../../../src/storage/database.ts';
 import { document, type Life, parameters, until, World } from './harness.ts';
@@ -21,6 +25,16 @@ const [refused, trained, left] = [
 ];
 const everyPlace: readonly string[] = [...dataOwnerCheckpoints, ...storeCheckpoints];
 
+/**
+ * Enough for the rounds that are charged of one job, and for all that the next one may have: were a round charged twice, the next job
+ * would be refused.
+ */
+const { rhoPerRound, rounds } = termsOf(parseModel(document), 3).calibration ?? assert.fail('the job has no noise');
+const policy: OwnerPolicy = {
+  ...openPolicy,
+  caps: { rhoTotal: multiplyRationals(rational(BigInt(3 + rounds)), rhoPerRound) },
+};
+
 /** Starts a process again whenever it dies. */
 class Supervisor {
   readonly world: World;
@@ -36,7 +50,7 @@ class Supervisor {
 
   async start(): Promise<void> {
     this.#starting = (async () => {
-      const life = await this.world.live({ keys, dies: this.#dies });
+      const life = await this.world.live({ keys, dies: this.#dies, changes: { policy } });
       this.#life = life;
       void life.death.then(() => {
         this.deaths += 1;

@@ -10,6 +10,7 @@ import {
   type Participation,
   publicReason,
 } from '../../../parties/data-owner/participation.ts';
+import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { compileFeatures, encodeTable } from '../../../src/learning/features.ts';
 import { parseModel } from '../../../src/learning/model.ts';
@@ -20,6 +21,7 @@ import { generateKeyPair, testOnlyGenerateKeyPair } from '../../../src/paillier/
 import { proveModulus } from '../../../src/paillier/modulus-prover.ts';
 import { publicKeyToJwk } from '../../../src/paillier/public-key.ts';
 import { openVector } from '../../../src/pipeline.ts';
+import { createLedger, type LedgerStore } from '../../../src/privacy/ledger.ts';
 import { noCheckpoint } from '../../../src/protocol/checkpoints.ts';
 import { systemClock } from '../../../src/protocol/clock.ts';
 import type { OwnerId, PartyId } from '../../../src/protocol/identifiers.ts';
@@ -58,6 +60,7 @@ interface Context {
 const test = suite<Context>('participation of a data owner');
 
 const never = new AbortController().signal;
+const emptyLedger: LedgerStore = { append: () => Promise.resolve(), entries: () => Promise.resolve([]) };
 const sample = linearSample(30);
 const keys = createKeyChecks();
 
@@ -89,6 +92,8 @@ function accept(
     parties: () => parties,
     storageKey: annaIdentity.derive('storage of the test'),
     dataset,
+    policy: openPolicy,
+    ledger: createLedger(emptyLedger),
     keys,
     clock: systemClock,
     meter: noMeter,
@@ -118,7 +123,8 @@ test('accepts what the model gives, and contributes its records with its tags an
 }) => {
   const descriptor = await describe(document);
   const participation = await acceptSigned(descriptor, dataset);
-  assert.deepEqual([participation.records, participation.dropped, participation.rhoPerRound], [30, 0, null]);
+  assert.deepEqual([participation.records, participation.dropped], [30, 0]);
+  assert.deepEqual(participation.cost, { dataset: 'data.csv', rho: null, unit: null, neighbours: null });
   assert.equal(participation.digest, objectDigest('job', descriptor));
   const signed = participation.check(1, viewOf(signRound(describeRound(descriptor, 1, parameters))));
   const model = parseModel(document);
@@ -192,9 +198,14 @@ test('noise other than the privacy settings give is refused, in both directions'
   const honest = await describe({ ...document, privacy: { rho: 0.5 } });
   const { noise } = honest;
   assert.ok(noise !== null);
-  assert.deepEqual((await acceptSigned(honest, dataset)).rhoPerRound, {
-    numerator: BigInt(noise.rho_per_round.numerator),
-    denominator: BigInt(noise.rho_per_round.denominator),
+  assert.deepEqual((await acceptSigned(honest, dataset)).cost, {
+    dataset: 'data.csv',
+    rho: {
+      numerator: BigInt(noise.rho_per_round.numerator),
+      denominator: BigInt(noise.rho_per_round.denominator),
+    },
+    unit: 'record',
+    neighbours: 'zero-out',
   });
   const { numerator, denominator } = noise.rho_per_round;
   const others = [

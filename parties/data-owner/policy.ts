@@ -1,0 +1,83 @@
+/**
+ * Whether an owner's policy lets it take part in a job. What is asked of a job stands in its descriptor, its model and the owner's
+ * ledger: nothing here sees a record, so nobody learns anything of one from a refusal.
+ */
+import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
+import { type FieldPlace, fieldName } from '../../src/learning/fields.ts';
+import type { Model } from '../../src/learning/model.ts';
+import { type BrokenRule, brokenCaps, isLimited, policyRefused, withoutPrivacy } from '../../src/privacy/budget.ts';
+import type { Rational } from '../../src/privacy/rational.ts';
+import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+import type { Terms } from '../../src/protocol/terms.ts';
+
+/** A job as an owner has understood it by its own arithmetic. */
+export interface ProposedJob {
+  readonly descriptor: Pick<JobDescriptor, 'model_owner' | 'quorum'>;
+  readonly model: Pick<Model, 'data_props' | 'privacy'>;
+  readonly terms: Pick<Terms, 'calibration'>;
+  /** The ρ that other jobs have spent of the same account. */
+  readonly spent: Rational;
+}
+
+/**
+ * Refuses a job that the policy does not allow, naming every rule that is broken; a model owner that may not ask is told no other.
+ *
+ * All rounds that the job may run are held against the caps together. That only foresees: nothing is reserved for a job, and what
+ * counts is what each round is charged.
+ *
+ * @throws SealsumError policy_refused with `field` the first rule, such as `policy.rho_total`
+ */
+export function requireAllowed(policy: OwnerPolicy, job: ProposedJob): void {
+  const { model_owner } = job.descriptor;
+  if (policy.modelOwners !== undefined && !policy.modelOwners.includes(model_owner))
+    throw policyRefused([{ field: 'policy.model_owners', why: `this owner takes no part in jobs of ${model_owner}` }]);
+  const broken = [...brokenByMode(policy, job), ...brokenByQuorum(policy, job), ...brokenByColumns(policy, job)];
+  if (job.terms.calibration !== undefined) {
+    const { rhoPerRound, rounds } = job.terms.calibration;
+    broken.push(...brokenCaps(policy.caps, { rho: rhoPerRound, rounds, spent: job.spent }));
+  }
+  if (broken.length > 0) throw policyRefused(broken);
+}
+
+function brokenByMode(policy: OwnerPolicy, { model: { privacy } }: ProposedJob): BrokenRule[] {
+  const { requirePrivacy, caps, places, units, neighbours } = policy;
+  if (privacy === undefined) return requirePrivacy || isLimited(caps) ? [withoutPrivacy] : [];
+  return [
+    ...notAmong('places', places, privacy.place, 'noise added by'),
+    ...notAmong('units', units, privacy.unit, 'the unit'),
+    ...notAmong('neighbours', neighbours, privacy.neighbours, 'neighbours by'),
+  ];
+}
+
+function notAmong(rule: string, accepted: readonly string[], asked: string, what: string): BrokenRule[] {
+  if (accepted.includes(asked)) return [];
+  return [{ field: `policy.${rule}`, why: `the job has ${what} ${asked}; this owner accepts ${accepted.join(', ')}` }];
+}
+
+function brokenByQuorum({ leastQuorum }: OwnerPolicy, { descriptor: { quorum } }: ProposedJob): BrokenRule[] {
+  if (quorum >= leastQuorum) return [];
+  return [
+    {
+      field: 'policy.least_quorum',
+      why: `the job has a quorum of ${quorum}; this owner wants at least ${leastQuorum}`,
+    },
+  ];
+}
+
+/** Columns that are named in a refusal; a model may have very many. */
+const mostNamed = 5;
+
+function brokenByColumns({ features }: OwnerPolicy, { model: { data_props } }: ProposedJob): BrokenRule[] {
+  if (features === undefined) return [];
+  const released = new Set(features);
+  // By its number a column could be any, so it is released by its number only.
+  const isReleased = ({ name, col_idx }: FieldPlace): boolean => {
+    const asked = name ?? col_idx;
+    return asked !== undefined && released.has(asked);
+  };
+  const kept = [...data_props.features, data_props.target].filter((field) => !isReleased(field)).map(fieldName);
+  if (kept.length === 0) return [];
+  const more = kept.length > mostNamed ? ` and ${kept.length - mostNamed} more` : '';
+  const named = kept.slice(0, mostNamed).join(', ');
+  return [{ field: 'policy.features', why: `the job uses columns that this owner does not release: ${named}${more}` }];
+}
