@@ -41,34 +41,41 @@ export const RENYI_ORDERS: readonly number[] = [
 export function sampledGaussianDivergence(order: number, noiseMultiplier: number, sampling: number): number {
   requireNoisyRounds({ noiseMultiplier, sampling, rounds: 1 });
   if (!Number.isInteger(order) || order < 2 || order > GREATEST_ORDER) {
-    throw new SealsumError(
-      'privacy_invalid',
-      `order: expected a whole number from 2 to ${GREATEST_ORDER}, got ${order}`,
-      {
-        field: 'order',
-      },
-    );
+    const expected = `a whole number from 2 to ${GREATEST_ORDER}`;
+    throw new SealsumError('privacy_invalid', `order: expected ${expected}, got ${order}`, { field: 'order' });
   }
-  const variance = noiseMultiplier * noiseMultiplier;
-  if (sampling === 1) return (order / 2 / variance) * (1 + ROUNDING);
-  // The binomial weights add up to 1, so Σ weight·exp(x) = 1 + Σ weight·(exp(x) − 1): positive terms only, nothing cancels
-  // however little is lost, and those of k = 0 and 1 vanish.
+  return divergenceOf(order, noiseMultiplier, sampling, logExcesses(order, noiseMultiplier));
+}
+
+/** The divergences of one round at every order of `RENYI_ORDERS`. Ranges as in `NoisyRounds`; throws `privacy_invalid`. */
+export function sampledGaussianDivergences(noiseMultiplier: number, sampling: number): RenyiDivergence[] {
+  requireNoisyRounds({ noiseMultiplier, sampling, rounds: 1 });
+  const excesses = logExcesses(GREATEST_ORDER, noiseMultiplier);
+  return RENYI_ORDERS.map((order) => ({
+    order,
+    divergence: divergenceOf(order, noiseMultiplier, sampling, excesses),
+  }));
+}
+
+/**
+ * The sum above, in logarithms. The binomial weights add up to 1, so Σ weight·exp(x) = 1 + Σ weight·(exp(x) − 1): positive terms
+ * only, nothing cancels however little is lost, and those of k = 0 and 1 vanish.
+ */
+function divergenceOf(order: number, noiseMultiplier: number, sampling: number, excesses: Float64Array): number {
+  if (sampling === 1) return (order / 2 / noiseMultiplier / noiseMultiplier) * (1 + ROUNDING);
   const logChosen = Math.log(sampling);
   const logLeft = Math.log1p(-sampling);
-  const logBinomials = logBinomialsOf(order);
+  const binomials = logBinomialsOf(order);
   const logs = new Float64Array(order - 1);
   let greatest = -Infinity;
   for (let k = 2; k <= order; k += 1) {
-    const exponent = (k * (k - 1)) / 2 / variance;
-    const [whole, rest] =
-      exponent < 1 ? [0, Math.log(Math.expm1(exponent))] : [exponent, Math.log(-Math.expm1(-exponent))];
-    const logBinomial = logBinomials[k] ?? 0;
-    const chosen = k * logChosen;
-    const left = (order - k) * logLeft;
-    const lost = ROUNDING * (1 + logBinomial - chosen - left + whole + Math.abs(rest));
-    const log = logBinomial + chosen + left + whole + rest + lost;
+    const binomial = binomials[k] ?? 0;
+    const excess = excesses[k] ?? 0;
+    const weight = k * logChosen + (order - k) * logLeft;
+    const lost = ROUNDING * (3 + binomial - weight + Math.abs(excess));
+    const log = binomial + weight + excess + lost;
     logs[k - 2] = log;
-    greatest = Math.max(greatest, log);
+    if (log > greatest) greatest = log;
   }
   let scaled = 0;
   for (const log of logs) scaled += Math.exp(log - greatest);
@@ -79,12 +86,12 @@ export function sampledGaussianDivergence(order: number, noiseMultiplier: number
   return (total / (order - 1)) * (1 + ROUNDING);
 }
 
-/** The divergences of one round at every order of `RENYI_ORDERS`. Ranges as in `NoisyRounds`; throws `privacy_invalid`. */
-export function sampledGaussianDivergences(noiseMultiplier: number, sampling: number): RenyiDivergence[] {
-  return RENYI_ORDERS.map((order) => ({
-    order,
-    divergence: sampledGaussianDivergence(order, noiseMultiplier, sampling),
-  }));
+/** ln(exp(x) − 1) for x = (k² − k)/2z² and k = 2 … greatest, without overflow and without losing it where x is small. */
+function logExcesses(greatest: number, noiseMultiplier: number): Float64Array {
+  return Float64Array.from({ length: greatest + 1 }, (_, k) => {
+    const x = (k * (k - 1)) / 2 / noiseMultiplier / noiseMultiplier;
+    return x < 1 ? Math.log(Math.expm1(x)) : x + Math.log1p(-Math.exp(-x));
+  });
 }
 
 /**
