@@ -179,6 +179,18 @@ export function misfortunesWith(kind: StoreKind): Test<World> {
     await nobodyIsLost(consortium, id, wideRoster);
   });
 
+  misfortune('a facilitator that dies with the noise of a round drawn closes the round with it', async (consortium) => {
+    const { facilitator } = consortium;
+    const place = 'facilitator.closing.noise-kept';
+    await restartTo(facilitator, [place]);
+    // So little noise that a model comes out.
+    const document = { ...gradientModel({ rounds: 2 }), privacy: { rho: 1e6, place: 'facilitator' } };
+    const id = await consortium.post(document);
+    await diesAt(consortium, facilitator, place);
+    await finishedAnswer(consortium, id);
+    await nobodyIsLost(consortium, id, ownerNames);
+  });
+
   misfortune('nothing is left of all that', async (consortium) => {
     await leavesNothingBehind(consortium);
   });

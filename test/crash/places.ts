@@ -26,6 +26,7 @@ export const placesOfMisfortune: Readonly<Record<Role, readonly string[]>> = {
     'facilitator.contribution.block-kept',
     'facilitator.contribution.block-folded',
     'facilitator.contribution.upload-forgotten',
+    'facilitator.closing.noise-kept',
     'facilitator.closing.block-kept',
   ],
   'model-owner': ['model-owner.removal.stopped', 'model-owner.removal.committed'],

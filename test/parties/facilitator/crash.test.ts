@@ -10,8 +10,11 @@ import { type FacilitatorCheckpoint, facilitatorCheckpoints } from '../../../par
 import { createFacilitator, type Facilitator } from '../../../parties/facilitator/service.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { createLog } from '../../../src/http/log.ts';
+import { createDecryptor } from '../../../src/paillier/decryptor.ts';
+import { createEncryptor } from '../../../src/paillier/encryptor.ts';
+import { openVector, sealVector } from '../../../src/pipeline.ts';
 import type { OwnerId } from '../../../src/protocol/identifiers.ts';
-import type { SignedJob } from '../../../src/protocol/job-messages.ts';
+import type { SignedJob, WireNoise } from '../../../src/protocol/job-messages.ts';
 import { contributionStatement, sha256, verifyInclusion, verifyManifest } from '../../../src/protocol/manifest.ts';
 import type { SignedReceipt, SignedRound } from '../../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../../src/protocol/signed.ts';
@@ -32,15 +35,18 @@ import {
   describeRound,
   facilitatorIdentity,
   identityOf,
+  keys,
   mona,
   openSum,
   partiesWith,
+  planFor,
   signAnswer,
   signContribution,
   signJob,
   signRound,
   sumOf,
   trio,
+  vectorOf,
 } from './harness.ts';
 
 const test = suite('a facilitator that dies');
@@ -183,13 +189,28 @@ function roundOf(round: number): SignedRound {
   return signed;
 }
 
-function contribute(
-  world: World,
-  round: number,
-  owner: OwnerId,
-  bytes = bytesOf(owner, round),
-): Promise<SignedReceipt> {
-  const signed = roundOf(round);
+/** A job to whose sums the facilitator adds noise, and its round. */
+const noise: WireNoise = {
+  place: 'facilitator',
+  unit: 'record',
+  neighbours: 'zero-out',
+  variance: '100',
+  rho_per_round: { numerator: '1', denominator: '2' },
+  rounds: 1,
+};
+const noisy: SignedJob = signJob(describeJob({ job: 'noisy', noise }));
+const noisyRound: SignedRound = signRound(describeRound(noisy.descriptor, 1));
+const noisyPlan = planFor(3, undefined, noise);
+const noisyBytes: readonly Uint8Array[] = trio.map((_, number) =>
+  sealVector(noisyPlan, createEncryptor(keys.publicKey), vectorOf(number)),
+);
+
+function contribute(world: World, round: number, owner: OwnerId, bytes = bytesOf(owner, round)) {
+  return contributeTo(world, roundOf(round), owner, bytes);
+}
+
+function contributeTo(world: World, signed: SignedRound, owner: OwnerId, bytes: Uint8Array): Promise<SignedReceipt> {
+  const { job, round } = signed.descriptor;
   const digest = objectDigest('round', signed.descriptor);
   const statement = contributionStatement(signed, digest, { owner, digest: sha256(bytes), bytes: bytes.length });
   const { digest: announced, bytes: length } = statement;
@@ -237,6 +258,26 @@ async function checkRound(
   const bytes = await world.ask(async (facilitator) => read((await facilitator.aggregate(mona, job, round)).blocks));
   assert.equal(sha256(bytes), view.manifest.manifest.aggregate_digest);
   assert.deepEqual(openSum(bytes, who.length), sumOf(who.map((owner) => numberOf(owner, round))));
+}
+
+/** A round to which the facilitator adds noise: once, however often it dies. */
+async function liveWithNoise(world: World): Promise<void> {
+  const { job: name } = noisy.descriptor;
+  await world.ask((facilitator) => facilitator.createJob(mona, noisy));
+  await world.ask((facilitator) => facilitator.openRound(mona, noisyRound));
+  for (const [number, owner] of trio.entries())
+    await contributeTo(world, noisyRound, owner, noisyBytes[number] ?? new Uint8Array());
+  await world.waitFor('the noisy round to end', async (facilitator) => {
+    return (await facilitator.round(mona, name, 1)).status !== 'open';
+  });
+  const bytes = await world.ask(async (facilitator) => read((await facilitator.aggregate(mona, name, 1)).blocks));
+  const { values } = openVector(noisyPlan, createDecryptor(keys.privateKey), bytes, 3);
+  const exact = sumOf([0, 1, 2]).values;
+  const residuals = values.map((value, index) => Number(value - (exact[index] ?? 0n)));
+  // One draw of σ = 10 in each of 60 values: 16σ is beyond all chance, and so is that more than 20 of them are 0.
+  assert.ok(residuals.every((residual) => Math.abs(residual) <= 160));
+  assert.ok(residuals.filter((residual) => residual === 0).length <= 20);
+  await world.ask((facilitator) => facilitator.endJob(mona, name, 'finished'));
 }
 
 /** Everything that can happen in the life of a job, once. */
@@ -290,6 +331,7 @@ async function live(world: World): Promise<void> {
 
   await world.ask((facilitator) => facilitator.endJob(mona, job, 'finished'));
   assert.deepEqual(await contribute(world, 4, bert), four[1]);
+  await liveWithNoise(world);
   // The other job was forgotten by its model owner.
   await world.advance(7 * 86_400_000);
   await world.waitFor('the job that was left behind to end', async (facilitator) => {
@@ -324,6 +366,11 @@ const story = [
   'job owner.answered cora withdrawn',
   'job round.closed 4',
   'job job.ended finished',
+  'noisy job.created',
+  'noisy round.opened 1',
+  ...trio.map((owner) => `noisy round.contribution 1 ${owner}`),
+  'noisy round.closed 1',
+  'noisy job.ended finished',
   'quiet job.ended failed',
 ];
 
@@ -345,7 +392,7 @@ async function check(world: World): Promise<void> {
   const jobs = await store.jobs();
   assert.deepEqual(
     jobs.map(({ signed, status }) => `${signed.descriptor.job} ${status}`),
-    ['quiet failed', 'job finished'],
+    ['quiet failed', 'job finished', 'noisy finished'],
   );
 }
 
