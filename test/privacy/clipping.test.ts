@@ -89,6 +89,112 @@ test('a longer vector keeps its direction and is cut to the clip, not below it',
   );
 });
 
+/** Doubles of every size: from the least subnormal to the greatest, as many of each exponent. */
+const anySize = fc
+  .tuple(
+    fc.integer({ min: -1074, max: 1023 }),
+    fc.double({ min: 1, max: 2, maxExcluded: true, noNaN: true }),
+    fc.boolean(),
+  )
+  .map(([exponent, mantissa, negative]) => {
+    // In two steps: 2^-1074 itself is a double, but a fraction times it must not be rounded twice.
+    const size = exponent < -1000 ? mantissa * 2 ** -1000 * 2 ** (exponent + 1000) : mantissa * 2 ** exponent;
+    return negative ? -size : size;
+  });
+
+/** Numbers around one size, so that they matter beside each other. */
+const someSizes = fc
+  .tuple(
+    fc.integer({ min: -1074, max: 1020 }),
+    fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 1, maxLength: 12 }),
+  )
+  .map(([exponent, values]) =>
+    values.map((value) => (exponent < -1000 ? value * 2 ** -1000 * 2 ** (exponent + 1000) : value * 2 ** exponent)),
+  );
+
+test('subnormal and huge vectors are clipped as exact arithmetic clips them, to a billionth of a step', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(someSizes, fc.array(anySize, { minLength: 1, maxLength: 6 })),
+      anySize,
+      someNorm,
+      (vector, size, norm) => {
+        // A clip of any size at all, or about as long as the vector.
+        for (const clip of [Math.abs(size), Math.max(5e-324, ...vector.map(Math.abs))]) {
+          const { values, clipped, finite } = clipToIntegers(vector, clip, norm);
+          assert.ok(finite);
+          // All in whole numbers: every double is an integer over 2^1074.
+          const integers = vector.map(overLeastDouble);
+          const length = integers.reduce((total, integer) => total + integer ** 2n, 0n);
+          const limit = overLeastDouble(clip);
+          const near = abs(length - limit ** 2n) * 10n ** 12n < limit ** 2n;
+          if (!near) assert.equal(clipped, length > limit ** 2n);
+          // The last step of shortening takes at most 2·norm off the square.
+          const shortened = squares(values) >= (norm - 1n) ** 2n - 1n;
+          for (const [index, value] of values.entries()) {
+            const integer = abs(integers[index] ?? 0n);
+            const found = BigInt(Math.abs(value));
+            assert.ok(Math.sign(value) * Math.sign(vector[index] ?? 0) >= 0);
+            // found ≤ |x|·norm/length + 1/2, where length is the vector's or, if that is less, the clip: both sides squared.
+            const divisor = clipped ? length : limit ** 2n;
+            const within = (step: bigint): boolean =>
+              (2n * found - step) ** 2n * divisor * BILLION < 4n * (integer * norm) ** 2n * (BILLION + 1n) + divisor;
+            assert.ok(2n * found <= 1n || within(1n), `too great: ${value} of ${vector[index]}`);
+            // And not less than it by more than 1/2, unless the vector had to be shortened for rounding.
+            const reaches =
+              (2n * found + 1n) ** 2n * divisor * (BILLION + 1n) + divisor >= 4n * (integer * norm) ** 2n * BILLION;
+            assert.ok(reaches || shortened, `too small: ${value} of ${vector[index]}`);
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+const BILLION = 10n ** 9n;
+
+function abs(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+/** A double as a multiple of the least one, 2^-1074. */
+function overLeastDouble(value: number): bigint {
+  const { numerator, denominator } = rationalFromNumber(value);
+  return (numerator * 2n ** 1074n) / denominator;
+}
+
+test('the order of records does not matter to their sum, since each is rounded before they are summed', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.double(), fc.double(), fc.double()), { maxLength: 30 }),
+      someClip,
+      (records, clip) => {
+        const sumOf = (some: readonly (readonly number[])[]): bigint[] => {
+          const sum = [0n, 0n, 0n];
+          for (const record of some) {
+            for (const [index, value] of clipToIntegers(record, clip).values.entries()) {
+              sum[index] = (sum[index] ?? 0n) + BigInt(value);
+            }
+          }
+          return sum;
+        };
+        const sum = sumOf(records);
+        assert.deepEqual(sumOf(records.toReversed()), sum);
+        // Without any one record, or with it as zeros, the sum is nearer than the norm: that is the sensitivity.
+        for (const [left] of records.entries()) {
+          const rest = sumOf(records.toSpliced(left, 1));
+          const moved = sum.reduce((total, value, index) => total + (value - (rest[index] ?? 0n)) ** 2n, 0n);
+          assert.ok(moved <= CLIP_SCALE ** 2n);
+          assert.deepEqual(sumOf(records.with(left, [0, 0, 0])), rest);
+          assert.deepEqual(sumOf(records.with(left, [1, Number.NaN, 1])), rest);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
 test('a vector that rounding makes too long is shortened, and only by what is needed', () => {
   // Four entries of 1.5 have length 3; rounded to 2 they would have length 4.
   assert.deepEqual([...clipToIntegers([0.5, 0.5, 0.5, 0.5], 1, 3n).values], [1, 1, 1, 2]);
