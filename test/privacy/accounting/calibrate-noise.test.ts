@@ -95,6 +95,7 @@ test('refuses what is out of range, and an epsilon that no noise reaches', () =>
   const target = { epsilon: 1, delta: 1e-5, rounds: 1, sampling: 1 };
   for (const [change, field] of [
     [{ epsilon: -1 }, 'epsilon'],
+    [{ epsilon: 2 ** 65 }, 'epsilon'],
     [{ delta: 1 }, 'delta'],
     [{ rounds: 0.5 }, 'rounds'],
     [{ sampling: 2 }, 'sampling'],
