@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `sealsum` command: a list of what it can do. */
 import { registerBackupCommand } from './backup-command.ts';
+import { registerLedgerCommand } from './ledger-command.ts';
 import { registerPaillierCommands } from './paillier-commands.ts';
 import { createProgram, runProgram } from './program.ts';
 import { registerProjectCommands } from './project-commands.ts';
@@ -12,6 +13,7 @@ import { registerVerifyReceiptCommand } from './verify-receipt-command.ts';
 const program = createProgram();
 registerProjectCommands(program, systemServices);
 registerTrainCommand(program);
+registerLedgerCommand(program);
 registerVerifyReceiptCommand(program);
 registerVerifyLogCommand(program);
 registerBackupCommand(program);

@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
-import { readPrivateFile, readTextFile } from '../config/files.ts';
+import { readTextFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
 import { followModel } from '../http/model-owner-client.ts';
 import { createTransport } from '../http/transport.ts';
 import { systemClock } from '../protocol/clock.ts';
+import { readToken, withToken } from './access-token.ts';
 
 const examples = `
 Examples:
@@ -74,19 +75,6 @@ export function registerTrainCommand(program: Command): void {
         process.removeListener('SIGTERM', interrupt);
       }
     });
-}
-
-async function readToken(file: string): Promise<string> {
-  return (await readPrivateFile(file, '--token-file')).toString('utf8').trim();
-}
-
-/** Shows the token with every request. */
-function withToken(send: typeof fetch, token: string): typeof fetch {
-  return (input, init = {}) => {
-    const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${token}`);
-    return send(input, { ...init, headers: Object.fromEntries(headers) });
-  };
 }
 
 async function readDocument(file: string): Promise<unknown> {

@@ -63,7 +63,7 @@ const ofClient: readonly string[] = [
 const ofPolicy: readonly string[] = [
   '',
   '# [policy] # in which jobs this owner takes part; in all that the protocol allows without it',
-  '# rho_total = 0.5 # what may be spent of a data set in all; with any cap, jobs without differential privacy are refused',
+  '# rho_total = 0.25 # what may be spent of a data set in all; with any cap, jobs without differential privacy are refused',
   '# rho_per_round = 0.05',
   '# epsilon = 4 # a cap in other words: what all rounds together must give, with delta',
   '# delta = 1e-6',

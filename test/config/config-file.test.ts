@@ -302,7 +302,7 @@ test('what sealsum init writes is read, with every comment taken for what it sho
     assert.deepEqual(all.tls?.clientCa, '/etc/sealsum/north/tls/clients.pem');
     if (all.role === 'model-owner') assert.deepEqual(all.owners, ['owner-1', 'owner-2']);
     if (all.role === 'data-owner') {
-      assert.deepEqual(all.policy.caps.rhoTotal, rational(1n, 2n));
+      assert.deepEqual(all.policy.caps.rhoTotal, rational(1n, 4n));
       assert.deepEqual(all.policy.modelOwners, ['model-owner']);
     }
     if (all.role !== 'facilitator') assert.equal(all.accessTokenFile, '/etc/sealsum/north/access-token');
