@@ -133,9 +133,10 @@ function mistakesIn(route: LineRequest, port: number): readonly fc.Arbitrary<Sen
     })),
     fc
       .tuple(fc.constantFrom('POST', 'PUT', 'DELETE'), fc.constantFrom(1, 1000, 200_000), fc.boolean())
+      .filter(([method, , chunked]) => !(chunked && method === 'DELETE'))
       .map(([method, more, chunked]) => ({
         request: { ...good, method, body: Buffer.alloc(bodyLimit + more, ' '), chunked },
-        // What comes in chunks is only read where somebody wants it.
+        // What comes in chunks is only read where somebody wants it; who deletes does not.
         refused: chunked ? ['body_too_large', 'route_unknown', 'media_type_unsupported'] : ['body_too_large'],
       })),
   ];
