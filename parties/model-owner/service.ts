@@ -65,7 +65,12 @@ export interface ModelOwner {
   train(document: unknown): Promise<ModelView>;
   models(): Promise<readonly ModelView[]>;
   model(id: string): Promise<ModelView>;
-  /** Stops a training that runs, and forgets the model. */
+  /**
+   * Stops a training that runs, and forgets the model.
+   *
+   * @throws SealsumError model_unknown; facilitator_unreachable when the facilitator has not heard of the end: the model stays
+   *   until it has
+   */
   remove(id: string): Promise<void>;
   parameters(id: string): Promise<DataUnitParameters>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;

@@ -5,7 +5,7 @@
  * A training ends in three steps, each durable before the next: its outcome is kept and its keys are deleted; the facilitator
  * is told, so that the owners do not wait; the training is forgotten.
  */
-import { SealsumError } from '../../src/errors.ts';
+import { type ErrorCode, SealsumError } from '../../src/errors.ts';
 import type { Bell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { pause } from '../../src/http/retry.ts';
@@ -21,7 +21,12 @@ import { type TrainingOptions, train } from './training.ts';
 export interface Trainings {
   /** Runs a training that is in the store, unless it runs already. @param resumed whether it was broken off before */
   run(id: string, resumed: boolean): void;
-  /** Stops a training for good; resolves when it has ended, with nothing to do where there is none. */
+  /**
+   * Stops a training for good; resolves when it has ended, with nothing to do where there is none.
+   *
+   * @throws SealsumError facilitator_unreachable when the facilitator has not heard of the end: it is told once it answers;
+   *   aborted when the process stops before
+   */
   cancel(id: string): Promise<void>;
   /** Resolves when no training runs any more. */
   idle(): Promise<void>;
@@ -165,8 +170,8 @@ export function createTrainings(options: TrainingsOptions): Trainings {
     try {
       await endJob(journal.model(), stop, isCancelled);
     } catch (error) {
-      // Its owners wait until it hears of the end; only somebody who deletes the model does not.
-      if (signal.aborted || (isUnanswered(error) && !isCancelled())) throw error;
+      // Its owners wait until it hears of the end.
+      if (signal.aborted || isUnanswered(error)) throw error;
       // One that never heard of the job, or has forgotten it, has nothing to end.
       if (!(error instanceof SealsumError) || error.code !== 'job_unknown')
         log.warn({ model: id, err: error }, 'the job could not be ended at the facilitator');
@@ -204,6 +209,15 @@ export function createTrainings(options: TrainingsOptions): Trainings {
       entry.cancelled = true;
       entry.stop.abort();
       await entry.done;
+      if ((await store.training(id)) === undefined) return;
+      if (signal.aborted)
+        throw new SealsumError('aborted', 'the process stops before the facilitator has heard of the end');
+      const model = await store.get(id);
+      if (model !== undefined && hasEnded(model.status)) run(id, true);
+      throw new SealsumError(
+        'facilitator_unreachable',
+        'the training is stopped, and the facilitator does not answer; delete the model again once it does',
+      );
     },
     idle: async () => {
       await Promise.all([...running.values()].map(({ done }) => done));
@@ -211,10 +225,22 @@ export function createTrainings(options: TrainingsOptions): Trainings {
   };
 }
 
-/** Whether an error says that the facilitator gave no answer, rather than one that is no. */
+/** Whether an error says that the facilitator gave no answer, or one for now only, rather than one that is no. */
 function isUnanswered(error: unknown): boolean {
-  return error instanceof SealsumError && (error.code === 'facilitator_unreachable' || error.code === 'request_failed');
+  return error instanceof SealsumError && unanswered.includes(error.code);
 }
+
+const unanswered: readonly ErrorCode[] = [
+  'facilitator_unreachable',
+  'request_failed',
+  'nonce_reused',
+  'too_many_requests',
+  'body_too_slow',
+  'overloaded',
+  'store_unavailable',
+  'internal',
+  'aborted',
+];
 
 function patienceOf({ model }: ModelRecord): number {
   return Math.max(leastPatience, model.participation.deadline_seconds * 1000);

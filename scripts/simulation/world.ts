@@ -3,18 +3,16 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createKeyChecks, type KeyChecks } from '../../parties/data-owner/key-checks.ts';
-import type { NewKeySource } from '../../parties/model-owner/job-keys.ts';
 import type { ModelOwner } from '../../parties/model-owner/service.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { KeyPair } from '../../src/paillier/key-generation.ts';
-import { proveModulus } from '../../src/paillier/modulus-prover.ts';
 import { type PartyId, partyIdSchema } from '../../src/protocol/identifiers.ts';
 import { createIdentity, type Identity, type Role } from '../../src/protocol/identity.ts';
 import { createParties } from '../../src/protocol/parties.ts';
 import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
 import type { ModelStore } from '../../src/storage/model-store.ts';
 import type { Chance } from './chance.ts';
+import { createKeyProofs } from './key-proofs.ts';
 import { type Danger, type Life, startLife } from './life.ts';
 import { type Surroundings, startDataOwner, startFacilitator, startModelOwner } from './members.ts';
 import type { Network } from './network.ts';
@@ -32,8 +30,6 @@ export interface World extends AsyncDisposable {
   readonly modelOwner: () => ModelOwner | undefined;
   readonly facilitatorStore: () => FacilitatorStore | undefined;
   readonly modelStore: () => ModelStore | undefined;
-  /** Resolves when no long computation is under way that the timeline must not overtake. */
-  computed(): Promise<void>;
   /** Everybody's store of a role, for a last look; while the party lives. */
   readonly lifeOf: (name: PartyId) => Life | undefined;
 }
@@ -73,32 +69,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   let running: { readonly modelOwner: ModelOwner; readonly store: ModelStore } | undefined;
   let facilitatorStore: FacilitatorStore | undefined;
   let deaths = 0;
-  let computing = 0;
-  let computedBell: (() => void)[] = [];
-
-  /** Long computations yield to the event loop by the time they take, which no seed decides: nothing overtakes them. */
-  async function compute<T>(work: () => Promise<T>): Promise<T> {
-    computing += 1;
-    try {
-      return await work();
-    } finally {
-      computing -= 1;
-      const waiting = computing === 0 ? computedBell : [];
-      if (computing === 0) computedBell = [];
-      for (const wake of waiting) wake();
-    }
-  }
-
-  // Verified once for the whole simulation: that a restarted owner verifies again is a matter of time, not of faults.
-  const verified = createKeyChecks();
-  const keyChecks: KeyChecks = {
-    require: (descriptor, key, signal) => compute(() => verified.require(descriptor, key, signal)),
-  };
-  const newKey: NewKeySource = () =>
-    Promise.resolve({
-      keyPair,
-      prove: (context, signal) => compute(() => proveModulus(keyPair.privateKey, context, { signal })),
-    });
+  // One for the whole simulation: that a restarted owner verifies again is a matter of time, not of faults.
+  const keyProofs = createKeyProofs(keyPair);
 
   async function start(name: PartyId): Promise<void> {
     const identity = identities.get(name);
@@ -120,10 +92,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     lives.set(name, life);
     try {
       if (identity.role === 'facilitator') facilitatorStore = await startFacilitator(surroundings, life);
-      else if (identity.role === 'model-owner') running = await startModelOwner(surroundings, life, modelOwner, newKey);
+      else if (identity.role === 'model-owner')
+        running = await startModelOwner(surroundings, life, modelOwner, keyProofs.newKey);
       else {
         const index = ownerNames.indexOf(name);
-        await startDataOwner(surroundings, life, identity, { index, owners }, keyChecks);
+        await startDataOwner(surroundings, life, identity, { index, owners }, keyProofs.checks);
       }
     } catch (error) {
       // It may die while it starts.
@@ -151,12 +124,6 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     modelOwner: () => (living(modelOwner.name) === undefined ? undefined : running?.modelOwner),
     facilitatorStore: () => (living(facilitator.name) === undefined ? undefined : facilitatorStore),
     modelStore: () => (living(modelOwner.name) === undefined ? undefined : running?.store),
-    computed: async () => {
-      while (computing > 0)
-        await new Promise<void>((resolve) => {
-          computedBell.push(resolve);
-        });
-    },
     lifeOf: living,
     [Symbol.asyncDispose]: async () => {
       for (const life of lives.values()) life.kill();

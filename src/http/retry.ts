@@ -6,6 +6,7 @@ import { SealsumError } from '../errors.ts';
 import type { RandomBytes } from '../paillier/random.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { fromProblem } from './problem.ts';
+import { abortWith } from './signals.ts';
 
 /** Milliseconds before the first repetition, and at most before any. */
 const firstWait = 100;
@@ -103,13 +104,16 @@ async function pauseAwake(clock: Clock, milliseconds: number, signal: AbortSigna
 /** Resolves after some milliseconds, or at once when the signal aborts. */
 export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    // By way of a controller of its own: many may wait on the signal of one process, and a listener for each looks like a leak.
+    const stop = new AbortController();
+    const letGo = abortWith(signal, stop);
     const cancel = clock.after(milliseconds, done);
     function done(): void {
       cancel();
-      signal.removeEventListener('abort', done);
+      letGo();
       resolve();
     }
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done);
+    if (stop.signal.aborted) done();
+    else stop.signal.addEventListener('abort', done, { once: true });
   });
 }

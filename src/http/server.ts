@@ -114,17 +114,42 @@ function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limi
     errorHandler: unaddressed,
   });
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    response.once('finish', () => {
+      discardRest(request);
+    });
     void answer(request, response);
   };
   // How often Node looks whether a time is over.
   const connectionsCheckingInterval = Math.min(5000, limits.headersTimeout);
-  const common = { maxHeaderSize: limits.headerBytes, connectionsCheckingInterval };
-  if (tls === undefined) return createServer(common, listener);
+  // Node itself would refuse a request without a Host in words that are no problem; the listener does it in ours.
+  const common = { maxHeaderSize: limits.headerBytes, connectionsCheckingInterval, requireHostHeader: false };
+  if (tls === undefined) return refusingExpectations(createServer(common, listener));
   const { cert, key, clientCa } = tls;
   requireTls({ cert, key, authority: clientCa });
   const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
   const handshake = { minVersion: oldestTls, handshakeTimeout: limits.headersTimeout } as const;
-  return createTlsServer({ ...common, ...handshake, ...clients, cert, key }, listener);
+  return refusingExpectations(createTlsServer({ ...common, ...handshake, ...clients, cert, key }, listener));
+}
+
+/** In place of Node's own refusal, which is no problem. */
+function refusingExpectations(server: Server): Server {
+  return server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const why = new SealsumError('message_invalid', 'only "100-continue" may be expected', { field: 'Expect' });
+    const problem = toProblem(why);
+    const body = JSON.stringify(problem);
+    const headers = { ...problemHeaders(problem, why), 'content-length': Buffer.byteLength(body) };
+    response.writeHead(problem.status, headers).end(body);
+  });
+}
+
+/**
+ * Throws away what nobody read of a body before its answer was written: the next request on the line waits behind it. Whoever
+ * began to read it has paused the line, so its listeners go. The adapter gives up a body that is too long for this.
+ */
+function discardRest(request: IncomingMessage): void {
+  if (request.readableEnded || request.destroyed) return;
+  request.removeAllListeners('data');
+  request.resume();
 }
 
 /** Whether a request says that it has a body. */

@@ -28,7 +28,7 @@ const decimal = z
 const count = z.number().int().min(1).max(100_000_000);
 
 export const wirePlanSchema: z.ZodType<WirePlan> = z.strictObject({
-  key_bits: z.number().int().min(2048).max(16_384),
+  key_bits: z.number().int().min(2048).max(8192),
   length: count,
   owners: z.number().int().min(2).max(10_000),
   max_weight: decimal,

@@ -4,16 +4,15 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { privateKeyFromJwk } from '../../src/paillier/private-key.ts';
 import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { program } from '../support/program.ts';
 import { sharedText } from '../support/shared.ts';
 
 const test = suite('sealsum genpkey, extract, encrypt, decrypt, add, addenc, multiply');
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const loader = import.meta.resolve('tsx');
+const command = program('src/cli/main.ts');
 const folder = await mkdtemp(join(tmpdir(), 'sealsum-cli-'));
 test.after(() => rm(folder, { recursive: true }));
 
@@ -25,7 +24,7 @@ interface Outcome {
 
 /** Runs the command as a process of its own in a folder of its own. */
 async function sealsum(args: readonly string[], input = ''): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--import', loader, main, ...args], { cwd: folder });
+  const child = spawn(process.execPath, [...command, ...args], { cwd: folder });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);

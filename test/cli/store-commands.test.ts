@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { suite } from 'uvu';
 import { registerBackupCommand } from '../../src/cli/backup-command.ts';
@@ -18,6 +17,7 @@ import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
 import { createTestClock } from '../support/clock.ts';
+import { program } from '../support/program.ts';
 
 interface Context {
   folder: string;
@@ -149,17 +149,17 @@ test('a copy is made beside the party, and its log is whole', async ({ store, fo
 });
 
 test('both are commands of sealsum', ({ store, folder }) => {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  const command = program('src/cli/main.ts');
   const ran = spawnSync(
     process.execPath,
-    ['--import', 'tsx', main, 'backup', '--store', store, join(folder, 'process.sqlite'), '--json'],
+    [...command, 'backup', '--store', store, join(folder, 'process.sqlite'), '--json'],
     { encoding: 'utf8' },
   );
   assert.equal(ran.stderr, '');
   assert.equal((JSON.parse(ran.stdout) as { role: string }).role, 'data-owner');
   const refused = spawnSync(
     process.execPath,
-    ['--import', 'tsx', main, 'verify-log', '--store', join(folder, 'process.sqlite'), '--key', bert.publicKey],
+    [...command, 'verify-log', '--store', join(folder, 'process.sqlite'), '--key', bert.publicKey],
     { encoding: 'utf8' },
   );
   assert.equal(refused.status, 1);

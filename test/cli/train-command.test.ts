@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import type { ModelView } from '../../parties/model-owner/views.ts';
 import { dealtOut, linearSample } from '../end-to-end/data.ts';
 import { Folder, getJson, startConsortium } from '../end-to-end/parties.ts';
+import { program } from '../support/program.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const command = program('src/cli/main.ts');
 const sample = linearSample(30);
 const document = {
   ...sample.document,
@@ -27,7 +27,7 @@ interface Ran {
 /** Runs the command as a process; `during` is called once it has started and may signal it. */
 function sealsum(args: readonly string[], during?: (stop: () => void) => void): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let complaint = '';
     child.stdout.on('data', (chunk: Buffer) => {

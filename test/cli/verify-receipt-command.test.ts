@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { createProgram, runProgram } from '../../src/cli/program.ts';
 import { registerVerifyReceiptCommand } from '../../src/cli/verify-receipt-command.ts';
@@ -19,6 +18,7 @@ import type {
   SignedReceipt,
 } from '../../src/protocol/round-messages.ts';
 import { signObject } from '../../src/protocol/signed.ts';
+import { program } from '../support/program.ts';
 
 interface Context {
   folder: string;
@@ -255,10 +255,11 @@ test('says what is missing or is not what it should be', async ({ folder }) => {
 });
 
 test('is a command of sealsum, and reads standard input', async ({ folder }) => {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
   const manifest = await file(folder, 'manifest.json', manifestOf([bert, anna]));
   const args = ['verify-receipt', '-', manifest, '--roster', join(folder, 'roster.toml')];
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...program('src/cli/main.ts'), ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   child.stdin.end(JSON.stringify({ receipts: [receiptOf(statementOf(anna))] }));
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {

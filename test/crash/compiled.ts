@@ -1,13 +1,11 @@
 /** The parties as they are delivered: compiled, in a folder that no build of anybody else changes while they run. */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Role } from '../../src/protocol/identity.ts';
+import { isBuilt, root } from '../support/program.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const sources = ['src', 'parties'];
 
 /** Puts them below `folder`; returns the paths of their main modules. */
@@ -20,17 +18,6 @@ export async function compileParties(folder: string): Promise<Readonly<Record<Ro
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   const main = (role: Role): string => join(built, 'parties', role, 'main.js');
   return { facilitator: main('facilitator'), 'data-owner': main('data-owner'), 'model-owner': main('model-owner') };
-}
-
-/** Whether the build that scripts/prepare.sh makes is there and newer than every source. */
-function isBuilt(): boolean {
-  const mark = join(root, 'dist', '.built');
-  if (!existsSync(mark)) return false;
-  const at = statSync(mark).mtimeMs;
-  const files = sources.flatMap((top) =>
-    readdirSync(join(root, top), { recursive: true, encoding: 'utf8' }).map((path) => join(root, top, path)),
-  );
-  return files.every((file) => statSync(file).mtimeMs <= at);
 }
 
 /** Types are checked elsewhere. */

@@ -1,7 +1,12 @@
-/** All parties in one process, as their processes have them: real services on real sockets, each with a store in a file of its own. */
+/**
+ * All parties in one process, as their processes have them: real services on real sockets, the owners and the model owner each with
+ * a store in a file of its own. The facilitator's is in memory, so that the many requests that an owner makes of it under fire do
+ * not wait for a disk.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OpenAPIHono } from '@hono/zod-openapi';
 import { Registry } from 'prom-client';
 import { createDataOwnerApp } from '../../parties/data-owner/app.ts';
 import { openDataset } from '../../parties/data-owner/dataset.ts';
@@ -12,8 +17,9 @@ import { createMeasures } from '../../parties/model-owner/measures.ts';
 import { createModelOwner } from '../../parties/model-owner/service.ts';
 import type { ModelView } from '../../parties/model-owner/views.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
+import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import { createLog } from '../../src/http/log.ts';
-import { startServer } from '../../src/http/server.ts';
+import { type ServerLimits, startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
 import { createTransport } from '../../src/http/transport.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
@@ -53,6 +59,8 @@ export interface LocalParty extends AsyncDisposable {
   readonly lines: readonly string[];
   readonly exchanges: readonly Exchange[];
   readonly storageKey: Uint8Array;
+  /** The headers with which its own people ask. */
+  readonly access: Readonly<Record<string, string>>;
 }
 
 export interface OwnerParty extends LocalParty {
@@ -69,10 +77,20 @@ export interface Consortium extends AsyncDisposable {
 /** Awaited before a request of a party's goes to the facilitator. */
 export type Gate = (who: Identity, method: string, path: string) => Promise<void>;
 
+/** How the owners and the model owner serve their own people. */
+export interface Serving {
+  /** What those have to show; nothing unless told. */
+  readonly token?: string;
+  /** The greatest body, in bytes; as the parties have it unless told. */
+  readonly bodyLimit?: number;
+  readonly server?: Partial<ServerLimits>;
+}
+
 /** @param data the text of a data file for each owner, by its name */
 export async function startConsortium(
   data: Readonly<Record<string, string>>,
   gate: Gate = () => Promise.resolve(),
+  serving: Serving = {},
 ): Promise<Consortium> {
   const folder = await mkdtemp(join(tmpdir(), 'sealsum-hostile-'));
   const running: AsyncDisposable[] = [];
@@ -89,7 +107,6 @@ export async function startConsortium(
       identity: relay,
       parties: () => parties,
       clock: systemClock,
-      location: join(folder, 'relay.db'),
       limiter: wideLimits,
     });
     running.push(facilitator);
@@ -98,11 +115,12 @@ export async function startConsortium(
       const place = join(folder, name);
       await mkdir(place);
       await writeFile(join(place, `${name}.csv`), text);
-      const owner = await startOwner({ identity: testIdentity(name, 'data-owner'), facilitator, parties, gate }, place);
+      const identity = testIdentity(name, 'data-owner');
+      const owner = await startOwner({ identity, facilitator, parties, gate, serving }, place);
       running.push(owner);
       owners.push(owner);
     }
-    const modelOwner = await startModelOwner({ identity: clinic, facilitator, parties, gate }, folder);
+    const modelOwner = await startModelOwner({ identity: clinic, facilitator, parties, gate, serving }, folder);
     running.push(modelOwner);
     const connected = (): boolean => owners.every(({ service }) => service.connected());
     await until('all owners to be connected', connected, 30_000);
@@ -118,7 +136,22 @@ interface Start {
   readonly facilitator: FacilitatorParty;
   readonly parties: Parties;
   readonly gate: Gate;
+  readonly serving: Serving;
 }
+
+/** A server in front of a party's app, and how its own people get in. */
+async function serve(
+  { serving: { token, server: limits = {} } }: Start,
+  createApp: (access: LocalAccessOptions) => Pick<OpenAPIHono, 'fetch'>,
+) {
+  const authorities: string[] = [];
+  const app = createApp({ token, authorities: () => authorities, loopback: true });
+  const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1', limits });
+  authorities.push(...server.authorities);
+  return { server, access: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+}
+
+const limitOf = ({ serving: { bodyLimit } }: Start) => (bodyLimit === undefined ? {} : { bodyLimit });
 
 /** A party's way to the facilitator, with a copy of everything that goes over it. */
 function connectTo({ facilitator, identity, gate }: Start) {
@@ -185,21 +218,21 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
     meter: createOwnerMeter(metrics),
   });
   registerOwnerGauges(metrics, ledger, service);
-  const authorities: string[] = [];
-  const app = createDataOwnerApp({
-    owner: identity.name,
-    facilitator: { name: facilitator.identity.name, url: facilitator.url },
-    dataOwner: service,
-    ledgerStore,
-    dataset: dataset.name,
-    log,
-    signal,
-    storeTrouble: () => Promise.resolve(undefined),
-    localAccess: { authorities: () => authorities, loopback: true },
-    metrics,
-  });
-  const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1' });
-  authorities.push(...server.authorities);
+  const { server, access } = await serve(start, (localAccess) =>
+    createDataOwnerApp({
+      owner: identity.name,
+      facilitator: { name: facilitator.identity.name, url: facilitator.url },
+      dataOwner: service,
+      ledgerStore,
+      dataset: dataset.name,
+      log,
+      signal,
+      storeTrouble: () => Promise.resolve(undefined),
+      localAccess,
+      metrics,
+      ...limitOf(start),
+    }),
+  );
   const running = service.run();
   return {
     identity,
@@ -210,6 +243,7 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
     lines,
     exchanges,
     storageKey,
+    access,
     service,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
@@ -247,18 +281,18 @@ async function startModelOwner(start: Start, folder: string): Promise<LocalParty
     signal,
     measures: createMeasures(metrics, store),
   });
-  const authorities: string[] = [];
-  const app = createModelOwnerApp({
-    modelOwner: service,
-    clock,
-    log,
-    signal,
-    access: { authorities: () => authorities, loopback: true },
-    metrics,
-  });
   await service.start();
-  const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1' });
-  authorities.push(...server.authorities);
+  const { server, access } = await serve(start, (localAccess) =>
+    createModelOwnerApp({
+      modelOwner: service,
+      clock,
+      log,
+      signal,
+      access: localAccess,
+      metrics,
+      ...limitOf(start),
+    }),
+  );
   return {
     identity,
     url: server.url,
@@ -268,6 +302,7 @@ async function startModelOwner(start: Start, folder: string): Promise<LocalParty
     lines,
     exchanges,
     storageKey,
+    access,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await server[Symbol.asyncDispose]();
@@ -282,7 +317,7 @@ async function startModelOwner(start: Start, folder: string): Promise<LocalParty
 export async function post(modelOwner: LocalParty, document: unknown): Promise<string> {
   const posted = await fetch(`${modelOwner.url}/models`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...modelOwner.access },
     body: JSON.stringify(document),
   });
   if (posted.status !== 202) throw new Error(`POST /models: ${posted.status} ${await posted.text()}`);
@@ -291,8 +326,9 @@ export async function post(modelOwner: LocalParty, document: unknown): Promise<s
 
 /** Waits until a training is over, however it ended. */
 export async function over(modelOwner: LocalParty, id: string): Promise<ModelView> {
-  await (await fetch(`${modelOwner.url}/models/${id}/events`)).text();
-  return (await (await fetch(`${modelOwner.url}/models/${id}`)).json()) as ModelView;
+  const asked = { headers: modelOwner.access };
+  await (await fetch(`${modelOwner.url}/models/${id}/events`, asked)).text();
+  return (await (await fetch(`${modelOwner.url}/models/${id}`, asked)).json()) as ModelView;
 }
 
 export async function train(modelOwner: LocalParty, document: unknown): Promise<ModelView> {

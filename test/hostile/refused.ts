@@ -43,7 +43,7 @@ export function assertRefused(answer: Answer, codes: Codes, what: string): void 
 }
 
 /** That nothing was seen as a fault of its own. */
-export function assertNoComplaint({ party }: Pick<World, 'party'>): void {
+export function assertNoComplaint({ party }: { readonly party: { readonly lines: readonly string[] } }): void {
   assert.equal(
     party.lines.find((line) => line.includes('"level":"error"')),
     undefined,

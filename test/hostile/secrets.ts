@@ -75,8 +75,9 @@ export async function sayings({
   identity,
   lines,
   url,
-}: Pick<LocalParty, 'identity' | 'lines' | 'url'>): Promise<Place[]> {
-  const metrics = await fetch(`${url}/metrics`);
+  access = {},
+}: Pick<LocalParty, 'identity' | 'lines' | 'url'> & Partial<Pick<LocalParty, 'access'>>): Promise<Place[]> {
+  const metrics = await fetch(`${url}/metrics`, { headers: access });
   return [
     place(`the log of ${identity.name}`, lines.join('')),
     place(`the measurements of ${identity.name}`, await metrics.text()),

@@ -177,4 +177,15 @@ test('a pause ends at its time, not before, or when it is told to', async () => 
   assert.equal(clock.pending(), 0);
 });
 
+test('many may wait on one signal, which ends all their waits', async () => {
+  const clock = createTestClock();
+  const stop = new AbortController();
+  const waits = Array.from({ length: 50 }, () => pause(clock, 1000, stop.signal));
+  // More than ten and Node.js warns of a leak.
+  assert.equal(getEventListeners(stop.signal, 'abort').length, 1);
+  stop.abort();
+  await Promise.all(waits);
+  assert.deepEqual([clock.pending(), getEventListeners(stop.signal, 'abort').length], [0, 0]);
+});
+
 test.run();

@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { type Cohort, createCohort } from '../../scripts/load/cohort.ts';
 import { type Contributions, createContributions } from '../../scripts/load/contributions.ts';
@@ -22,6 +21,7 @@ import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { contributionStatement, sha256 } from '../../src/protocol/manifest.ts';
 import type { Manifest } from '../../src/protocol/round-messages.ts';
 import { signObject } from '../../src/protocol/signed.ts';
+import { program } from '../support/program.ts';
 
 const test = suite('bench:load');
 const never = new AbortController().signal;
@@ -185,13 +185,13 @@ test('reads measurements and ranks times', () => {
 });
 
 test('refuses options that make no sense in one line', () => {
-  const program = fileURLToPath(new URL('../../scripts/bench-load.ts', import.meta.url));
+  const command = program('scripts/bench-load.ts');
   for (const [option, value] of [
     ['--owners', '1'],
     ['--ciphertexts', '0'],
     ['--store', 'state.sqlite'],
   ] as const) {
-    const ended = spawnSync(process.execPath, ['--import', 'tsx', program, option, value], { encoding: 'utf8' });
+    const ended = spawnSync(process.execPath, [...command, option, value], { encoding: 'utf8' });
     assert.equal(ended.status, 1);
     assert.match(ended.stderr, /^bench:load: .*--help shows the options\)\n$/);
   }

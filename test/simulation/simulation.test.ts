@@ -1,10 +1,16 @@
 /** That a simulation can fail, since a sum that leaves somebody out is found, and that the same seed gives the same run. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
+import { modulusProofContext } from '../../parties/model-owner/job-keys.ts';
 import { createChance } from '../../scripts/simulation/chance.ts';
+import { createKeyProofs } from '../../scripts/simulation/key-proofs.ts';
 import { type SimulationReport, simulate } from '../../scripts/simulation/simulate.ts';
 import { createTimeline } from '../../scripts/simulation/timeline.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import type { ModulusProof } from '../../src/paillier/modulus-proof.ts';
+import { type JobId, jobIdSchema, type PartyId, partyIdSchema } from '../../src/protocol/identifiers.ts';
+import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+import { modulusProofSchema } from '../../src/protocol/modulus-proof-schema.ts';
 import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
 
 const test = suite('simulation');
@@ -38,6 +44,29 @@ test('the same seed gives the same run', async () => {
   const reports = [await run(4, first), await run(4, second)];
   assert.deepEqual(reports[0], reports[1]);
   assert.deepEqual(first, second);
+});
+
+test('whoever is killed leaves no timer behind that would keep the process alive', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const { deaths, problems } = await run(3);
+  assert.deepEqual([deaths > 0, problems, timers()], [true, [], before]);
+});
+
+test('the proof of a key is good for its job and its model owner, and for no other', async () => {
+  const { newKey, checks } = createKeyProofs(keyPair);
+  const { signal } = new AbortController();
+  const key = await newKey({ bits: 2048, signal });
+  const [here, there] = [jobIdSchema.parse('here'), jobIdSchema.parse('there')];
+  const [owner, other] = [partyIdSchema.parse('model-owner'), partyIdSchema.parse('other-owner')];
+  const proof = modulusProofSchema.parse(await key.prove(modulusProofContext(here, owner), signal));
+  await key.prove(modulusProofContext(there, owner), signal);
+  const check = (job: JobId, model_owner: PartyId, public_key_proof: ModulusProof): Promise<void> =>
+    checks.require({ job, model_owner, public_key_proof } as JobDescriptor, keyPair.publicKey, signal);
+  await check(here, owner, proof);
+  await assert.rejects(check(there, owner, proof), { code: 'key_invalid' });
+  await assert.rejects(check(here, other, proof), { code: 'key_invalid' });
+  await assert.rejects(check(here, owner, { ...proof, w: proof.w.replace(/^A/, 'B') }), { code: 'key_invalid' });
 });
 
 test('what is drawn follows from the seed, and parts apart do not disturb each other', () => {

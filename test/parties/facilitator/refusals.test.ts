@@ -470,6 +470,8 @@ test('jobs whose key or plan cannot be', async () => {
     [{ public_key: keyOf(n + 1n) }, 'key-invalid', 'n'],
     [{ public_key: { ...good.public_key, n: 'AAAA' } }, 'key-invalid', 'n'],
     [{ plan: { ...good.plan, key_bits: 3072 } }, 'plan-mismatch', 'plan.key_bits'],
+    // Even, which would be seen at once if it were looked at: its size is seen first.
+    [{ public_key: keyOf(2n ** 16_000n) }, 'plan-mismatch', 'plan.key_bits'],
     [{ plan: { ...good.plan, ciphertexts: 3 } }, 'plan-mismatch', 'plan.ciphertexts'],
     [{ plan: { ...good.plan, sum_bound: '1' } }, 'plan-mismatch', 'plan.sum_bound'],
     [{ plan: { ...good.plan, slot_bits: 20 } }, 'plan-unsafe', 'slotBits'],

@@ -278,6 +278,34 @@ test('a facilitator that cannot be told of the end is told when it answers again
   assert.equal(world.consortium.job(id)?.status, 'finished');
 });
 
+test('a model whose job cannot be ended stays until it is: its owners would wait for ever', async () => {
+  for (const code of ['facilitator_unreachable', 'overloaded', 'store_unavailable'] as const) {
+    const clock = createTestClock();
+    const world = await newWorld();
+    const { held, letGo } = hold(world, /^aggregate 2$/);
+    const { modelOwner } = world.live({ clock });
+    const { id } = await modelOwner.train(document);
+    await held;
+    const removed = assert.rejects(modelOwner.remove(id), { code: 'facilitator_unreachable' });
+    let away = true;
+    letGo();
+    world.consortium.before = (request) => {
+      if (request.startsWith('endJob') && away) throw new SealsumError(code, 'no line');
+    };
+    await removed;
+    assert.equal((await modelOwner.model(id)).status, 'cancelled');
+    assert.equal(world.consortium.job(id)?.status, 'open');
+    away = false;
+    await until('the end has been told', async () => {
+      clock.advance(500);
+      return (await world.store.training(id)) === undefined;
+    });
+    assert.equal(world.consortium.job(id)?.status, 'cancelled');
+    await modelOwner.remove(id);
+    assert.deepEqual(await modelOwner.models(), []);
+  }
+});
+
 test('keys lie in the store sealed only, and are gone with the training', async () => {
   const world = await newWorld();
   const id = await diedInRound2(world);
