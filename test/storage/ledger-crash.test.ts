@@ -11,7 +11,7 @@ import { patience, Writer } from './writer-process.ts';
 const test = suite('a ledger whose process is killed');
 const name = 'a ledger whose process is killed';
 
-const module = 'ledger-writer.ts';
+const module = new URL('ledger-writer.ts', import.meta.url);
 const kills = process.env.SLOW === undefined ? 6 : 60;
 
 /** The rounds in the books, each once and none missing before the last; everything that was acknowledged is among them. */

@@ -14,8 +14,8 @@ export interface WriterOptions {
   readonly visit?: number;
   /** The greatest file that it may write, in units of 512 bytes. */
   readonly limit?: number | 'unlimited';
-  /** What it runs, in this folder; writer.ts unless given. */
-  readonly module?: string;
+  /** What it runs; writer.ts unless given. */
+  readonly module?: URL;
 }
 
 /** A process of writer.ts. */
@@ -25,8 +25,8 @@ export class Writer implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
 
   constructor(location: string, options: WriterOptions = {}) {
-    const { place = '', visit = 0, limit = 'unlimited', module = 'writer.ts' } = options;
-    const file = fileURLToPath(new URL(module, import.meta.url));
+    const { place = '', visit = 0, limit = 'unlimited' } = options;
+    const file = fileURLToPath(options.module ?? new URL('writer.ts', import.meta.url));
     const command = [process.execPath, '--import', 'tsx', file, location, place, String(visit)];
     const child = spawn('sh', ['-c', `ulimit -f ${limit}; exec "$@"`, 'sh', ...command], {
       stdio: ['pipe', 'pipe', 'inherit'],
