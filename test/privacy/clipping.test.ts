@@ -148,7 +148,8 @@ test('subnormal and huge vectors are clipped as exact arithmetic clips them, to 
         }
       },
     ),
-    { numRuns: 1000 },
+    // Shrinking doubles of every size takes minutes, and what it finds is no plainer.
+    { numRuns: 1000, endOnFailure: true },
   );
 });
 
