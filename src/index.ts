@@ -69,10 +69,19 @@ export { type RandomBytes, systemRandom } from './paillier/random.ts';
 export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
 export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/accounting/zcdp.ts';
 // Privacy: clipping, exact noise, accounting, the ledger.
+export { type Caps, createCaps } from './privacy/budget.ts';
 export { type Calibration, calibrate, type PrivacyTarget } from './privacy/calibration.ts';
 export { CLIP_SCALE, type ClippedVector, clipToIntegers } from './privacy/clipping.ts';
 export { sampleDiscreteGaussian, sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
-export { createLedger, type Ledger, type LedgerEntry, type LedgerStore, type Spent } from './privacy/ledger.ts';
+export {
+  type Charge,
+  type Cost,
+  createLedger,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerStore,
+  type Spent,
+} from './privacy/ledger.ts';
 export { type Rational, rational, rationalFromNumber } from './privacy/rational.ts';
 export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts';
 // Protocol and HTTP: what a job fixes, and the clients of two of the parties.
