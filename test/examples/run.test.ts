@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
+import { program, root } from '../support/program.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const examples = `${root}examples`;
 
 const test = suite('every example runs');
@@ -27,11 +29,31 @@ function distance(left: Printed['parameters'], right: Printed['parameters']): nu
 }
 
 test('round.ts: a whole round in one process finds the line', () => {
-  const printed = execFileSync(process.execPath, ['--import', 'tsx', `${examples}/round.ts`], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  const printed = execFileSync(process.execPath, program('examples/round.ts'), { encoding: 'utf8' });
   assert.equal(printed, 'intercept 3.000000, x 2.000000\n');
+});
+
+test('accuracy.ts: less privacy, less error; and a picture of it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sealsum-accuracy-'));
+  const plot = join(folder, 'plot.svg');
+  const args = [...program('examples/accuracy.ts'), '--fits', '3', '--plot', plot];
+  const printed = execFileSync(process.execPath, args, { encoding: 'utf8' });
+  const row = (name: string): number[] =>
+    printed
+      .split('\n')
+      .find((line) => line.startsWith(name))
+      ?.slice(22)
+      .trim()
+      .split(/\s+/)
+      .map(Number) ?? [];
+  for (const name of ['normal equations', 'gradient']) {
+    const [bare = 0, ...noised] = row(name);
+    assert.equal(noised.length, 7);
+    // The median of three fits with the most noise is beyond any with the least by far: some 50 to 0.1 kWh.
+    assert.ok((noised[0] ?? 0) > (noised[6] ?? 0) + 2 && (noised[6] ?? 0) < bare + 5, printed);
+  }
+  assert.match(await readFile(plot, 'utf8'), /^<svg .*normal equations, no noise/s);
+  await rm(folder, { recursive: true });
 });
 
 const folders = readdirSync(examples).filter((name) => existsSync(`${examples}/${name}/model.json`));
