@@ -3,6 +3,7 @@
 import { registerBackupCommand } from './backup-command.ts';
 import { registerLedgerCommand } from './ledger-command.ts';
 import { registerPaillierCommands } from './paillier-commands.ts';
+import { registerPrivacyCommand } from './privacy-command.ts';
 import { createProgram, runProgram } from './program.ts';
 import { registerProjectCommands } from './project-commands.ts';
 import { systemServices } from './project-services.ts';
@@ -14,6 +15,7 @@ const program = createProgram();
 registerProjectCommands(program, systemServices);
 registerTrainCommand(program);
 registerLedgerCommand(program);
+registerPrivacyCommand(program);
 registerVerifyReceiptCommand(program);
 registerVerifyLogCommand(program);
 registerBackupCommand(program);

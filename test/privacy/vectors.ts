@@ -173,15 +173,15 @@ export function testCases<Name extends keyof Sections>(
   test: uvu.Test<Record<string, unknown>>,
   title: string,
   section: Name,
-  check: (each: Sections[Name]) => void,
+  check: (each: Sections[Name]) => void | Promise<void>,
 ): void {
   if (vectors === undefined) {
     test.skip(title);
     return;
   }
   const { cases }: Vectors[Name] = vectors[section];
-  test(`${title} (${cases.length} cases of ${section})`, () => {
-    for (const each of cases) check(each);
+  test(`${title} (${cases.length} cases of ${section})`, async () => {
+    for (const each of cases) await check(each);
   });
 }
 
