@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { bernoulli, bernoulliExponential } from '../../src/privacy/bernoulli.ts';
 import { type RandomWords, randomWordsFrom, uniformBelow } from '../../src/privacy/random-words.ts';
-import { CHANCE, chiSquareCritical, normalCritical } from './statistics.ts';
+import { CHANCE, chiSquareCritical, normalCritical, wilsonHolds } from './statistics.ts';
 
 const test = suite('bernoulli');
 
@@ -101,11 +101,6 @@ test('coins of exp(−γ) come up with that frequency', () => {
     else assert.ok(!wilsonHolds(heads, flips, probability + 0.01, z), 'the test would not notice a hundredth more');
   }
 });
-
-/** Whether a probability lies in Wilson's interval (1927) around what was observed: the score test inverted. */
-function wilsonHolds(heads: number, flips: number, probability: number, z: number): boolean {
-  return (heads - flips * probability) ** 2 <= z * z * flips * probability * (1 - probability);
-}
 
 // Chance of failing though right: 1e-9 for each of the three figures.
 test('integers below a limit are uniform', () => {

@@ -8,7 +8,7 @@ import {
   sampleDiscreteGaussians,
 } from '../../src/privacy/discrete-gaussian.ts';
 import { randomWordsFrom } from '../../src/privacy/random-words.ts';
-import { multiplyRationals, type Rational, rational, toNumber } from '../../src/privacy/rational.ts';
+import { formatRational, multiplyRationals, type Rational, rational, toNumber } from '../../src/privacy/rational.ts';
 import {
   type Bin,
   binsOf,
@@ -16,7 +16,10 @@ import {
   chiSquareCritical,
   discreteGaussianLaw,
   errorFunction,
+  kolmogorovCritical,
+  kolmogorovDistance,
   normalCritical,
+  wilsonHolds,
 } from './statistics.ts';
 import { testCases } from './vectors.ts';
 
@@ -26,16 +29,29 @@ function draw(count: number, variance: Rational): number[] {
   return sampleDiscreteGaussians(count, variance, systemRandom).map(Number);
 }
 
-// Each statistic fails with a chance of 1e-9 though all is right, by the law of χ²; that law is an approximation, least
-// good in the smallest bins (at least 100 expected samples), so count on less than 1e-7.
+const drawn = new Map<string, number[]>();
+
+/** 400,000 samples, the same for all tests that look at one variance: what each may fail by does not change with it. */
+function samplesOf(variance: Rational): number[] {
+  const key = formatRational(variance);
+  const samples = drawn.get(key) ?? draw(400_000, variance);
+  drawn.set(key, samples);
+  return samples;
+}
+
+/** With this chance each statistic that compares whole distributions fails though all is right: some twelve of them a run. */
+const ONE_IN_A_MILLION = 1e-6;
+
+// By the law of χ², which is an approximation, least good in the smallest bins (at least 100 expected samples).
 for (const variance of [rational(1n, 4n), rational(1n), rational(10n, 3n), rational(100n), rational(2n ** 20n)]) {
   const sigmaSquared = toNumber(variance);
   test(`χ² against the exact distribution at σ² = ${sigmaSquared}, and against it with half of σ`, () => {
-    const count = 400_000;
+    const samples = samplesOf(variance);
+    const count = samples.length;
     const bins = binsOf(sigmaSquared, Math.max(100 / count, sigmaSquared > 100 ? 1 / 64 : 0));
-    const right = chiSquare(draw(count, variance), bins);
+    const right = chiSquare(samples, bins);
     assert.ok(right.freedom >= 4);
-    const critical = chiSquareCritical(right.freedom);
+    const critical = chiSquareCritical(right.freedom, ONE_IN_A_MILLION);
     assert.ok(right.statistic < critical, `χ² is ${right.statistic}, critical is ${critical}`);
     // The control: noise of half the σ must be caught, with a tenth of the samples.
     const halved = chiSquare(draw(count / 10, multiplyRationals(variance, rational(1n, 4n))), bins);
@@ -43,22 +59,29 @@ for (const variance of [rational(1n, 4n), rational(1n), rational(10n, 3n), ratio
   });
 }
 
-// Chance of failing though right: 1e-9 each. Beyond σ = 2^20 the sum over an interval of the discrete law and the integral of
-// the continuous one agree to more digits than a double has (Poisson summation).
+// Chance of failing though right: 1e-6 for each of two figures a case. Beyond σ = 2^20 the sum over an interval of the discrete
+// law and the integral of the continuous one agree to more digits than a double has (Poisson summation).
 for (const [name, variance] of [
   ['2^40', rational(2n ** 80n)],
   ['2^40, with a fraction in σ²', rational(2n ** 160n + 12345n, 2n ** 80n - 1n)],
   ['2^70', rational(2n ** 140n)],
 ] as const) {
-  test(`χ² against the normal law at σ = ${name}`, () => {
+  test(`χ², Kolmogorov and Smirnov against the normal law at σ = ${name}`, () => {
     const sigma = Math.sqrt(toNumber(variance));
     const bins: Bin[] = Array.from({ length: 64 }, (_, index) => {
       const from = index === 0 ? -Infinity : (index - 32) / 10;
       const to = index === 63 ? Infinity : (index - 31) / 10;
       return { low: from * sigma, high: to * sigma, probability: (bounded(to) - bounded(from)) / 2 };
     });
-    const { statistic, freedom } = chiSquare(draw(400_000, variance), bins);
-    assert.ok(statistic < chiSquareCritical(freedom), `${statistic}`);
+    const samples = draw(400_000, variance);
+    const { statistic, freedom } = chiSquare(samples, bins);
+    assert.ok(statistic < chiSquareCritical(freedom, ONE_IN_A_MILLION), `χ² is ${statistic}`);
+    const law = (value: number): number => (1 + bounded(value / sigma)) / 2;
+    const some = samples.slice(0, 20_000);
+    const critical = kolmogorovCritical(some.length, ONE_IN_A_MILLION);
+    assert.ok(kolmogorovDistance(some, law) < critical);
+    // The control: a fifth less of σ must be caught.
+    assert.ok(kolmogorovDistance(some, (value) => law(value * 0.8)) > critical, 'a fifth went unnoticed');
   });
 }
 
@@ -83,7 +106,77 @@ testCases(test, 'mean, variance and symmetry of samples', 'discrete_gaussian_mom
   assert.ok(Math.abs(positive - nonzero / 2) < (z * Math.sqrt(nonzero)) / 2, `symmetry at ${name}: ${positive}`);
 });
 
-// Chance of failing though right: 1e-9 each.
+// Chance of failing though right: 1e-9 each, by the normal law of a weighted mean of many counts.
+for (const variance of [rational(1n), rational(10n, 3n), rational(100n)]) {
+  const sigmaSquared = toNumber(variance);
+  test(`the ratio of neighbours falls by its law's slope at σ² = ${sigmaSquared}, on both sides`, () => {
+    const samples = samplesOf(variance);
+    const reach = Math.max(2, Math.floor(2 * Math.sqrt(sigmaSquared)));
+    for (const sign of [1, -1]) {
+      const { slope, deviation } = logRatioSlope(samples, reach, sign);
+      // ln(P(k + 1)/P(k)) = −(2k + 1)/2σ².
+      assert.ok(Math.abs(slope + 1 / (2 * sigmaSquared)) < normalCritical() * deviation, `${slope} ± ${deviation}`);
+      assert.ok(
+        Math.abs(slope + 1 / (1.6 * sigmaSquared)) > normalCritical() * deviation,
+        'a fifth less of σ² went unnoticed',
+      );
+    }
+  });
+}
+
+test('the slope tells the discrete Gaussian from a normal variable that is rounded', () => {
+  const normal = (): number => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  const rounded = Array.from({ length: 400_000 }, () => Math.round(normal()));
+  const { slope, deviation } = logRatioSlope(rounded, 2, 1);
+  assert.ok(Math.abs(slope + 1 / 2) > 2 * normalCritical() * deviation, `${slope} ± ${deviation}`);
+});
+
+/**
+ * How ln(n(k+1)/n(k)) grows with 2k + 1, over the counts n of sign·k for k = 0 … reach: by weighted least squares, and its standard
+ * deviation, from Var(ln n(k)) = 1/n(k). The counts' dependence on each other drops out, as the weights of ln n add up to 0.
+ */
+function logRatioSlope(samples: readonly number[], reach: number, sign: number): { slope: number; deviation: number } {
+  const counts = Array.from({ length: reach + 1 }, () => 0);
+  for (const sample of samples) {
+    const place = sample * sign;
+    if (place >= 0 && place <= reach) counts[place] = (counts[place] ?? 0) + 1;
+  }
+  assert.ok(
+    counts.every((count) => count > 400),
+    'too few samples for logarithms of counts',
+  );
+  const at = (place: number): number => counts[place] ?? 0;
+  const weights = Array.from({ length: reach }, (_, k) => (2 * k + 1) / (1 / at(k) + 1 / at(k + 1)));
+  const total = weights.reduce((sum, weight, k) => sum + weight * (2 * k + 1), 0);
+  const slope = weights.reduce((sum, weight, k) => sum + weight * Math.log(at(k + 1) / at(k)), 0) / total;
+  const variance = counts.reduce((sum, count, k) => sum + ((weights[k - 1] ?? 0) - (weights[k] ?? 0)) ** 2 / count, 0);
+  return { slope, deviation: Math.sqrt(variance) / total };
+}
+
+// Chance of failing though right: 1e-9 for each of twenty-four figures.
+test('the tails hold as much as they should, each side of them', () => {
+  const z = normalCritical();
+  for (const variance of [rational(1n), rational(10n, 3n), rational(100n)]) {
+    const sigma = Math.sqrt(toNumber(variance));
+    const law = discreteGaussianLaw(toNumber(variance));
+    const samples = samplesOf(variance);
+    const count = samples.length;
+    for (const distance of [1, 2, 3, 3.5].map((times) => Math.ceil(times * sigma))) {
+      let beyond = 0;
+      for (let value = distance + Math.ceil(40 * sigma); value >= distance; value -= 1)
+        beyond += law.probability(value);
+      for (const sign of [1, -1]) {
+        const found = samples.filter((value) => value * sign >= distance).length;
+        assert.ok(
+          wilsonHolds(found, count, beyond, z),
+          `${found} of ${count} from ${sign * distance} on, not ${beyond}`,
+        );
+      }
+    }
+  }
+});
+
+// Chance of failing though right: 1e-6 each.
 test('χ² of the discrete Laplace against its exact distribution', () => {
   for (const scale of [1, 2, 7, 1000]) {
     const sample = discreteLaplace(BigInt(scale), randomWordsFrom(systemRandom));
@@ -106,7 +199,7 @@ test('χ² of the discrete Laplace against its exact distribution', () => {
       samples,
       bins.filter((bin) => bin.probability > 0),
     );
-    assert.ok(statistic < chiSquareCritical(freedom), `scale ${scale}: ${statistic}`);
+    assert.ok(statistic < chiSquareCritical(freedom, ONE_IN_A_MILLION), `scale ${scale}: ${statistic}`);
   }
 });
 

@@ -94,6 +94,50 @@ export function chiSquareCritical(freedom: number, chance: number = CHANCE): num
   return high;
 }
 
+/** The distance that Kolmogorov and Smirnov's statistic of `count` samples exceeds with probability `chance`, for a small one. */
+export function kolmogorovCritical(count: number, chance: number): number {
+  // P(D > d) is twice P(D⁺ > d), less the probability of both sides at once: about the fourth power of the half.
+  // And near exp(−2nd²).
+  const rough = Math.sqrt(Math.log(2 / chance) / (2 * count));
+  let low = rough * 0.8;
+  let high = rough * 1.2;
+  while (high - low > 1e-11 * high) {
+    const middle = (low + high) / 2;
+    if (2 * oneSidedTail(count, middle) > chance) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** P(D⁺ > d) = d·Σ C(n, j)·(d + j/n)^(j−1)·(1 − d − j/n)^(n−j) over j ≤ n(1 − d), exactly (Birnbaum, Tingey 1951). */
+function oneSidedTail(count: number, distance: number): number {
+  let sum = 0;
+  let logBinomial = 0;
+  for (let j = 0; j < count * (1 - distance); j += 1) {
+    const log =
+      logBinomial + (j - 1) * Math.log(distance + j / count) + (count - j) * Math.log1p(-distance - j / count);
+    sum += Math.exp(log);
+    logBinomial += Math.log((count - j) / (j + 1));
+  }
+  return distance * sum;
+}
+
+/** Kolmogorov and Smirnov's statistic: the greatest distance between the samples' distribution function and a continuous one. */
+export function kolmogorovDistance(samples: readonly number[], distribution: (value: number) => number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  let greatest = 0;
+  for (const [index, value] of sorted.entries()) {
+    const expected = distribution(value);
+    greatest = Math.max(greatest, expected - index / sorted.length, (index + 1) / sorted.length - expected);
+  }
+  return greatest;
+}
+
+/** Whether a probability lies in Wilson's interval (1927) around what was observed: the score test inverted. */
+export function wilsonHolds(successes: number, trials: number, probability: number, z: number): boolean {
+  return (successes - trials * probability) ** 2 <= z * z * trials * probability * (1 - probability);
+}
+
 /** The z that a standard normal variable exceeds in magnitude with probability `chance`. */
 export function normalCritical(chance: number = CHANCE): number {
   return Math.sqrt(chiSquareCritical(1, chance));
