@@ -391,7 +391,8 @@ test('messages with an unknown, missing or impossible field, which is named', as
     ['POST', '/jobs', jobWith({ model: [] }), 'descriptor.model'],
     ['POST', '/jobs', nested(64), 'descriptor.model'],
     ['POST', '/jobs', nested(1_000_000), 'descriptor.model'],
-    ['POST', '/jobs', jobWith({ noise: { place: 'facilitator' } }), 'descriptor.noise.place'],
+    ['POST', '/jobs', jobWith({ noise: { place: 'nowhere' } }), 'descriptor.noise.place'],
+    ['POST', '/jobs', jobWith({ noise: { place: 'facilitator' } }), 'descriptor.noise.unit'],
     ['POST', '/jobs', jobWith({ plan: { ...good.plan, sum_bound: '-1' } }), 'descriptor.plan.sum_bound'],
     ['POST', '/jobs', jobWith({ plan: { ...good.plan, owners: 1e9 } }), 'descriptor.plan.owners'],
     ...(['job', 'model', 'public_key', 'plan', 'roster', 'quorum', 'deadline_seconds', 'noise'] as const).map(

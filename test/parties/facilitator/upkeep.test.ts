@@ -242,7 +242,7 @@ test('what it does is counted where Prometheus reads it, and names nobody', asyn
     'sealsum_contributions_total{outcome="contribution_conflict"} 1',
     'sealsum_contribution_bytes_total 1536',
     'sealsum_crypto_seconds_count{step="validate"} 3',
-    'sealsum_crypto_seconds_count{step="fold"} 1',
+    'sealsum_crypto_seconds_count{step="fold"} 3',
     'sealsum_crypto_seconds_count{step="rerandomise"} 1',
     'sealsum_turns_waiting 0',
     'sealsum_uploads 0',
