@@ -133,6 +133,8 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     }
     const made = await make(participation, round, view);
     await send(made, made.bytes);
+    // Nobody waits for it: what is there when the next round is opened is used.
+    void participation.prepareNext(round, signal);
   }
 
   /** What is left to do about a round that this owner has contributed to. */

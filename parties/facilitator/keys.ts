@@ -11,12 +11,17 @@ export interface Keys {
   encryptorOf(job: JobRecord): Encryptor;
   /** Builds the table that makes re-randomising fast, a piece at a time; nothing happens when that has begun, or no tables are wanted. */
   buildTable(job: JobRecord): void;
+  /** Computes ahead, while nothing else is to be done, what makes the next re-randomising faster. */
+  prepareNext(job: JobRecord): void;
   release(job: JobId): void;
   stop(): void;
 }
 
 /** Rounds for which a job's table is made to pay: its facilitator is not told how many there will be. */
 const roundsExpected = 256;
+
+/** Ciphertexts of the next aggregate for which there is something in memory, at most: some 800 kB at 3072 bits. */
+const mostPrepared = 1024;
 
 /** Public keys in memory; checking one takes about 10 ms. */
 const keysKept = 64;
@@ -74,6 +79,10 @@ export function createKeys({ random, log, limits }: KeysContext): Keys {
         if (!known.stop.signal.aborted)
           log.warn({ err: error, job: job.signed.descriptor.job }, 'no table could be built');
       });
+    },
+    prepareNext: (job) => {
+      const { encryptor, stop } = prepared(job);
+      void encryptor.prepareNext(Math.min(job.signed.descriptor.plan.ciphertexts, mostPrepared), stop.signal);
     },
     release,
     stop: () => {

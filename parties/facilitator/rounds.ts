@@ -193,6 +193,7 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
       outcome,
     );
     checkpoint('facilitator.closing.after-commit');
+    if (round >= 2) keys.prepareNext(job);
   }
 
   /** Refuses a round that is not as the job says. */

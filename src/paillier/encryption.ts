@@ -75,15 +75,7 @@ export class Encryption {
    */
   encryptWithExponent(m: bigint, alpha: bigint): Ciphertext {
     const { n, _n2: square } = this.publicKey;
-    if (m < 0n || m >= n) {
-      throw new SealsumError(
-        'plaintext_out_of_range',
-        'plaintext: expected 0 ≤ m < n; write a negative one as n − |m|',
-        {
-          field: 'plaintext',
-        },
-      );
-    }
+    requirePlaintext(m, n);
     if (alpha <= 0n || bitLength(alpha) > exponentBits(this.publicKey)) {
       throw new SealsumError('exponent_out_of_range', 'α: expected 0 < α < 2^⌈|n|/2⌉', { field: 'alpha' });
     }
@@ -91,8 +83,22 @@ export class Encryption {
     return (((1n + m * n) * this.#power(this.#base, alpha)) % square) as Ciphertext;
   }
 
+  /** The same from h_s^α that was computed before: `randomiser` is encryptWithExponent(0, α), for an α that is used here only. */
+  encryptWithRandomiser(m: bigint, randomiser: bigint): Ciphertext {
+    const { n, _n2: square } = this.publicKey;
+    requirePlaintext(m, n);
+    return (((1n + m * n) * randomiser) % square) as Ciphertext;
+  }
+
   /** c·h_s^α mod n²: another encryption of the same plaintext. Throws as encryptWithExponent does. */
   rerandomiseWithExponent(c: Ciphertext, alpha: bigint): Ciphertext {
     return ((c * this.encryptWithExponent(0n, alpha)) % this.publicKey._n2) as Ciphertext;
   }
+}
+
+function requirePlaintext(m: bigint, n: bigint): void {
+  if (m >= 0n && m < n) return;
+  throw new SealsumError('plaintext_out_of_range', 'plaintext: expected 0 ≤ m < n; write a negative one as n − |m|', {
+    field: 'plaintext',
+  });
 }

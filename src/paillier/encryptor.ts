@@ -36,6 +36,12 @@ export interface Encryptor {
    * than `breakEven` encryptions, or where each should be fast. Throws aborted when the signal fires; a later call goes on.
    */
   prepare(signal?: AbortSignal): Promise<void>;
+  /**
+   * Computes ahead what the next `count` ciphertexts need, one at a time with the event loop served in between: for whoever
+   * has nothing else to do now, and will have to be fast. What is computed is used once, kept in memory only, and never more
+   * than asked for. Ends without an error when the signal fires, and at once when it is under way already.
+   */
+  prepareNext(count: number, signal?: AbortSignal): Promise<void>;
   /** A fresh encryption of m; plaintext_out_of_range unless 0 ≤ m < n. */
   encrypt(m: bigint): Ciphertext;
   /** A fresh encryption of c's plaintext, unlinkable to c for all but the key's owner; ciphertext_invalid unless 0 < c < n². */
@@ -64,6 +70,10 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
     }
   }
 
+  /** h_s^α, each for an α of its own that nothing else is made with. */
+  const ready: bigint[] = [];
+  let preparing = false;
+
   return {
     publicKey,
     tableBytes: encryption.tableBytes,
@@ -80,12 +90,27 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
         await turn();
       }
     },
-    encrypt: (m) => encryption.encryptWithExponent(m, freshExponent()),
+    async prepareNext(count, signal) {
+      if (preparing) return;
+      preparing = true;
+      while (ready.length < count && signal?.aborted !== true) {
+        ready.push(encryption.encryptWithExponent(0n, freshExponent()));
+        await turn();
+      }
+      preparing = false;
+    },
+    encrypt(m) {
+      const randomiser = ready.pop();
+      if (randomiser === undefined) return encryption.encryptWithExponent(m, freshExponent());
+      return encryption.encryptWithRandomiser(m, randomiser);
+    },
     rerandomise(c) {
       if (c <= 0n || c >= publicKey._n2) {
         throw new SealsumError('ciphertext_invalid', 'ciphertext: expected 0 < c < n²', { field: 'ciphertext' });
       }
-      return encryption.rerandomiseWithExponent(c, freshExponent());
+      const randomiser = ready.pop();
+      if (randomiser === undefined) return encryption.rerandomiseWithExponent(c, freshExponent());
+      return ((c * randomiser) % publicKey._n2) as Ciphertext;
     },
   };
 }

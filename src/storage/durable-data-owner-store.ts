@@ -12,11 +12,15 @@ type Rows = Session['rows'];
 export function createDataOwnerStore(database: Database, audit: AuditLog): DataOwnerStore {
   return {
     commit: (change) =>
-      database.write(async (session) => {
-        if (change.job !== undefined) await writeJob(session.rows, change.job);
-        if (change.contribution !== undefined) await writeContribution(session.rows, change.contribution);
-        await audit.append(session, change.audit ?? []);
-      }),
+      database.write(
+        async (session) => {
+          if (change.job !== undefined) await writeJob(session.rows, change.job);
+          if (change.contribution !== undefined) await writeContribution(session.rows, change.contribution);
+          await audit.append(session, change.audit ?? []);
+        },
+        // Where a receipt is lost with the machine, the bytes that it is for are back, and are answered with it again.
+        { durable: change.contribution?.receipt === undefined },
+      ),
 
     job: (job) =>
       database.read(async ({ rows }) => {

@@ -202,6 +202,41 @@ test('builds the table unasked after the break-even point, one piece an encrypti
   }
 });
 
+test('what is computed ahead is used once, for encrypting and re-randomising alike, and draws no more when it is used', async () => {
+  const { random, lengths } = countedRandom();
+  const encryptor = createEncryptor(publicKey, { random });
+  await encryptor.prepareNext(3);
+  const before = lengths.length;
+  await encryptor.prepareNext(3);
+  await encryptor.prepareNext(2);
+  assert.equal(lengths.length, before);
+  const made = [encryptor.encrypt(5n), encryptor.encrypt(5n), encryptor.rerandomise(encryptorOf(5))];
+  assert.equal(lengths.length, before);
+  made.push(encryptor.encrypt(5n), encryptor.rerandomise(encryptorOf(5)));
+  assert.equal(lengths.length, before + 2);
+  assert.equal(new Set(made).size, 5);
+  for (const c of made) assert.equal(decryptor.decrypt(c), 5n);
+  assert.throws(() => encryptor.encrypt(n), { code: 'plaintext_out_of_range' });
+  await encryptor.prepareNext(1);
+  assert.throws(() => encryptor.encrypt(n), { code: 'plaintext_out_of_range' });
+});
+
+test('computing ahead serves the event loop, runs once at a time, and ends with its signal', async () => {
+  const { random, lengths } = countedRandom();
+  const encryptor = createEncryptor(publicKey, { random });
+  const stop = new AbortController();
+  const before = lengths.length;
+  const first = encryptor.prepareNext(1000, stop.signal);
+  const second = encryptor.prepareNext(1000);
+  await second;
+  assert.equal(lengths.length, before + 1);
+  stop.abort();
+  await first;
+  assert.ok(lengths.length <= before + 2);
+  await encryptor.prepareNext(4);
+  assert.equal(lengths.length, before + 4);
+});
+
 /** A ciphertext of m by another encryptor. */
 function encryptorOf(m: number): Ciphertext {
   return createEncryptor(publicKey).encrypt(BigInt(m));
