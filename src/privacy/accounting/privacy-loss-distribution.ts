@@ -18,7 +18,7 @@ export interface SampledGaussianRounds extends NoisyRounds {
    * The distance between losses that are told apart, in [1e-9, 1]; 1e-4 unless told. ε grows by up to rounds·interval²/12. It is
    * doubled until no more than 2^21 losses are needed (2^19 in a single round, or without sampling, when all rounds are one),
    * which takes about a second and 100 MB at most. Where one round loses less than the interval, ε is much too large: choose
-   * a smaller one.
+   * a smaller one. Beyond a loss of 700 in one round it is too large by up to an interval.
    */
   readonly interval?: number | undefined;
 }
