@@ -71,7 +71,7 @@ export interface ClippingReport {
   readonly units: number;
   /** Longer than the clip, so that they were shortened. */
   readonly clipped: number;
-  /** With a statistic that is no finite number, so that they count as zeros. */
+  /** Records with a statistic that is no finite number, which count as zeros. */
   readonly notFinite: number;
 }
 
@@ -244,8 +244,13 @@ function clippedSums(
   if (clipping.unit === 'owner') {
     const means = new Float64Array(task.length);
     forEachRecord(task, records, parameters, (statistics, metrics) => {
-      for (const [index, value] of [...statistics, ...metrics].entries())
-        means[index] = (means[index] ?? 0) + value / records.count;
+      const all = [...statistics, ...metrics];
+      // One such record must not make the mean of all the others nothing.
+      if (!all.every(Number.isFinite)) {
+        notFinite += 1;
+        return;
+      }
+      for (const [index, value] of all.entries()) means[index] = (means[index] ?? 0) + value / records.count;
     });
     add(means.subarray(0, task.statistics), means.subarray(task.statistics));
   } else forEachRecord(task, records, parameters, add);

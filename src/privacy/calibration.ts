@@ -5,12 +5,12 @@
  * most Δ in L2 norm: that is ρ-zCDP with ρ = Δ²/2σ² (Canonne, Kamath, Steinke 2020, Theorem 14), and rounds add up.
  *
  * Where each of k data owners adds a share of its own, of parameter σ_local², the sum of the shares is not a discrete Gaussian but
- * as close to one as makes ρ = Δ²/2kσ_local² + τd/4 (Kairouz, Liu, Steinke 2021, Theorem 1 with ρ = ε²/2), for d coordinates and
+ * as close to one as makes ρ at most Δ²/2kσ_local² + τd (Kairouz, Liu, Steinke 2021, Proposition 14), for d coordinates and
  *
  *     τ = 10·Σ_{j=1}^{k−1} exp(−2π²σ_local²·j/(j+1)) ≤ 10·(k − 1)·exp(−π²σ_local²).
  *
- * Shares have σ_local ≥ 64, so that τd/4 < 2^(−58322 + 2)·k·d, which for all k and d that a plan can have is less than 2^−128: that
- * is what is charged for it.
+ * Shares have σ_local ≥ 64, so that τd < 2^(−58322 + 4)·k·d, which for all k and d that a plan can have is less than 2^−128: that is
+ * what is charged for it.
  */
 import { SealsumError } from '../errors.ts';
 import { epsilonFromRho, rhoFromEpsilon } from './accounting/zcdp.ts';
@@ -51,7 +51,7 @@ export interface Calibration {
 /** The least σ² of a data owner's share: below it, a sum of shares is too far from a discrete Gaussian. */
 export const LEAST_SHARE_VARIANCE: bigint = 64n ** 2n;
 
-/** 2^−128, which is more than τd/4. */
+/** 2^−128, which is more than τd. */
 const SHARES_SURCHARGE: Rational = rational(1n, 2n ** 128n);
 
 /**

@@ -6,7 +6,7 @@ import type { WeightedVector } from '../../src/encoding/contribution.ts';
 import { gradientSums } from '../../src/learning/families.ts';
 import type { Records } from '../../src/learning/features.ts';
 import { triangleSums } from '../../src/learning/normal-equations.ts';
-import { contribution, statisticsOf } from '../../src/learning/task.ts';
+import { type ClippingReport, contribution, statisticsOf } from '../../src/learning/task.ts';
 import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
 import { pick, recordsOf, scaled } from './generators.ts';
 import { addUp } from './in-process.ts';
@@ -198,6 +198,33 @@ test('never sends the count as a plain number: only as a weight that takes its s
       });
     }
     assert.equal(task.names.includes('intercept × intercept'), false);
+  }
+});
+
+test('an owner is one unit: no longer than S however many records it has, of weight one; of a mean only finite records are part', () => {
+  const { task } = small('LINEAR_REGRESSION', 2, { training: gradient, privacy: { rho: 1, unit: 'owner' } });
+  fc.assert(
+    fc.property(recordsOf(3), parametersOf(3), (records, parameters) => {
+      const vector = contribution(task, records, parameters);
+      assert.equal(vector.weight, CLIP_SCALE / 4n);
+      const norm = squaredNorm(vector);
+      assert.ok(norm <= allowance, `${norm} is more than ${allowance}`);
+    }),
+    { numRuns: 200 },
+  );
+  // With parameters this large the first record's statistics are no finite numbers, and the second's are.
+  const parameters = Float64Array.of(1e308, 1e308, 0);
+  const y = Float64Array.of(0, 0.25);
+  const two: Records = { ...one([1, 1, 0], 0), count: 2, x: Float64Array.of(1, 1, 0, 1, -1, 0), y };
+  const reports: ClippingReport[] = [];
+  const vector = contribution(task, two, parameters, (report) => reports.push(report));
+  assert.deepEqual(reports, [{ units: 1, clipped: 0, notFinite: 1 }]);
+  assert.ok(vector.values.some((value) => value !== 0n));
+  // Of two records one counts as zeros: the mean is half of what the other alone has.
+  const alone = contribution(task, { ...one([1, -1, 0], 0.25) }, parameters);
+  for (const [index, value] of vector.values.entries()) {
+    const difference = 2n * value - (alone.values[index] ?? 0n);
+    assert.ok(difference >= -2n && difference <= 2n, `value ${index}`);
   }
 });
 

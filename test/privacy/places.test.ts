@@ -173,10 +173,10 @@ test('all rounds of shares together stay within rho, with the surcharge for what
 });
 
 test('what is charged for a sum of shares is more than theory asks, for every plan there can be', () => {
-  // τd/4 with τ ≤ 10(k − 1)·exp(−π²σ²): in bits, for the most owners, the most values and the least σ.
+  // τd with τ ≤ 10(k − 1)·exp(−π²σ²): in bits, for the most owners, the most values and the least σ.
   const [mostOwners, mostValues] = [10_000, 2 ** 20 + 100];
   const bits =
-    Math.log2(10 * mostOwners) + Math.log2(mostValues / 4) - (Math.PI ** 2 * Number(LEAST_SHARE_VARIANCE)) / Math.LN2;
+    Math.log2(10 * mostOwners) + Math.log2(mostValues) - (Math.PI ** 2 * Number(LEAST_SHARE_VARIANCE)) / Math.LN2;
   assert.ok(bits < -128, `${bits}`);
 });
 
