@@ -21,7 +21,7 @@ export interface FacilitatorProcessOptions {
 }
 
 /** As run_facilitator.sh starts it. */
-export const nodeOptions: readonly string[] = ['--max-semi-space-size=4'];
+export const nodeOptions: readonly string[] = ['--max-semi-space-size=2'];
 
 /** Milliseconds it has to listen, and to stop. */
 const patience = 60_000;
