@@ -13,6 +13,7 @@
  * what is charged for it.
  */
 import { SealsumError } from '../errors.ts';
+import { LEAST_SHARE_VARIANCE, rhoOfShares } from './accounting/distributed-gaussian.ts';
 import { epsilonFromRho, rhoFromEpsilon } from './accounting/zcdp.ts';
 import { CLIP_SCALE } from './clipping.ts';
 import { divideRoundUp, integerSquareRoot } from './integer.ts';
@@ -48,9 +49,6 @@ export interface Calibration {
   readonly delta: number | undefined;
 }
 
-/** The least σ² of a data owner's share: below it, a sum of shares is too far from a discrete Gaussian. */
-export const LEAST_SHARE_VARIANCE: bigint = 64n ** 2n;
-
 /** 2^−128, which is more than τd. */
 const SHARES_SURCHARGE: Rational = rational(1n, 2n ** 128n);
 
@@ -77,7 +75,7 @@ export function calibrate(
     });
   }
   const asked = rationalFromNumber(rhoOf(target));
-  const surcharge = shares === undefined ? rational(0n) : SHARES_SURCHARGE;
+  const surcharge = shares === undefined || shares === 1 ? rational(0n) : SHARES_SURCHARGE;
   const allowed = sumRationals([asked, multiplyRationals(rational(-BigInt(rounds)), surcharge)]);
   if (allowed.numerator <= 0n) {
     throw new SealsumError('privacy_invalid', 'rho: too little for noise in shares; raise it, or lower the rounds', {
@@ -120,7 +118,7 @@ export function rhoOfRound(
   if (drawn === undefined || !Number.isSafeInteger(drawn) || drawn < 1) {
     throw new SealsumError('privacy_invalid', `shares: expected at least one, got ${drawn}`, { field: 'shares' });
   }
-  return sumRationals([multiplyRationals(square, rational(1n, BigInt(drawn))), SHARES_SURCHARGE]);
+  return rhoOfShares({ variance, sensitivity, shares: drawn });
 }
 
 /**

@@ -14,7 +14,8 @@ import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { openVector, sealVector } from '../../src/pipeline.ts';
-import { calibrate, greatestDraw, LEAST_SHARE_VARIANCE, rhoOfRound } from '../../src/privacy/calibration.ts';
+import { LEAST_SHARE_VARIANCE } from '../../src/privacy/accounting/distributed-gaussian.ts';
+import { calibrate, greatestDraw, rhoOfRound } from '../../src/privacy/calibration.ts';
 import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
 import type { NoisePlace } from '../../src/privacy/mode.ts';
 import { compareRationals, rational, rationalFromNumber, sumRationals, toNumber } from '../../src/privacy/rational.ts';
@@ -156,7 +157,9 @@ test('all rounds of shares together stay within rho, with the surcharge for what
       const found = calibrate({ rho }, rounds, CLIP_SCALE, shares);
       assert.ok(compareRationals(found.rhoTotal, rationalFromNumber(rho)) <= 0);
       const bare = rational(CLIP_SCALE ** 2n, 2n * BigInt(shares) * found.variance.numerator);
-      assert.deepEqual(found.rhoPerRound, sumRationals([bare, rational(1n, 2n ** 128n)]));
+      // A single share is a discrete Gaussian, and costs nothing more.
+      const surcharge = shares === 1 ? rational(0n) : rational(1n, 2n ** 128n);
+      assert.deepEqual(found.rhoPerRound, sumRationals([bare, surcharge]));
       assert.ok(found.variance.numerator >= LEAST_SHARE_VARIANCE);
       if (found.variance.numerator === LEAST_SHARE_VARIANCE) continue;
       // One less of σ² would not do.
