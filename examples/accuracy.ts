@@ -66,12 +66,16 @@ function fit({ model, terms, shares }: Awaited<ReturnType<typeof setUp>>): Train
     const noise = calibration === undefined ? [] : sampleDiscreteGaussians(task.length + 1, calibration.variance);
     const [forWeight = 0n, ...forValues] = noise;
     trainer.absorb(
-      statisticsOf(task, {
-        weight: vectors.reduce((sum, { weight }) => sum + weight, forWeight),
-        values: Array.from({ length: task.length }, (_, index) =>
-          vectors.reduce((sum, { values }) => sum + (values[index] ?? 0n), forValues[index] ?? 0n),
-        ),
-      }),
+      statisticsOf(
+        task,
+        {
+          weight: vectors.reduce((sum, { weight }) => sum + weight, forWeight),
+          values: Array.from({ length: task.length }, (_, index) =>
+            vectors.reduce((sum, { values }) => sum + (values[index] ?? 0n), forValues[index] ?? 0n),
+          ),
+        },
+        vectors.length,
+      ),
     );
   }
   return trainer;

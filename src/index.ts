@@ -67,6 +67,19 @@ export {
 export { type RandomBytes, systemRandom } from './paillier/random.ts';
 // The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner.
 export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
+export { ACCOUNTANTS, type Accountant, rhoOfRounds } from './privacy/accounting/accountants.ts';
+export { leastNoiseMultiplier, type NoiseTarget } from './privacy/accounting/calibrate-noise.ts';
+export {
+  type Composition,
+  compose,
+  epsilonOf,
+  NO_ROUNDS,
+  type RoundLoss,
+  roundsOf,
+} from './privacy/accounting/composition.ts';
+export { epsilonOfDistributedGaussian } from './privacy/accounting/distributed-gaussian.ts';
+export type { NoisyRounds } from './privacy/accounting/parameters.ts';
+export { epsilonOfSkellam } from './privacy/accounting/skellam.ts';
 export { composeRho, deltaFromRho, epsilonFromRho, rhoFromEpsilon } from './privacy/accounting/zcdp.ts';
 // Privacy: clipping, exact noise, accounting, the ledger.
 export { type Caps, createCaps } from './privacy/budget.ts';

@@ -1,7 +1,7 @@
 /**
  * The whole way of the data on one screen:
  *
- *     gradient → clip → fixed-point (→ noise) → pack → encrypt → send      seal(), at every data owner
+ *     (sample →) gradient → clip → fixed-point (→ noise) → pack → encrypt → send      seal(), at every data owner
  *              → multiply (→ encrypted noise)                              aggregate(), at the facilitator (src/paillier/aggregate.ts)
  *              → decrypt → unpack (→ noise) → renormalise                  open(), at the model owner
  *              → update                                                    Trainer.absorb() (src/learning/trainer.ts)
@@ -13,20 +13,23 @@
 import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 import { pack, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
+import { type ClippingReport, sampleRecords } from './learning/clipped-sums.ts';
 import type { Records } from './learning/features.ts';
-import { type ClippingReport, contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
 import { decodeCiphertexts, encodeCiphertexts } from './paillier/ciphertexts.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
-import type { RandomBytes } from './paillier/random.ts';
+import { type RandomBytes, systemRandom } from './paillier/random.ts';
 import { sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
 import type { Rational } from './privacy/rational.ts';
 
-/** What an owner needs to take part in a job. */
+/** What an owner needs to take part in a round. */
 export interface Sealer {
   readonly task: Task;
   readonly plan: Plan;
   readonly encryptor: Encryptor;
+  /** Where the coins come from by which units take part, where they do by chance; the operating system's generator by default. */
+  readonly random?: RandomBytes | undefined;
   /** This owner's share of the noise, where data owners add it. */
   readonly noise?: Noise | undefined;
   /** Told what clipping did, for the owner's own eyes. */
@@ -57,12 +60,13 @@ export interface Opener {
  * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch
  */
 export function seal(
-  { task, plan, encryptor, noise, observe }: Sealer,
+  { task, plan, encryptor, random = systemRandom, noise, observe }: Sealer,
   records: Records,
   parameters: Float64Array,
   tags?: readonly bigint[],
 ): Uint8Array {
-  const vector = contribution(task, records, parameters, observe);
+  const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, random);
+  const vector = contribution(task, chosen, parameters, observe);
   return sealVector(plan, encryptor, vector, tags, noise);
 }
 
@@ -92,7 +96,7 @@ export function sealVector(
  */
 export function open(opener: Opener, aggregate: Uint8Array, contributors: number, check?: TagCheck): Statistics {
   const exact = openVector(opener.plan, opener.decryptor, aggregate, contributors, check);
-  return statisticsOf(opener.task, opener.noise === undefined ? exact : addNoise(exact, opener.noise));
+  return statisticsOf(opener.task, opener.noise === undefined ? exact : addNoise(exact, opener.noise), contributors);
 }
 
 /** The first half of the way back: decrypt → unpack. The sum is exact. */

@@ -115,7 +115,7 @@ test("records go all the way: the statistics of an aggregate are those of everyb
     const sealed = records.map((each) => seal({ task, plan, encryptor }, each, parameters));
     const opened = open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, sealed), 3);
     const sum = addUp(records.map((each) => contribution(task, each, parameters)));
-    assert.deepEqual(opened, statisticsOf(task, sum));
+    assert.deepEqual(opened, statisticsOf(task, sum, 3));
     assert.equal(opened.weight, 30);
   }
 });
@@ -196,7 +196,7 @@ test('a sum that is not of the contributions named is refused by its tags, which
   const [first, second, third] = sealed;
   assert.ok(first !== undefined && second !== undefined && third !== undefined);
   const sum = addUp(records.map((each) => contribution(task, each, none)));
-  assert.deepEqual(openSum(sealed), statisticsOf(task, sum));
+  assert.deepEqual(openSum(sealed), statisticsOf(task, sum, 3));
   const wrong: [readonly Uint8Array[], string][] = [
     [[first, third], "owner-1's contribution is missing from them"],
     [[first, second, second, third], "owner-1's contribution is in them twice"],

@@ -11,7 +11,7 @@ import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
-import type { ClippingReport } from '../../src/learning/task.ts';
+import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';

@@ -1,4 +1,4 @@
-import type { ClippingReport } from '../../src/learning/task.ts';
+import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
 
 /** What the work of a data owner tells of itself as it goes on: numbers, bytes and time. */
 export interface OwnerMeter {

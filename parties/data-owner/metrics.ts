@@ -33,6 +33,12 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
     help: 'Units that counted as zeros because a statistic of theirs was no finite number.',
     registers,
   });
+  const local = new Gauge({
+    name: 'sealsum_local_metric',
+    help: 'Where metrics stay with each owner: their means over the records of the newest contribution. Exact, for the owner alone.',
+    labelNames: ['metric'],
+    registers,
+  });
   return {
     contributed: (count) => {
       contributions.inc();
@@ -44,6 +50,7 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
     clipped: (report) => {
       clipped.set(report.units === 0 ? 0 : report.clipped / report.units);
       notFinite.inc(report.notFinite);
+      for (const { name, mean } of report.metrics) local.set({ metric: name }, mean);
     },
   };
 }

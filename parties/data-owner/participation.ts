@@ -8,15 +8,16 @@
 import { hkdfSync } from 'node:crypto';
 import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
+import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
-import type { ClippingReport } from '../../src/learning/task.ts';
+import { atClip } from '../../src/learning/task.ts';
 import { bitLength } from '../../src/paillier/bytes.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { type Noise, type Sealer, seal } from '../../src/pipeline.ts';
+import { type Composition, NO_ROUNDS } from '../../src/privacy/accounting/composition.ts';
 import type { Cost, Ledger } from '../../src/privacy/ledger.ts';
-import { type Rational, ZERO } from '../../src/privacy/rational.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
@@ -115,7 +116,7 @@ export async function acceptJob(
     );
   const { model, terms } = requireTerms(descriptor);
   const cost = costOf(dataset, model, terms);
-  const spent = isKnown ? ZERO : await spentBeside(dependencies.ledger, cost, job);
+  const spent = isKnown ? NO_ROUNDS : await spentBeside(dependencies.ledger, cost, job);
   requireAllowed(policy, { descriptor, model, terms, spent });
   const publicKey = requireKeySize(descriptor, model);
   progress('data-owner.job-verified');
@@ -133,7 +134,8 @@ export async function acceptJob(
   const expected = rounds * terms.plan.ciphertexts;
   const encryptor = createEncryptor(publicKey, { expected, random });
   const noise = noiseShare(model, terms, random);
-  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor, noise };
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor, random, noise };
+  const adaptsClip = terms.task.clipping?.sign !== undefined;
   return {
     descriptor,
     digest,
@@ -142,15 +144,15 @@ export async function acceptJob(
     dropped: records.dropped,
     cost,
     check: (round, view) =>
-      checkRound(parties(), { job: descriptor, digest, owner, rounds, parameterCount }, round, view),
+      checkRound(parties(), { job: descriptor, digest, owner, rounds, parameterCount, adaptsClip }, round, view),
     requireSigned: (round) => {
       requireSignedRound(parties(), descriptor, round);
     },
     contribution: (signed, observe) => {
-      const { round, parameters } = signed.descriptor;
+      const { round, parameters, clip } = signed.descriptor;
       const context = { job: digest, round, roundDigest: objectDigest('round', signed.descriptor) };
       const tags = tagsOf(tagKey, context, terms.plan.ciphertexts);
-      return seal({ ...sealer, observe }, records, Float64Array.from(parameters), tags);
+      return seal({ ...sealer, task: atClip(terms.task, clip), observe }, records, Float64Array.from(parameters), tags);
     },
     prepareNext: async (round, until) => {
       if (round < rounds) await encryptor.prepareNext(Math.min(terms.plan.ciphertexts, mostPrepared), until);
@@ -162,14 +164,15 @@ export async function acceptJob(
 }
 
 function costOf({ name: dataset }: Dataset, { privacy }: Model, { calibration }: Terms): Cost {
-  if (privacy === undefined || calibration === undefined) return { dataset, rho: null, unit: null, neighbours: null };
-  const { unit, neighbours } = privacy;
-  return { dataset, rho: calibration.rhoPerRound, unit, neighbours };
+  if (privacy === undefined || calibration === undefined)
+    return { dataset, rho: null, unit: null, neighbours: null, sampling: null };
+  const { unit, neighbours, sampling } = privacy;
+  return { dataset, rho: calibration.rhoPerRound, unit, neighbours, sampling };
 }
 
 /** What other jobs have spent of the account that this one would. */
-async function spentBeside(ledger: Ledger, { dataset, unit }: Cost, job: JobId): Promise<Rational> {
-  return unit === null ? ZERO : await ledger.spentByOthers({ dataset, unit }, job);
+async function spentBeside(ledger: Ledger, { dataset, unit }: Cost, job: JobId): Promise<Composition> {
+  return unit === null ? NO_ROUNDS : await ledger.spentByOthers({ dataset, unit }, job);
 }
 
 /** What this owner adds itself, where data owners add the noise. */

@@ -5,8 +5,8 @@
 import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { type FieldPlace, fieldName } from '../../src/learning/fields.ts';
 import type { Model } from '../../src/learning/model.ts';
+import type { Composition } from '../../src/privacy/accounting/composition.ts';
 import { type BrokenRule, brokenCaps, isLimited, policyRefused, withoutPrivacy } from '../../src/privacy/budget.ts';
-import type { Rational } from '../../src/privacy/rational.ts';
 import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
 import type { Terms } from '../../src/protocol/terms.ts';
 
@@ -15,8 +15,8 @@ export interface ProposedJob {
   readonly descriptor: Pick<JobDescriptor, 'model_owner' | 'quorum'>;
   readonly model: Pick<Model, 'data_props' | 'privacy'>;
   readonly terms: Pick<Terms, 'calibration'>;
-  /** The ρ that other jobs have spent of the same account. */
-  readonly spent: Rational;
+  /** What other jobs have spent of the same account. */
+  readonly spent: Composition;
 }
 
 /**
@@ -33,8 +33,8 @@ export function requireAllowed(policy: OwnerPolicy, job: ProposedJob): void {
     throw policyRefused([{ field: 'policy.model_owners', why: `this owner takes no part in jobs of ${model_owner}` }]);
   const broken = [...brokenByMode(policy, job), ...brokenByQuorum(policy, job), ...brokenByColumns(policy, job)];
   if (job.terms.calibration !== undefined) {
-    const { rhoPerRound, rounds } = job.terms.calibration;
-    broken.push(...brokenCaps(policy.caps, { rho: rhoPerRound, rounds, spent: job.spent }));
+    const { rhoPerRound: rho, sampling, rounds } = job.terms.calibration;
+    broken.push(...brokenCaps(policy.caps, { loss: { rho, sampling }, rounds, spent: job.spent }));
   }
   if (broken.length > 0) throw policyRefused(broken);
 }

@@ -16,6 +16,8 @@ export interface RoundTerms {
   readonly rounds: number;
   /** Parameters that go out before every round. */
   readonly parameterCount: number;
+  /** Whether every round states a clip of its own. */
+  readonly adaptsClip: boolean;
 }
 
 /** Checks that the job's model owner signed a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
@@ -56,8 +58,8 @@ function requireSame({ job, digest }: RoundTerms, round: number, descriptor: Rou
 }
 
 function requireAllowed(
-  { job, owner, rounds, parameterCount }: RoundTerms,
-  { round, roster, parameters }: RoundDescriptor,
+  { job, owner, rounds, parameterCount, adaptsClip }: RoundTerms,
+  { round, roster, parameters, clip }: RoundDescriptor,
 ): void {
   if (round > rounds)
     throw new SealsumError('privacy_invalid', `round ${round} is more than the ${rounds} rounds that the job stated`, {
@@ -84,6 +86,8 @@ function requireAllowed(
       'parameters',
       `round ${round} gives ${parameters.length} parameters, the model has ${parameterCount}`,
     );
+  if ((clip !== undefined) !== adaptsClip)
+    throw invalid('clip', `round ${round} ${adaptsClip ? 'states no clip' : 'states a clip, and the job has its own'}`);
 }
 
 /** A facilitator may not wait for longer than the model owner and all owners agreed on. */

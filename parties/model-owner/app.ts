@@ -59,7 +59,7 @@ const predictionView = z.custom<PredictionView>().openapi('Predictions', {
     model: { type: 'string' },
     name: { type: 'string' },
     model_type: { type: 'string' },
-    cost: { type: 'number' },
+    cost: { type: ['number', 'null'] },
     metrics: { type: 'object' },
     predictions: { type: 'array', items: {} },
     dropped_rows: { type: 'integer' },

@@ -79,13 +79,13 @@ export function createPredictions({ evaluationFile, log, signal }: PredictionsOp
       const { rows, reason } = await rowsOf(record);
       const predicted = predict(model, compileFeatures(model), Float64Array.from(record.parameters), rows);
       const predictions = predicted.filter((each) => each !== null);
-      const metrics = record.metrics ?? { loss: Number.NaN };
+      const { metrics } = record;
       return {
         model: id,
         ...(model.name === undefined ? {} : { name: model.name }),
         model_type: model.model_type,
-        cost: metrics.mse ?? metrics.log_loss ?? metrics.loss,
-        metrics,
+        cost: metrics === undefined ? null : (metrics.mse ?? metrics.log_loss ?? metrics.loss),
+        metrics: metrics ?? {},
         predictions,
         dropped_rows: rows.length - predictions.length,
         ...(reason === undefined ? {} : { unpredictable: reason }),

@@ -4,7 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { SealsumError } from '../../src/errors.ts';
-import type { Statistics } from '../../src/learning/task.ts';
+import { atClip, type Statistics } from '../../src/learning/task.ts';
+import type { Trainer } from '../../src/learning/trainer.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
 import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
@@ -26,14 +27,12 @@ export interface RoundTerms {
   readonly parties: () => Parties;
 }
 
+/** What a round is asked with. */
+export type Asked = Pick<Trainer, 'parameters' | 'clip'>;
+
 /** A round of the job as its model owner asks for it. */
-export function signRound(
-  terms: RoundTerms,
-  round: number,
-  roster: readonly OwnerId[],
-  parameters: Float64Array,
-): SignedRound {
-  const descriptor = describeRound(terms, round, roster, parameters);
+export function signRound(terms: RoundTerms, round: number, roster: readonly OwnerId[], asked: Asked): SignedRound {
+  const descriptor = describeRound(terms, round, roster, asked);
   return { descriptor, signature: signObject(terms.identity, 'round', descriptor) };
 }
 
@@ -41,7 +40,7 @@ function describeRound(
   { signed, jobDigest }: RoundTerms,
   round: number,
   roster: readonly OwnerId[],
-  parameters: Float64Array,
+  { parameters, clip }: Asked,
 ): RoundDescriptor {
   const { job, model_hash, quorum, deadline_seconds } = signed.descriptor;
   return {
@@ -54,16 +53,17 @@ function describeRound(
     deadline_seconds,
     // JSON knows no −0.
     parameters: [...parameters].map((value) => value + 0),
+    ...(clip === undefined ? {} : { clip }),
   };
 }
 
 /**
  * What was signed for a round before a restart, as the facilitator shows it.
  *
- * @param parameters those that the round must have been asked with
+ * @param asked what the round must have been asked with
  * @throws SealsumError round_conflict when it is not what this model owner would have asked for; signature_invalid
  */
-export function adoptRound(terms: RoundTerms, view: RoundView, round: number, parameters: Float64Array): SignedRound {
+export function adoptRound(terms: RoundTerms, view: RoundView, round: number, asked: Asked): SignedRound {
   const refuse = (why: string): SealsumError =>
     new SealsumError('round_conflict', `round ${round} at the facilitator is not the one that was asked for: ${why}`, {
       field: 'round',
@@ -73,8 +73,18 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, pa
   const { descriptor, signature } = signed;
   const { name } = terms.identity;
   verifyObject(terms.parties(), { name, role: 'model-owner' }, 'round', descriptor, signature);
-  const expected = describeRound(terms, round, descriptor.roster, parameters);
-  for (const field of ['job', 'round', 'job_digest', 'model_hash', 'quorum', 'deadline_seconds', 'parameters'] as const)
+  const expected = describeRound(terms, round, descriptor.roster, asked);
+  const fields = [
+    'job',
+    'round',
+    'job_digest',
+    'model_hash',
+    'quorum',
+    'deadline_seconds',
+    'parameters',
+    'clip',
+  ] as const;
+  for (const field of fields)
     if (!isDeepStrictEqual(descriptor[field], expected[field])) throw refuse(`its ${field} differs`);
   return signed;
 }
@@ -113,6 +123,7 @@ export function tagContext({ jobDigest }: RoundTerms, { descriptor }: SignedRoun
 /**
  * Opens a sum, and checks that exactly these contributors are in it.
  *
+ * @param clip that of the round, where it adapts
  * @param contexts the round's, and those of earlier rounds whose contributions may have been replayed
  * @throws SealsumError tag_mismatch, count_mismatch, slot_overflow, weight_zero, ciphertext_invalid
  */
@@ -122,9 +133,10 @@ export function openSum(
   contributors: readonly OwnerId[],
   [context, ...earlier]: readonly [TagContext, ...TagContext[]],
   aggregate: Uint8Array,
+  clip: number | undefined,
 ): Statistics {
   const keys = new Map(contributors.map((owner) => [owner, register.tagKeyOf(owner)]));
-  return open(opener, aggregate, contributors.length, (sums) => {
+  return open({ ...opener, task: atClip(opener.task, clip) }, aggregate, contributors.length, (sums) => {
     checkTags(sums, keys, context, earlier);
   });
 }

@@ -103,12 +103,14 @@ export async function runRound(
   reach('model-owner.sum.absorbed');
   const seconds = (clock.monotonic() - started) / 1000;
   const { metrics } = trainer;
+  const { clip } = asked.signed.descriptor;
   const report: RoundReport = {
     round,
     contributors,
     seconds,
     bytes: aggregate.length,
     ...(metrics === undefined ? {} : { metrics }),
+    ...(clip === undefined ? {} : { clip }),
   };
   await options.journal.commit({
     model: { status: 'training', lastRound: report, updates: trainer.round },
@@ -140,8 +142,8 @@ async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number)
   const roster = await gatherQuorum(work, watch);
   reach('model-owner.owners.gathered');
   const at = clock.monotonic();
-  const { parameters } = trainer;
-  const signed = signRound(work.roundTerms, round, roster, parameters);
+  const { parameters, clip } = trainer;
+  const signed = signRound(work.roundTerms, round, roster, { parameters, clip });
   reach('model-owner.round.signed');
   // With the answers of everybody who is asked: the facilitator forgets the one that came before an owner's newest.
   await journal.commit({
@@ -164,7 +166,7 @@ async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number)
     // One that was sent before a restart, and arrived only after the facilitator had been asked about it.
     const view = await client.round(work.job, round, signal).catch(() => undefined);
     if (view === undefined) throw error;
-    return { signed: adoptRound(work.roundTerms, view, round, parameters), view, at };
+    return { signed: adoptRound(work.roundTerms, view, round, { parameters, clip }), view, at };
   }
 }
 
@@ -173,7 +175,7 @@ async function adopt(work: Work, trainer: Trainer, round: number): Promise<Asked
   const { client, clock, signal, reach } = work.options;
   const at = clock.monotonic();
   const view = await client.round(work.job, round, signal);
-  const signed = adoptRound(work.roundTerms, view, round, trainer.parameters);
+  const signed = adoptRound(work.roundTerms, view, round, trainer);
   reach('model-owner.resume.adopted');
   return { signed, view, at };
 }
@@ -220,7 +222,7 @@ async function openVerified(
 ): Promise<Opened> {
   const { roundTerms, options, earlier } = work;
   const { journal, clock, measures, reach } = options;
-  const { round } = signed.descriptor;
+  const { round, clip } = signed.descriptor;
   const contributors = verifyClosed(roundTerms, signed, closed, aggregate, work.bytes);
   reach('model-owner.manifest.verified');
   // From here on its privacy is spent, whatever becomes of the sum: it is decrypted next.
@@ -234,7 +236,7 @@ async function openVerified(
   const context = tagContext(roundTerms, signed);
   const started = clock.monotonic();
   // Noise that was drawn before a restart was shown to nobody; only the sum that is kept counts.
-  const statistics = openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate);
+  const statistics = openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate, clip);
   measures.crypto('decrypt', clock.monotonic() - started);
   reach('model-owner.sum.decrypted');
   earlier.unshift(context);

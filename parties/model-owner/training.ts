@@ -6,7 +6,7 @@
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
-import type { Model } from '../../src/learning/model.ts';
+import { type Model, parseModel } from '../../src/learning/model.ts';
 import { createTrainer, restoreTrainer, type Trainer } from '../../src/learning/trainer.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { ciphertextBytes } from '../../src/paillier/public-key.ts';
@@ -40,7 +40,8 @@ export interface TrainingOptions extends Omit<ProposalOptions, 'job' | 'model' |
  */
 export async function train(options: TrainingOptions): Promise<Trainer> {
   const { journal } = options;
-  const { model } = journal.model();
+  // One that an older version kept gets the defaults of what that did not know.
+  const model = parseModel(journal.model().model);
   const { roster, trainer: state } = journal.training();
   const terms = termsOf(model, roster.length);
   const noise = noiseDeviation(terms);
@@ -50,7 +51,7 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
       : restoreTrainer(model, terms.map, terms.task, state, noise);
   if (trainer.finished) return trainer;
 
-  const work = await begin(options, terms);
+  const work = await begin(options, model, terms);
   const { job, register } = work;
   const shown = await joinJob(options, work);
   register.note(shown.owners);
@@ -92,9 +93,9 @@ async function runRounds(work: Work, watch: JobWatch, trainer: Trainer, newest: 
 }
 
 /** Proposes the job unless it has been, and gets ready for its rounds. */
-async function begin(options: TrainingOptions, terms: Terms): Promise<Work> {
+async function begin(options: TrainingOptions, model: Model, terms: Terms): Promise<Work> {
   const { journal, identity, facilitator, parties, log, reach } = options;
-  const { id, model, owners } = journal.model();
+  const { id, owners } = journal.model();
   const job = jobIdSchema.parse(id);
   const { roster, proposal } = journal.training();
   const proposing = { ...options, job, model, terms, roster };

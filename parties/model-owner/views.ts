@@ -32,9 +32,12 @@ export interface PredictionView {
   readonly model: string;
   readonly name?: string;
   readonly model_type: Model['model_type'];
-  /** The final cost: mean squared error in the target's own unit squared, or mean log-loss in nats. */
-  readonly cost: number;
-  readonly metrics: Metrics;
+  /**
+   * The final cost: mean squared error in the target's own unit squared, or mean log-loss in nats; null where metrics stay with
+   * each data owner.
+   */
+  readonly cost: number | null;
+  readonly metrics: Partial<Metrics>;
   /** Of the evaluation rows, in their order, without those that a missing value drops. */
   readonly predictions: readonly Prediction[];
   readonly dropped_rows: number;

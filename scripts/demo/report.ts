@@ -12,7 +12,9 @@ export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: nu
   const lines = [
     '',
     `${owners} data owners, ${count(run.updates, 'update')} in ${count(run.rounds.length, 'round')}, ${run.secondsInAll.toFixed(1)} s in all`,
-    `final cost          ${run.cost.toPrecision(8)} (${measured}${noised})`,
+    run.cost === null
+      ? 'final cost          stays with the data owners'
+      : `final cost          ${run.cost.toPrecision(8)} (${measured}${noised})`,
     `bytes sent          ${run.bytesPerOwnerRound} per owner and round`,
     `time per round      ${(run.secondsPerRound * 1000).toFixed(1)} ms (median)`,
     ...privacyLines(privacy),
@@ -36,7 +38,7 @@ function privacyLines(privacy: PrivacyStatement): string[] {
   return [
     ...lines,
     `spent               rho ${rho.number.toPrecision(4)}${inEpsilon} per ${privacy.unit}, over ${count(rounds, 'round')}`,
-    '                    against whoever sees the model, not against the model owner',
+    `does not protect    against ${privacy.does_not_protect_against[0] ?? 'anybody'}`,
   ];
 }
 

@@ -83,7 +83,7 @@ export function createRoundChecks(keyPair: KeyPair, owners: number): RoundChecks
         each === undefined ? [] : contributionSlots(terms.plan, contribution(terms.task, each, parameters)),
       )
       .reduce((total, slots) => total.map((value, index) => value + (slots[index] ?? 0n)));
-    trainer.absorb(statisticsOf(terms.task, sum));
+    trainer.absorb(statisticsOf(terms.task, sum, contributors.length));
     return isDeepStrictEqual([sum.weight, ...sum.values], expected.slice(1))
       ? []
       : [`${place} is not the sum of what ${contributors.join(', ')} contributed`];

@@ -40,6 +40,7 @@ export const ledgerStatementSchema: z.ZodType<LedgerStatement> = z.object({
       rho: rho.nullable(),
       unit: unit.nullable(),
       neighbours,
+      sampling: z.number().nullable(),
       at: z.string(),
     }),
   ),

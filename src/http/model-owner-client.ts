@@ -27,8 +27,9 @@ export interface TrainedModel {
   readonly id: string;
   readonly status: 'finished';
   readonly updates: number;
-  readonly cost: number;
-  readonly metrics: Metrics;
+  /** null, and no metrics, where these stay with each data owner. */
+  readonly cost: number | null;
+  readonly metrics: Partial<Metrics>;
   readonly parameters: DataUnitParameters;
   readonly predictions: readonly Prediction[];
   readonly rounds: readonly RoundReport[];

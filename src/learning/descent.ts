@@ -2,7 +2,8 @@
  * Gradient descent as a state machine: a mean gradient in, new parameters out, until the rounds are over or the loss settles.
  *
  * The objective is the mean loss + λ/2·‖θ‖², intercepts left out. The loss that comes with a gradient is that of the
- * parameters which were sent out, so one more round than there are updates tells the loss of the final ones.
+ * parameters which were sent out, so one more round than there are updates tells the loss of the final ones. Where nobody
+ * tells a loss, the last update is the end.
  */
 import { SealsumError } from '../errors.ts';
 import type { GradientTraining } from './model.ts';
@@ -26,7 +27,7 @@ export interface Descent {
   readonly round: number;
   readonly finished: boolean;
   /** @throws SealsumError `number_not_finite` where the training diverged */
-  absorb(gradient: Float64Array, loss: number): void;
+  absorb(gradient: Float64Array, loss: number | undefined): void;
   state(): DescentState;
 }
 
@@ -49,8 +50,8 @@ export function createDescent(
   let stale = state?.stale ?? 0;
   let finished = state?.finished ?? false;
 
-  const settled = (loss: number): boolean => {
-    if (settings.tolerance === 0) return false;
+  const settled = (loss: number | undefined): boolean => {
+    if (settings.tolerance === 0 || loss === undefined) return false;
     let squares = 0;
     for (const [index, value] of parameters.entries()) if (index % width !== 0) squares += value * value;
     const objective = loss + (settings.l2 / 2) * squares;
@@ -90,6 +91,7 @@ export function createDescent(
       }
       parameters = keep(next);
       round += 1;
+      finished = loss === undefined && round >= settings.rounds;
     },
     state: () => ({
       round,

@@ -49,6 +49,22 @@ export interface Records {
   readonly dropped: number;
 }
 
+/** The records at these positions, in their order. */
+export function selectRecords(records: Records, positions: readonly number[]): Records {
+  const { width } = records;
+  const x = new Float64Array(positions.length * width);
+  for (const [index, position] of positions.entries())
+    x.set(records.x.subarray(position * width, (position + 1) * width), index * width);
+  return {
+    count: positions.length,
+    width,
+    x,
+    y: Float64Array.from(positions, (position) => records.y[position] ?? 0),
+    lines: Int32Array.from(positions, (position) => records.lines[position] ?? 0),
+    dropped: records.dropped,
+  };
+}
+
 export function compileFeatures(model: Model): FeatureMap {
   const { features, target } = model.data_props;
   const columns = ['intercept', ...features.flatMap(columnNames)];

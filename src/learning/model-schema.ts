@@ -195,6 +195,20 @@ const privacyMode = {
   unit: oneOf('record', 'owner').default('record'),
   neighbours: oneOf('zero-out', 'substitution').default('zero-out'),
   silent_owners: wholeNumber(0, 1_000_000).default(0),
+  sampling: number((value) => value >= 1e-6 && value <= 1, 'expected a probability from 1e-6 to 1').default(1),
+  metrics: oneOf('summed', 'local').default('summed'),
+  adaptive_clip: z
+    .strictObject(
+      {
+        quantile: number((value) => value >= 0 && value <= 1, 'expected a number from 0 to 1').default(0.5),
+        learning_rate: number((value) => value > 0 && value <= 10, 'expected a number above 0, at most 10').default(
+          0.2,
+        ),
+        count_noise: aboveZero.optional(),
+      },
+      { error: 'expected an object' },
+    )
+    .optional(),
 };
 const privacy = z.union(
   [

@@ -54,11 +54,31 @@ export interface ParticipationSettings {
   readonly max_records: number;
 }
 
-/** Differential privacy, and the L2 norm `clip` (scaled units) to which every unit's statistics are clipped. */
-export type PrivacySettings = PrivacyMode & { readonly clip: number } & (
-    | { readonly epsilon: number; readonly delta: number }
-    | { readonly rho: number; readonly delta?: number }
-  );
+/** A clip that follows a quantile of the owners' norms (src/privacy/adaptive-clipping.ts). */
+export interface AdaptiveClipSettings {
+  /** The fraction of owners that should remain unclipped, in [0, 1]. */
+  readonly quantile: number;
+  /** The clip's logarithm moves by at most this much in a round; above 0, at most 10. */
+  readonly learning_rate: number;
+  /** The standard deviation of the noise on the number of unclipped owners; a twentieth of the quorum unless given. */
+  readonly count_noise: number;
+}
+
+interface ClippingSettings {
+  /** The L2 norm (scaled units) to which every unit's statistics are clipped; in the first round, where it adapts. */
+  readonly clip: number;
+  /** Absent: the clip is the same in every round. */
+  readonly adaptive_clip?: AdaptiveClipSettings | undefined;
+  /** Whether loss and accuracy are summed and noised with the rest, or stay with each owner. */
+  readonly metrics: 'summed' | 'local';
+}
+
+type PrivacyTarget =
+  | { readonly epsilon: number; readonly delta: number }
+  | { readonly rho: number; readonly delta?: number };
+
+/** Differential privacy. */
+export type PrivacySettings = PrivacyMode & ClippingSettings & PrivacyTarget;
 
 export interface Model {
   readonly name?: string | undefined;
@@ -73,12 +93,16 @@ export interface Model {
   readonly evaluation?: { readonly rows: readonly FeatureRow[] } | undefined;
 }
 
-/** A model before the default of `privacy.clip` is known. */
+/** A model before the defaults of the clip, which depend on other fields. */
 export type ParsedModel = Omit<Model, 'privacy'> & {
   readonly privacy?:
-    | (PrivacyMode & { readonly clip?: number | undefined } & (
-          | { readonly epsilon: number; readonly delta: number }
-          | { readonly rho: number; readonly delta?: number }
-        ))
+    | (PrivacyMode &
+        PrivacyTarget &
+        Pick<ClippingSettings, 'metrics'> & {
+          readonly clip?: number | undefined;
+          readonly adaptive_clip?:
+            | (Omit<AdaptiveClipSettings, 'count_noise'> & { readonly count_noise?: number | undefined })
+            | undefined;
+        })
     | undefined;
 };

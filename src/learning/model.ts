@@ -8,7 +8,7 @@ import { SealsumError } from '../errors.ts';
 import type { Feature, Target } from './fields.ts';
 import { featureWidth, fieldName } from './fields.ts';
 import { modelSchema } from './model-schema.ts';
-import type { DataProperties, Model, ParsedModel } from './model-types.ts';
+import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
 import { encodeFeatureRows } from './rows.ts';
 
 export type {
@@ -194,10 +194,49 @@ function participationProblems({ participation }: Model): Problem[] {
   return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
 }
 
+function privacyProblems({ privacy, training, participation: { quorum } }: Model): Problem[] {
+  if (privacy === undefined) return [];
+  return [
+    ...silenceProblems(privacy, quorum),
+    ...samplingProblems(privacy),
+    ...metricsProblems(privacy, training),
+    ...adaptiveProblems(privacy, training),
+  ];
+}
+
+/** What sampling saves is known for units that are there or not, and told by Rényi divergences, of which a ρ says nothing. */
+function samplingProblems(privacy: PrivacySettings): Problem[] {
+  if (privacy.sampling === 1) return [];
+  const field = 'privacy.sampling';
+  return [
+    ...('epsilon' in privacy ? [] : [{ field, expected: 'needs epsilon and delta: a rho does not count it' }]),
+    ...(privacy.neighbours === 'zero-out'
+      ? []
+      : [{ field, expected: `needs neighbours by zero-out, not ${privacy.neighbours}` }]),
+  ];
+}
+
+function metricsProblems({ metrics }: PrivacySettings, training: Training): Problem[] {
+  if (metrics === 'summed') return [];
+  if (training.solver !== 'gradient')
+    return [{ field: 'privacy.metrics', expected: 'only counts with the gradient solver; remove it' }];
+  if (training.tolerance === 0) return [];
+  return [{ field: 'training.tolerance', expected: 'expected 0 where privacy.metrics is local: nobody sees the loss' }];
+}
+
+/** Only owners have one vector each that is clipped as a whole, and only a training of several rounds can adapt. */
+function adaptiveProblems({ adaptive_clip: adaptive, unit }: PrivacySettings, { solver }: Training): Problem[] {
+  if (adaptive === undefined) return [];
+  const field = 'privacy.adaptive_clip';
+  return [
+    ...(unit === 'owner' ? [] : [{ field, expected: `needs the unit owner, not ${unit}` }]),
+    ...(solver === 'gradient' ? [] : [{ field, expected: `needs the gradient solver, not ${solver}` }]),
+  ];
+}
+
 /** Shares of the noise come from those who contribute at the least and are not silent. */
-function privacyProblems({ privacy, participation: { quorum } }: Model): Problem[] {
-  if (privacy === undefined || privacy.silent_owners === 0) return [];
-  const { place, silent_owners: silent } = privacy;
+function silenceProblems({ place, silent_owners: silent }: PrivacySettings, quorum: number): Problem[] {
+  if (silent === 0) return [];
   const field = 'privacy.silent_owners';
   if (place !== 'data-owners')
     return [{ field, expected: `only counts where place is data-owners, not ${place}; remove it` }];
@@ -214,13 +253,21 @@ function valuesPerRound({ data_props, model_type, training }: Model): number {
     : width;
 }
 
-/** Fills in the clip: 1 for gradients; for normal equations a bound that no record within the declared ranges exceeds. */
+/**
+ * Fills in the clip: 1 for gradients; for normal equations a bound that no record within the declared ranges exceeds. The noise
+ * on the number of unclipped owners is a twentieth of how many there are, as Andrew et al. 2021 choose it (section 3).
+ */
 function withClip(parsed: ParsedModel): Model {
   const { privacy, ...rest } = parsed;
   if (privacy === undefined) return rest;
   const clip =
     privacy.clip ?? (parsed.training.solver === 'gradient' ? 1 : normalEquationsNorm(parsed.data_props.features));
-  return { ...rest, privacy: { ...privacy, clip } };
+  const { adaptive_clip: adaptive, ...others } = privacy;
+  const { count_noise = parsed.participation.quorum / 20 } = adaptive ?? {};
+  return {
+    ...rest,
+    privacy: { ...others, clip, ...(adaptive === undefined ? {} : { adaptive_clip: { ...adaptive, count_noise } }) },
+  };
 }
 
 /**

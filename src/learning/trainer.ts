@@ -5,18 +5,26 @@
  */
 import { quantise } from '../encoding/fixed-point.ts';
 import { SealsumError } from '../errors.ts';
+import { nextClip } from '../privacy/adaptive-clipping.ts';
 import type { DescentState } from './descent.ts';
 import { createDescent } from './descent.ts';
 import type { FeatureMap } from './features.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsOf } from './metrics.ts';
 import type { GradientTraining, Model, NormalEquationsTraining } from './model.ts';
+import type { PrivacySettings } from './model-types.ts';
 import { solveNormalEquations } from './normal-equations.ts';
 import type { Statistics, Task } from './task.ts';
 
 /** Plain data for JSON. */
 export type TrainerState =
-  | { readonly solver: 'gradient'; readonly descent: DescentState; readonly metrics: Metrics | null }
+  | {
+      readonly solver: 'gradient';
+      readonly descent: DescentState;
+      readonly metrics: Metrics | null;
+      /** Where the clip adapts. */
+      readonly clip?: number;
+    }
   | {
       readonly solver: 'normal-equations';
       /** The fit, or null before it. */
@@ -29,6 +37,8 @@ export interface Trainer {
    * row by row, in scaled units, multiples of 2^−fraction_bits for the gradient solver.
    */
   readonly parameters: Float64Array;
+  /** To send for the next round, where the clip adapts: scaled units, above 0. */
+  readonly clip: number | undefined;
   /** Updates made: up to `training.rounds`; normal equations make one. */
   readonly round: number;
   readonly finished: boolean;
@@ -48,7 +58,7 @@ export interface Trainer {
 export function createTrainer(model: Model, map: FeatureMap, task: Task, noise = 0): Trainer {
   const { training } = model;
   return training.solver === 'gradient'
-    ? gradientTrainer(training, map, task)
+    ? gradientTrainer(training, map, task, model.privacy)
     : normalEquationsTrainer(training, map, task, noise);
 }
 
@@ -57,7 +67,7 @@ export function restoreTrainer(model: Model, map: FeatureMap, task: Task, state:
   const { training } = model;
   if (training.solver === 'gradient' && state.solver === 'gradient') {
     if (state.descent.parameters.length !== task.parameterCount) throw foreignState();
-    return gradientTrainer(training, map, task, state);
+    return gradientTrainer(training, map, task, model.privacy, state);
   }
   if (training.solver === 'normal-equations' && state.solver === 'normal-equations') {
     return normalEquationsTrainer(training, map, task, noise, state);
@@ -73,6 +83,7 @@ function gradientTrainer(
   training: GradientTraining,
   map: FeatureMap,
   task: Task,
+  privacy: PrivacySettings | undefined,
   state?: Extract<TrainerState, { solver: 'gradient' }>,
 ): Trainer {
   const scale = 2 ** task.fractionBits;
@@ -83,10 +94,15 @@ function gradientTrainer(
     (parameters) => quantise(parameters, scale),
     state?.descent,
   );
+  const adaptive = privacy?.adaptive_clip;
+  let clip = adaptive === undefined ? undefined : (state?.clip ?? privacy?.clip);
   let metrics = state?.metrics ?? undefined;
   return {
     get parameters() {
       return descent.parameters;
+    },
+    get clip() {
+      return clip;
     },
     get round() {
       return descent.round;
@@ -99,11 +115,21 @@ function gradientTrainer(
     },
     absorb(statistics) {
       requireOurs(task, statistics, descent.finished);
-      const [loss = 0, correct] = statistics.metrics;
-      metrics = metricsOf(map, loss, correct);
+      const [loss, correct] = statistics.metrics;
+      metrics = loss === undefined ? undefined : metricsOf(map, loss, correct);
       descent.absorb(statistics.statistics, loss);
+      if (adaptive !== undefined && clip !== undefined && statistics.unclipped !== undefined)
+        clip = nextClip(clip, statistics.unclipped, {
+          target: adaptive.quantile,
+          learningRate: adaptive.learning_rate,
+        });
     },
-    state: () => ({ solver: 'gradient', descent: descent.state(), metrics: metrics ?? null }),
+    state: () => ({
+      solver: 'gradient',
+      descent: descent.state(),
+      metrics: metrics ?? null,
+      ...(clip === undefined ? {} : { clip }),
+    }),
   };
 }
 
@@ -119,6 +145,7 @@ function normalEquationsTrainer(
     get parameters() {
       return Float64Array.from(fit?.parameters ?? []);
     },
+    clip: undefined,
     get round() {
       return fit === null ? 0 : 1;
     },

@@ -11,7 +11,7 @@
  * cost, exactly: 1/z² = 1/z_Δ² + 1/(2σ_b)².
  */
 import { SealsumError } from '../errors.ts';
-import { compareRationals, formatRational, multiplyRationals, type Rational, rational } from './rational.ts';
+import { compareRationals, formatRational, multiplyRationals, type Rational, rational, toNumber } from './rational.ts';
 
 /** What a round may cost in all, and how much noise the fraction of unclipped owners gets. */
 export interface AdaptiveNoise {
@@ -34,7 +34,7 @@ export interface NoiseSplit {
 /**
  * How the noise is divided between the sum of the updates and the signs, in exact fractions.
  *
- * Throws `privacy_invalid` with the field: `unit` for records, `count_variance` where z ≥ 2σ_b, when the signs alone would cost
+ * Throws `privacy_invalid` with the field: `unit` for records, `count_noise` where z ≥ 2σ_b, when the signs alone would cost
  * all there is, and whichever is not above 0.
  */
 export function splitNoise({ unit, noiseMultiplierSquared, countVariance }: AdaptiveNoise): NoiseSplit {
@@ -48,14 +48,14 @@ export function splitNoise({ unit, noiseMultiplierSquared, countVariance }: Adap
     );
   }
   requirePositive('noise_multiplier', noiseMultiplierSquared);
-  requirePositive('count_variance', countVariance);
+  requirePositive('count_noise', countVariance);
   const signs = multiplyRationals(rational(4n), countVariance);
   if (compareRationals(noiseMultiplierSquared, signs) >= 0) {
     throw new SealsumError(
       'privacy_invalid',
-      `count_variance: expected more than a quarter of the squared noise multiplier ${formatRational(noiseMultiplierSquared)}, ` +
-        `got ${formatRational(countVariance)}; the count would leave nothing for the sum`,
-      { field: 'count_variance' },
+      `count_noise: the noise multiplier is ${shown(noiseMultiplierSquared)}, and twice the noise on the count, ` +
+        `${shown(signs)}, must be more: it would leave nothing for the sum; raise either`,
+      { field: 'count_noise' },
     );
   }
   // 1/(1/z² − 1/s) = z²·s/(s − z²).
@@ -64,7 +64,7 @@ export function splitNoise({ unit, noiseMultiplierSquared, countVariance }: Adap
   return { sum: rational(a * c, b * c - a * d), signs };
 }
 
-/** What an owner adds to the sum of signs, in units of the signs' scale: 1 when its update was no longer than the clip. */
+/** What an owner that takes part adds to the sum of signs, in units of the signs' scale: 1 when its update was no longer than the clip. */
 export function signOf(clipped: boolean): 1n | -1n {
   return clipped ? -1n : 1n;
 }
@@ -72,16 +72,12 @@ export function signOf(clipped: boolean): 1n | -1n {
 /**
  * The fraction of unclipped owners from the noised sum of their signs; noise may take it out of [0, 1].
  *
- * `owners` is a number that everybody knows, such as the quorum or the roster's length, never how many were there: the owners
- * missing from it count as one half each. Throws `privacy_invalid` when it is no whole number of at least 1.
+ * `owners` is a number that everybody may know, such as how many contributed, or are expected to take part of those; never how
+ * many did by the coins they tossed: whoever is missing from it counts as one half. Throws `privacy_invalid` unless it is finite and above 0.
  */
-export function unclippedFraction(noisedSigns: bigint, owners: number): number {
-  if (!Number.isSafeInteger(owners) || owners < 1) {
-    throw new SealsumError('privacy_invalid', `owners: expected a whole number of at least 1, got ${owners}`, {
-      field: 'owners',
-    });
-  }
-  return 0.5 + Number(noisedSigns) / owners / 2;
+export function unclippedFraction(noisedSigns: number, owners: number): number {
+  requireField('owners', owners, 'a finite number above 0', Number.isFinite(owners) && owners > 0);
+  return 0.5 + noisedSigns / owners / 2;
 }
 
 /** Which quantile of the owners' norms the clip follows, and how fast. */
@@ -105,6 +101,11 @@ export function nextClip(clip: number, noisedFraction: number, { target, learnin
   requireField('learning_rate', learningRate, 'more than 0 and at most 10', learningRate > 0 && learningRate <= 10);
   const next = clip * Math.exp(-learningRate * (Math.min(1, Math.max(0, noisedFraction)) - target));
   return Math.min(Number.MAX_VALUE, Math.max(2 ** -1022, next));
+}
+
+/** The root of a variance, for people. */
+function shown(variance: Rational): string {
+  return Math.sqrt(toNumber(variance)).toPrecision(6);
 }
 
 function requirePositive(field: string, value: Rational): void {

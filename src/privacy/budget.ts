@@ -10,10 +10,15 @@
  *   about different neighbours. What hides all records hides each of them: who wants one bound for a record adds the account
  *   of the unit `owner`, four times where its neighbours are by zero-out (from one vector to another by way of zeros, two steps,
  *   2²; Proposition 1.9 there); or accepts one unit only.
+ * - Within an account, a round in which units take part by chance counts with its full ρ against caps in ρ. What the chance saves
+ *   only Rényi divergences tell, and so only an ε with its δ, as composition.ts has it.
  * - Within an account, a round whose neighbours are by substitution counts like one by zero-out: zeros are one of the vectors that
  *   may be put in a unit's place. The sum holds for substitution only if that is what all of its rounds hide.
  */
 import { SealsumError } from '../errors.ts';
+import { leastWhere } from './accounting/bisection.ts';
+import { type Composition, compose, epsilonOf, type RoundLoss, rhoOf, roundsOf } from './accounting/composition.ts';
+import { GREATEST } from './accounting/parameters.ts';
 import { rhoFromEpsilon } from './accounting/zcdp.ts';
 import {
   addRationals,
@@ -95,22 +100,38 @@ export function greatestTotal({ rhoTotal, target }: Caps): Rational | undefined 
   return compareRationals(rhoTotal, target.rho) < 0 ? rhoTotal : target.rho;
 }
 
-/** The ρ that an account has left, at least 0; undefined: not limited. */
-export function leftOf(caps: Caps, spent: Rational): Rational | undefined {
-  const total = greatestTotal(caps);
-  if (total === undefined) return undefined;
+/** The ρ that an account has left for rounds in which every unit takes part, at least 0; undefined: not limited. */
+export function leftOf({ rhoTotal, target }: Caps, spent: Composition): Rational | undefined {
+  const left = rhoTotal === undefined ? undefined : difference(rhoTotal, rhoOf(spent));
+  if (target === undefined) return left;
+  const leftOfTarget =
+    spent.sampled.length === 0 ? difference(target.rho, spent.rho) : leftBesideSampled(target, spent);
+  return left === undefined || compareRationals(leftOfTarget, left) < 0 ? leftOfTarget : left;
+}
+
+/** At least 0. */
+function difference(total: Rational, spent: Rational): Rational {
   const left = addRationals(total, multiplyRationals(rational(-1n), spent));
   return left.numerator < 0n ? ZERO : left;
 }
 
+/** The greatest ρ that a target leaves where some of what is spent was sampled, to nine digits, rounded downwards. */
+function leftBesideSampled({ epsilon, delta }: NonNullable<Caps['target']>, spent: Composition): Rational {
+  const fits = (rho: number): boolean =>
+    epsilonOf({ ...spent, rho: addRationals(spent.rho, rationalFromNumber(rho)) }, delta).epsilon <= epsilon;
+  const tooMuch = leastWhere((rho) => !fits(rho), { least: 2 ** -64, greatest: GREATEST, tolerance: 1e-10 });
+  const left = (tooMuch ?? GREATEST) * (1 - 2e-10);
+  return left > 2 ** -63 && fits(left) ? rationalFromNumber(left) : ZERO;
+}
+
 /** What is to be spent. */
 export interface Spending {
-  /** ρ of each round; null: no differential privacy. */
-  readonly rho: Rational | null;
+  /** What each round loses; null: no differential privacy. */
+  readonly loss: RoundLoss | null;
   /** A whole number of at least 1. */
   readonly rounds: number;
   /** What the account has spent before. */
-  readonly spent: Rational;
+  readonly spent: Composition;
 }
 
 /** A rule that is broken: `policy.rho_total`, and why. */
@@ -120,10 +141,11 @@ export interface BrokenRule {
 }
 
 /** Which caps something would break, in exact arithmetic; what is spent to the last is not too much. */
-export function brokenCaps(caps: Caps, { rho, rounds, spent }: Spending): BrokenRule[] {
+export function brokenCaps(caps: Caps, { loss, rounds, spent }: Spending): BrokenRule[] {
   if (!isLimited(caps)) return [];
-  if (rho === null) return [withoutPrivacy];
+  if (loss === null) return [withoutPrivacy];
   const broken: BrokenRule[] = [];
+  const { rho } = loss;
   const each = toNumberAbove(rho);
   const { rhoPerRound, rhoTotal, target } = caps;
   if (rhoPerRound !== undefined && compareRationals(rho, rhoPerRound) > 0)
@@ -131,22 +153,28 @@ export function brokenCaps(caps: Caps, { rho, rounds, spent }: Spending): Broken
       field: 'policy.rho_per_round',
       why: `a round that spends rho ${each} is more than the ${toNumber(rhoPerRound)} that this owner allows`,
     });
-  const asked = multiplyRationals(rational(BigInt(rounds)), rho);
-  const after = addRationals(spent, asked);
+  const asked = roundsOf(loss, rounds);
+  const after = compose([spent, asked]);
   const what = rounds === 1 ? `a round that spends rho ${each} is` : `${rounds} rounds that spend rho ${each} each are`;
   // Less would do, or nothing: that is worth knowing to whoever asked.
-  const than = (cap: Rational): string => (compareRationals(asked, cap) > 0 ? 'more than' : 'more than is left of');
-  if (rhoTotal !== undefined && compareRationals(after, rhoTotal) > 0)
+  const than = (isTooMuch: boolean): string => (isTooMuch ? 'more than' : 'more than is left of');
+  if (rhoTotal !== undefined && compareRationals(rhoOf(after), rhoTotal) > 0)
     broken.push({
       field: 'policy.rho_total',
-      why: `${what} ${than(rhoTotal)} the ${toNumber(rhoTotal)} that this owner allows in all`,
+      why: `${what} ${than(compareRationals(rhoOf(asked), rhoTotal) > 0)} the ${toNumber(rhoTotal)} that this owner allows in all`,
     });
-  if (target !== undefined && compareRationals(after, target.rho) > 0)
+  if (target !== undefined && exceeds(after, target))
     broken.push({
       field: 'policy.epsilon',
-      why: `${what} ${than(target.rho)} the epsilon ${target.epsilon} with delta ${target.delta} that this owner allows in all`,
+      why: `${what} ${than(exceeds(asked, target))} the epsilon ${target.epsilon} with delta ${target.delta} that this owner allows in all`,
     });
   return broken;
+}
+
+/** Exactly, where every unit takes part in every round. */
+function exceeds(composition: Composition, { epsilon, delta, rho }: NonNullable<Caps['target']>): boolean {
+  if (composition.sampled.length === 0) return compareRationals(composition.rho, rho) > 0;
+  return epsilonOf(composition, delta).epsilon > epsilon;
 }
 
 /** The rule that nothing goes out without differential privacy. */

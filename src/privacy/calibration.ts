@@ -11,8 +11,12 @@
  *
  * Shares have σ_local ≥ 64, so that τd < 2^(−58322 + 4)·k·d, which for all k and d that a plan can have is less than 2^−128: that is
  * what is charged for it.
+ *
+ * Where every unit takes part in a round by a coin of its own, the noise that keeps (ε, δ) is less (accounting/composition.ts). ρ
+ * is then still that of a round in which all take part.
  */
 import { SealsumError } from '../errors.ts';
+import { epsilonOf as epsilonOfRounds, roundsOf } from './accounting/composition.ts';
 import { LEAST_SHARE_VARIANCE, rhoOfShares } from './accounting/distributed-gaussian.ts';
 import { epsilonFromRho, rhoFromEpsilon } from './accounting/zcdp.ts';
 import { CLIP_SCALE } from './clipping.ts';
@@ -38,11 +42,13 @@ export interface Calibration {
   readonly sensitivity: bigint;
   /** How many draws a sum has at least, each by another data owner; undefined where one party draws once for all. */
   readonly shares: number | undefined;
+  /** With which probability a unit takes part in a round; 1: all of them do. */
+  readonly sampling: number;
   /** How many rounds the job may run. */
   readonly rounds: number;
-  /** Exactly sensitivity² / 2σ². */
+  /** Exactly sensitivity² / 2σ², of a round in which every unit takes part. */
   readonly rhoPerRound: Rational;
-  /** Exactly rounds × rhoPerRound, at most what was asked for. */
+  /** Exactly rounds × rhoPerRound; at most what was asked for, unless units are sampled. */
   readonly rhoTotal: Rational;
   /** The ε that holds with `delta` over all rounds; undefined when no δ was given. */
   readonly epsilon: number | undefined;
@@ -52,18 +58,23 @@ export interface Calibration {
 /** 2^−128, which is more than τd. */
 const SHARES_SURCHARGE: Rational = rational(1n, 2n ** 128n);
 
+/** What else the noise depends on. */
+export interface NoiseConditions {
+  /** At least 1, in integer units; S unless told. */
+  readonly sensitivity?: bigint;
+  /** At least 1; undefined where one party draws once for all. */
+  readonly shares?: number | undefined;
+  /** In (0, 1]; 1 unless told. Less than 1 needs a target of ε and δ. */
+  readonly sampling?: number;
+}
+
 /**
- * The least whole σ² with which `rounds` rounds stay within the target.
+ * The least whole σ² with which `rounds` rounds stay within the target; with sampling, to nine digits.
  *
- * `rounds` ≥ 1; `sensitivity` ≥ 1 in integer units (S unless told); `shares` ≥ 1; ε and ρ in (0, 2^64], δ in (0, 1). Throws
- * `privacy_invalid` naming the field.
+ * `rounds` ≥ 1; ε and ρ in (0, 2^64], δ in (0, 1). Throws `privacy_invalid` naming the field.
  */
-export function calibrate(
-  target: PrivacyTarget,
-  rounds: number,
-  sensitivity: bigint = CLIP_SCALE,
-  shares?: number,
-): Calibration {
+export function calibrate(target: PrivacyTarget, rounds: number, conditions: NoiseConditions = {}): Calibration {
+  const { sensitivity = CLIP_SCALE, shares, sampling = 1 } = conditions;
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new SealsumError('privacy_invalid', `rounds: expected a whole number of at least 1, got ${rounds}`, {
       field: 'rounds',
@@ -74,6 +85,25 @@ export function calibrate(
       field: 'sensitivity',
     });
   }
+  const all = leastVariance(target, rounds, sensitivity, shares);
+  const sigmaSquared =
+    sampling === 1 ? all : leastSampledVariance(target, rounds, { sensitivity, shares, sampling }, all);
+  const noise = { variance: rational(sigmaSquared), sensitivity, shares };
+  const rhoPerRound = rhoOfRound(noise, shares);
+  const rhoTotal = multiplyRationals(rational(BigInt(rounds)), rhoPerRound);
+  return {
+    ...noise,
+    sampling,
+    rounds,
+    rhoPerRound,
+    rhoTotal,
+    epsilon: epsilonOf(target, { rhoPerRound, rhoTotal, sampling, rounds }),
+    delta: target.delta,
+  };
+}
+
+/** The least whole σ² where every unit takes part in every round. */
+function leastVariance(target: PrivacyTarget, rounds: number, sensitivity: bigint, shares: number | undefined): bigint {
   const asked = rationalFromNumber(rhoOf(target));
   const surcharge = shares === undefined || shares === 1 ? rational(0n) : SHARES_SURCHARGE;
   const allowed = sumRationals([asked, multiplyRationals(rational(-BigInt(rounds)), surcharge)]);
@@ -87,18 +117,34 @@ export function calibrate(
     BigInt(rounds) * sensitivity ** 2n * allowed.denominator,
     2n * BigInt(shares ?? 1) * allowed.numerator,
   );
-  const sigmaSquared = shares !== undefined && least < LEAST_SHARE_VARIANCE ? LEAST_SHARE_VARIANCE : least;
-  const noise = { variance: rational(sigmaSquared), sensitivity, shares };
-  const rhoPerRound = rhoOfRound(noise, shares);
-  const rhoTotal = multiplyRationals(rational(BigInt(rounds)), rhoPerRound);
-  return {
-    ...noise,
-    rounds,
-    rhoPerRound,
-    rhoTotal,
-    epsilon: epsilonOf(target, rhoTotal),
-    delta: target.delta,
+  return shares !== undefined && least < LEAST_SHARE_VARIANCE ? LEAST_SHARE_VARIANCE : least;
+}
+
+/** The same where units are sampled, to nine digits, by bisection: `enough` is. */
+function leastSampledVariance(
+  target: PrivacyTarget,
+  rounds: number,
+  { sensitivity, shares, sampling }: Pick<Calibration, 'sensitivity' | 'shares' | 'sampling'>,
+  enough: bigint,
+): bigint {
+  if (!('epsilon' in target)) {
+    throw new SealsumError('privacy_invalid', 'sampling: needs epsilon and delta; a rho does not count it', {
+      field: 'sampling',
+    });
+  }
+  const fits = (sigmaSquared: bigint): boolean => {
+    const rho = rhoOfRound({ variance: rational(sigmaSquared), sensitivity, shares }, shares);
+    return epsilonOfRounds(roundsOf({ rho, sampling }, rounds), target.delta).epsilon <= target.epsilon;
   };
+  const least = shares === undefined ? 1n : LEAST_SHARE_VARIANCE;
+  if (fits(least)) return least;
+  let [low, high] = [least, enough];
+  while (high - low > 1n + (high >> 30n)) {
+    const middle = (low + high) / 2n;
+    if (fits(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
 }
 
 /**
@@ -154,9 +200,15 @@ function rhoOf(target: PrivacyTarget): number {
   return rho;
 }
 
-/** Both the ε asked for and the ε of the ρ spent hold, so the lesser does. */
-function epsilonOf(target: PrivacyTarget, rhoTotal: Rational): number | undefined {
+/** Both the ε asked for and the ε of the rounds hold, so the lesser does. */
+function epsilonOf(
+  target: PrivacyTarget,
+  { rhoPerRound, rhoTotal, sampling, rounds }: Pick<Calibration, 'rhoPerRound' | 'rhoTotal' | 'sampling' | 'rounds'>,
+): number | undefined {
   if (target.delta === undefined) return undefined;
-  const { epsilon } = epsilonFromRho(toNumberAbove(rhoTotal), target.delta);
+  const { epsilon } =
+    sampling === 1
+      ? epsilonFromRho(toNumberAbove(rhoTotal), target.delta)
+      : epsilonOfRounds(roundsOf({ rho: rhoPerRound, sampling }, rounds), target.delta);
   return 'epsilon' in target ? Math.min(target.epsilon, epsilon) : epsilon;
 }

@@ -1,10 +1,10 @@
 /** What a data owner's ledger says to its own people: spent and left, as data for JSON (names as on the wire). */
-import { GREATEST } from './accounting/parameters.ts';
-import { composeRho, epsilonFromRho } from './accounting/zcdp.ts';
+import { type Composition, epsilonOf, rhoOf } from './accounting/composition.ts';
+import { composeRho } from './accounting/zcdp.ts';
 import { type Caps, leftOf } from './budget.ts';
-import { isCharged, type LedgerEntry } from './ledger.ts';
+import { isCharged, type LedgerEntry, spentOn } from './ledger.ts';
 import type { Neighbours, PrivacyUnit } from './mode.ts';
-import { multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
+import { multiplyRationals, type Rational, rational, rationalFromNumber, toNumberAbove } from './rational.ts';
 
 /** A fraction in lowest terms, in decimal, and a double beside it: never too little of what is spent, never too much of what is left. */
 export interface RhoView {
@@ -15,8 +15,9 @@ export interface RhoView {
 
 /** What is spent, or left, of one data set for one unit. */
 export interface Amount {
+  /** With no regard to sampling where it is spent; where it is left, for rounds without. */
   readonly rho: RhoView;
-  /** The ε that this ρ gives with the δ of the caps; null without a δ, beyond 2^64, and where rounds went without privacy. */
+  /** The ε that this gives, sampling counted, with the δ of the caps; null without a δ, beyond 2^64, and where rounds went without privacy. */
   readonly epsilon: number | null;
 }
 
@@ -110,21 +111,27 @@ function accountsOf(entries: readonly LedgerEntry[], known: readonly KnownAccoun
 function accountView(entries: readonly LedgerEntry[], caps: Caps, { dataset, unit }: Account): AccountView {
   const charged = entries.filter((entry) => isCharged(entry, dataset, unit));
   const unprotected = entries.filter((entry) => isCharged(entry, dataset, null)).length;
-  const spent = composeRho(charged.flatMap(({ rho }) => (rho === null ? [] : [rho])));
+  const spent = spentOn(charged);
   const left = leftOf(caps, spent);
   const delta = caps.target?.delta;
-  const epsilonOf = (rho: number): number | null =>
-    delta === undefined || unprotected > 0 || rho > GREATEST ? null : epsilonFromRho(rho, delta).epsilon;
+  const epsilon = (of: Composition): number | null => {
+    if (delta === undefined || unprotected > 0) return null;
+    const found = epsilonOf(of, delta).epsilon;
+    return Number.isFinite(found) ? found : null;
+  };
+  const leftAmount = (rho: RhoView): Amount => ({
+    rho,
+    epsilon: epsilon({ rho: rationalFromNumber(rho.value), sampled: [] }),
+  });
   const substitution = charged.every(({ neighbours }) => neighbours === 'substitution');
-  const [used, rest] = [atLeast(spent), left === undefined ? undefined : atMost(left)];
   return {
     dataset,
     unit,
     neighbours: charged.length === 0 ? null : substitution ? 'substitution' : 'zero-out',
     rounds: charged.length,
     unprotected_rounds: unprotected,
-    spent: { rho: used, epsilon: epsilonOf(used.value) },
-    left: rest === undefined ? null : { rho: rest, epsilon: epsilonOf(rest.value) },
+    spent: { rho: atLeast(rhoOf(spent)), epsilon: epsilon(spent) },
+    left: left === undefined ? null : leftAmount(atMost(left)),
   };
 }
 

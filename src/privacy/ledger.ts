@@ -10,10 +10,11 @@
  * a job, and no clock decides anything.
  */
 import { SealsumError } from '../errors.ts';
+import { type Composition, compose, NO_ROUNDS, type RoundLoss, roundsOf } from './accounting/composition.ts';
 import { composeRho } from './accounting/zcdp.ts';
 import { brokenCaps, type Caps, policyRefused } from './budget.ts';
 import type { Neighbours, PrivacyUnit } from './mode.ts';
-import { addRationals, formatRational, type Rational, ZERO } from './rational.ts';
+import { formatRational, type Rational } from './rational.ts';
 
 /** What a round costs: the same in every round of a job. */
 export interface Cost {
@@ -24,6 +25,8 @@ export interface Cost {
   /** What it hides, between which neighbours; null where `rho` is. */
   readonly unit: PrivacyUnit | null;
   readonly neighbours: Neighbours | null;
+  /** With which probability a unit takes part, which `rho` does not tell; null where `rho` is. */
+  readonly sampling: number | null;
 }
 
 export interface Charge extends Cost {
@@ -47,7 +50,7 @@ export interface LedgerStore {
 }
 
 export interface Spent {
-  /** The exact sum over the rounds with differential privacy. */
+  /** The exact sum over the rounds with differential privacy, with no regard to sampling. */
   readonly rho: Rational;
   readonly rounds: number;
   /** Rounds without differential privacy; while this is not 0, `rho` bounds nothing about the whole. */
@@ -69,8 +72,8 @@ export interface Ledger {
   charge(charge: Charge, caps?: Caps): Promise<boolean>;
   /** What was spent in all, or by one job. */
   spent(job?: string): Promise<Spent>;
-  /** The ρ that was spent on one data set for one unit, by all jobs but one. */
-  spentByOthers(account: { readonly dataset: string; readonly unit: PrivacyUnit }, job: string): Promise<Rational>;
+  /** What was spent on one data set for one unit, by all jobs but one. */
+  spentByOthers(account: { readonly dataset: string; readonly unit: PrivacyUnit }, job: string): Promise<Composition>;
 }
 
 /** A ledger over what `store` holds; `now` only dates the entries. */
@@ -99,22 +102,22 @@ export function createLedger(store: LedgerStore, now: () => Date = () => new Dat
   }
 
   /** What is spent in an account without one charge. */
-  function spentBeside(held: Books, { dataset, unit }: Charge, key: string): Rational {
+  function spentBeside(held: Books, { dataset, unit }: Charge, key: string): Composition {
     const doubts = [...doubtful].filter(([each, entry]) => each !== key && isCharged(entry, dataset, unit));
-    return composeRho([held.spentIn(dataset, unit), ...doubts.flatMap(([, { rho }]) => (rho === null ? [] : [rho]))]);
+    return compose([held.spentIn(dataset, unit), spentOn(doubts.map(([, entry]) => entry))]);
   }
 
   return {
     charge: (charge, caps = {}) =>
       inTurn(async () => {
-        const { job, round, dataset, rho, unit, neighbours } = charge;
+        const { job, round, dataset, rho, unit, neighbours, sampling } = charge;
         requireCharge(charge);
-        const entry: LedgerEntry = { job, round, dataset, rho, unit, neighbours, at: now().toISOString() };
+        const entry: LedgerEntry = { job, round, dataset, rho, unit, neighbours, sampling, at: now().toISOString() };
         const key = keyOf(entry);
         const held = await books();
         requireSameCharge(held.entries.get(key) ?? doubtful.get(key), entry);
         if (held.entries.has(key)) return false;
-        const broken = brokenCaps(caps, { rho, rounds: 1, spent: spentBeside(held, charge, key) });
+        const broken = brokenCaps(caps, { loss: lossOf(charge), rounds: 1, spent: spentBeside(held, charge, key) });
         if (broken.length > 0) throw policyRefused(broken);
         known = undefined;
         doubtful.set(key, entry);
@@ -133,7 +136,7 @@ export function createLedger(store: LedgerStore, now: () => Date = () => new Dat
     spentByOthers: ({ dataset, unit }, job) =>
       inTurn(async () => {
         const others = (await allEntries()).filter((entry) => entry.job !== job && isCharged(entry, dataset, unit));
-        return composeRho(others.flatMap(({ rho }) => (rho === null ? [] : [rho])));
+        return spentOn(others);
       }),
   };
 }
@@ -142,35 +145,49 @@ export function createLedger(store: LedgerStore, now: () => Date = () => new Dat
 class Books {
   readonly entries: Map<string, LedgerEntry> = new Map();
   /** By account; sums are kept, so that a charge does not take the longer the more there were before it. */
-  readonly #sums: Map<string, Rational> = new Map();
+  readonly #sums: Map<string, Composition> = new Map();
 
   constructor(entries: readonly LedgerEntry[]) {
-    const rhos = new Map<string, Rational[]>();
+    const charged = new Map<string, LedgerEntry[]>();
     for (const entry of entries) {
       const before = this.entries.get(keyOf(entry));
       requireSameCharge(before, entry);
       this.entries.set(keyOf(entry), entry);
       if (before !== undefined || entry.rho === null) continue;
       const account = accountOf(entry);
-      const found = rhos.get(account) ?? [];
-      found.push(entry.rho);
-      rhos.set(account, found);
+      const found = charged.get(account) ?? [];
+      found.push(entry);
+      charged.set(account, found);
     }
-    for (const [account, found] of rhos) this.#sums.set(account, composeRho(found));
+    for (const [account, found] of charged) this.#sums.set(account, spentOn(found));
   }
 
   add(entry: LedgerEntry): void {
     this.entries.set(keyOf(entry), entry);
     if (entry.rho === null) return;
     const account = accountOf(entry);
-    this.#sums.set(account, addRationals(this.#sums.get(account) ?? ZERO, entry.rho));
+    this.#sums.set(account, compose([this.#sums.get(account) ?? NO_ROUNDS, spentOn([entry])]));
   }
 
-  /** The ρ spent on a data set, and on those that were not told apart. */
-  spentIn(dataset: string, unit: PrivacyUnit | null): Rational {
-    const [own, untold] = [dataset, null].map((each) => this.#sums.get(accountOf({ dataset: each, unit })) ?? ZERO);
-    return composeRho([own ?? ZERO, untold ?? ZERO]);
+  /** What was spent on a data set, and on those that were not told apart. */
+  spentIn(dataset: string, unit: PrivacyUnit | null): Composition {
+    return compose([dataset, null].map((each) => this.#sums.get(accountOf({ dataset: each, unit })) ?? NO_ROUNDS));
   }
+}
+
+/** What these rounds lose together, those without differential privacy left out. */
+export function spentOn(entries: readonly LedgerEntry[]): Composition {
+  return compose(
+    entries.flatMap((entry) => {
+      const loss = lossOf(entry);
+      return loss === null ? [] : [roundsOf(loss)];
+    }),
+  );
+}
+
+/** null: no differential privacy. */
+function lossOf({ rho, sampling }: Pick<LedgerEntry, 'rho' | 'sampling'>): RoundLoss | null {
+  return rho === null ? null : { rho, sampling: sampling ?? 1 };
 }
 
 /**
@@ -191,12 +208,18 @@ function keyOf({ job, round }: LedgerEntry): string {
   return `${round} ${job}`;
 }
 
-function requireCharge({ rho, unit, neighbours }: Charge): void {
+function requireCharge({ rho, unit, neighbours, sampling }: Charge): void {
   if (rho !== null && rho.numerator < 0n)
     throw new SealsumError('privacy_invalid', `rho: expected at least 0, got ${formatRational(rho)}`, { field: 'rho' });
-  if ((rho === null) !== (unit === null) || (rho === null) !== (neighbours === null))
-    throw new SealsumError('privacy_invalid', 'unit: expected one, and neighbours, exactly where there is a rho', {
-      field: 'unit',
+  if ([unit, neighbours, sampling].some((each) => (each === null) !== (rho === null)))
+    throw new SealsumError(
+      'privacy_invalid',
+      'unit: expected one, and neighbours and sampling, exactly where there is a rho',
+      { field: 'unit' },
+    );
+  if (sampling !== null && !(sampling > 0 && sampling <= 1))
+    throw new SealsumError('privacy_invalid', `sampling: expected more than 0 and at most 1, got ${sampling}`, {
+      field: 'sampling',
     });
 }
 
@@ -213,8 +236,9 @@ function requireSameCharge(before: LedgerEntry | undefined, entry: LedgerEntry):
   );
 }
 
-function figure({ dataset, rho, unit, neighbours }: LedgerEntry): string {
+function figure({ dataset, rho, unit, neighbours, sampling }: LedgerEntry): string {
   const data = dataset === null ? '' : ` on ${dataset}`;
   if (rho === null) return `no differential privacy${data}`;
-  return `rho ${formatRational(rho)}${data} for the unit ${unit}, neighbours by ${neighbours}`;
+  const chance = sampling === null || sampling === 1 ? '' : `, sampled with probability ${sampling}`;
+  return `rho ${formatRational(rho)}${data} for the unit ${unit}, neighbours by ${neighbours}${chance}`;
 }

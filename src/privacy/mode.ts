@@ -13,6 +13,8 @@ export interface PrivacyMode {
   readonly place: NoisePlace;
   readonly unit: PrivacyUnit;
   readonly neighbours: Neighbours;
+  /** With which probability a unit takes part in a round, by a coin that its owner tosses for it alone; in (0, 1]. */
+  readonly sampling: number;
   /** Contributors that are taken to add no noise, or to have told theirs; 0 unless the place is `data-owners`. */
   readonly silent_owners: number;
 }

@@ -3,22 +3,23 @@
  * whom it does not, as data for JSON (names as on the wire).
  */
 import { SealsumError } from '../errors.ts';
+import { epsilonOf, roundsOf } from './accounting/composition.ts';
 import { epsilonFromRho } from './accounting/zcdp.ts';
 import type { Calibration } from './calibration.ts';
 import type { Neighbours, NoisePlace, PrivacyMode, PrivacyUnit } from './mode.ts';
 import { formatRational, multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
 
-/** ρ over a number of rounds, and the ε that it gives with δ; null where no δ was chosen. */
+/** ρ over a number of rounds, and the ε that they give with δ; null where no δ was chosen. */
 export interface PrivacyLoss {
   readonly rounds: number;
-  /** The exact value as a fraction in lowest terms, and the least double not below it. */
+  /** With no regard to sampling, which only ε counts: the exact value as a fraction in lowest terms, and the least double not below it. */
   readonly rho: { readonly fraction: string; readonly number: number };
   readonly epsilon: number | null;
   readonly delta: number | null;
 }
 
 export interface PrivacyPromise {
-  readonly guarantee: 'zero-concentrated differential privacy';
+  readonly guarantee: 'zero-concentrated differential privacy' | 'Rényi differential privacy with Poisson sampling';
   /** What is hidden. */
   readonly unit: PrivacyUnit;
   /** What differs between data sets that nobody is to tell apart: one unit's vector, replaced by zeros or by any other. */
@@ -33,6 +34,8 @@ export interface PrivacyPromise {
     /** How many draws a sum has at least, where data owners add them. */
     readonly shares?: number;
   };
+  /** With which probability a unit takes part in a round, by a coin of its own; absent: all of them do. */
+  readonly sampling?: number;
   /** What holds for the job as a whole, however many of its rounds run. */
   readonly promised: PrivacyLoss;
   /** What the rounds run so far have used up of it. */
@@ -71,10 +74,11 @@ export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: num
       { field: 'rounds' },
     );
   }
-  const { variance, sensitivity, shares, rounds, rhoPerRound, rhoTotal, epsilon, delta } = calibration;
+  const { variance, sensitivity, shares, sampling, rounds, rhoPerRound, rhoTotal, epsilon, delta } = calibration;
   const spent = rho ?? multiplyRationals(rational(BigInt(roundsRun)), rhoPerRound);
   return {
-    guarantee: 'zero-concentrated differential privacy',
+    guarantee:
+      sampling === 1 ? 'zero-concentrated differential privacy' : 'Rényi differential privacy with Poisson sampling',
     unit: mode.unit,
     neighbours: mode.neighbours,
     place: mode.place,
@@ -84,8 +88,9 @@ export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: num
       sensitivity: sensitivity.toString(),
       ...(shares === undefined ? {} : { shares }),
     },
+    ...(sampling === 1 ? {} : { sampling }),
     promised: { rounds, rho: fractionAndNumber(rhoTotal), epsilon: epsilon ?? null, delta: delta ?? null },
-    spent: spentAfter(roundsRun, spent, epsilon, delta),
+    spent: spentAfter(roundsRun, spent, calibration),
     protects_against: protectsAgainst(mode),
     does_not_protect_against: doesNotProtectAgainst(mode),
   };
@@ -110,7 +115,7 @@ function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode): s
   ];
 }
 
-function doesNotProtectAgainst({ place, unit, silent_owners: silent }: PrivacyMode): string[] {
+function doesNotProtectAgainst({ place, unit, silent_owners: silent, sampling }: PrivacyMode): string[] {
   const adders = {
     'model-owner': [
       'The model owner: it decrypts the exact sum of every round before it adds the noise, and nobody else can check that it does.',
@@ -132,6 +137,9 @@ function doesNotProtectAgainst({ place, unit, silent_owners: silent }: PrivacyMo
   return [
     ...adders[place],
     ...person,
+    ...(sampling === 1
+      ? []
+      : [`Whoever learns which ${unit}s took part in a round: the chance that one did not is part of the promise.`]),
     'Knowing which data owners took part, and what model.json declares: columns, ranges and levels are public.',
     'Conclusions that hold without any one record, drawn about a person from what is true of the records as a whole.',
     'Stopping early: when the rounds themselves decided to stop, what was promised counts, not what was spent.',
@@ -150,15 +158,15 @@ const noPrivacy: NoPrivacy = {
   ],
 };
 
-function spentAfter(
-  rounds: number,
-  spent: Rational,
-  promisedEpsilon: number | undefined,
-  delta: number | undefined,
-): PrivacyLoss {
+/** With sampling, ε is that of rounds with the least shares of the noise that any may have. */
+function spentAfter(rounds: number, spent: Rational, calibration: Calibration): PrivacyLoss {
+  const { epsilon: promised, delta, sampling, rhoPerRound } = calibration;
   const rho = fractionAndNumber(spent);
-  if (delta === undefined || promisedEpsilon === undefined) return { rounds, rho, epsilon: null, delta: null };
-  return { rounds, rho, epsilon: Math.min(promisedEpsilon, epsilonFromRho(rho.number, delta).epsilon), delta };
+  if (delta === undefined || promised === undefined) return { rounds, rho, epsilon: null, delta: null };
+  let { epsilon } = epsilonFromRho(rho.number, delta);
+  if (sampling < 1 && rounds > 0)
+    epsilon = Math.min(epsilon, epsilonOf(roundsOf({ rho: rhoPerRound, sampling }, rounds), delta).epsilon);
+  return { rounds, rho, epsilon: Math.min(promised, epsilon), delta };
 }
 
 function fractionAndNumber(value: Rational): { fraction: string; number: number } {

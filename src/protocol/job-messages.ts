@@ -38,10 +38,13 @@ export interface WireNoise {
   readonly place: NoisePlace;
   readonly unit: PrivacyUnit;
   readonly neighbours: Neighbours;
+  /** With which probability a unit takes part in a round, by a coin of its own; absent: all of them do. */
+  readonly sampling?: number;
   /** σ² of what one party draws for a slot. */
   readonly variance: string;
   /** Where data owners add it, how many of them do at least. */
   readonly shares?: number;
+  /** Of a round in which every unit takes part. */
   readonly rho_per_round: { readonly numerator: string; readonly denominator: string };
   /** The number of rounds that are charged at most. */
   readonly rounds: number;
@@ -51,6 +54,7 @@ const noiseSchema: z.ZodType<WireNoise> = z.strictObject({
   place: z.enum(['model-owner', 'facilitator', 'data-owners']),
   unit: z.enum(['record', 'owner']),
   neighbours: z.enum(['zero-out', 'substitution']),
+  sampling: optional(z.number().gt(0).lt(1)),
   variance: decimal.refine((variance) => variance !== '0', 'expected more than 0'),
   shares: optional(z.number().int().min(1)),
   rho_per_round: z.strictObject({ numerator: decimal, denominator: decimal }),

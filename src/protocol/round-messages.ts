@@ -24,6 +24,8 @@ export interface RoundDescriptor {
   readonly deadline_seconds: number;
   /** The model's parameters as quantised to the plan's scale; empty when a round needs none. */
   readonly parameters: readonly number[];
+  /** Where the clip adapts: to which length statistics are clipped in this round. */
+  readonly clip?: number;
 }
 
 /** A descriptor and the model owner's signature of kind `round`. */
@@ -42,6 +44,7 @@ export const signedRoundSchema: z.ZodType<SignedRound> = z.strictObject({
     quorum: z.number().int().min(2),
     deadline_seconds: z.number().positive().max(86_400),
     parameters: list(z.number(), 10_000_000, Number.isFinite),
+    clip: optional(z.number().positive()),
   }),
   signature: objectSignatureSchema,
 });

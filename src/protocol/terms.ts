@@ -4,12 +4,13 @@
  * arithmetic.
  */
 import { createPlan, type Plan } from '../encoding/plan.ts';
+import { signShare } from '../learning/allowance.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
-import { createTask, type Task } from '../learning/task.ts';
+import { createTask, roundsOf, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
 import { CLIP_SCALE } from '../privacy/clipping.ts';
-import { toNumber } from '../privacy/rational.ts';
+import { multiplyRationals, type Rational, rational, toNumber } from '../privacy/rational.ts';
 import type { PrivacyTerms } from '../privacy/statement.ts';
 import type { WireNoise } from './job-messages.ts';
 
@@ -27,8 +28,8 @@ export interface Terms {
  */
 export function termsOf(model: Model, owners: number): Terms {
   const map = compileFeatures(model);
-  const task = createTask(model, map);
-  const calibration = calibrationOf(model, task);
+  const calibration = calibrationOf(model);
+  const task = createTask(model, map, signShareOf(model, calibration));
   const plan = createPlan({
     keyBits: model.encryption.key_bits,
     length: task.length,
@@ -44,16 +45,26 @@ export function termsOf(model: Model, owners: number): Terms {
 }
 
 /** The noise of each round: between neighbours by substitution a sum differs by twice what one unit adds to it. */
-function calibrationOf({ privacy, participation }: Model, task: Task): Calibration | undefined {
+function calibrationOf(model: Model): Calibration | undefined {
+  const { privacy, participation } = model;
   if (privacy === undefined) return undefined;
-  const { place, neighbours, silent_owners: silent } = privacy;
-  const sensitivity = neighbours === 'substitution' ? 2n * CLIP_SCALE : CLIP_SCALE;
-  return calibrate(
-    privacy,
-    task.rounds,
-    sensitivity,
-    place === 'data-owners' ? participation.quorum - silent : undefined,
-  );
+  const { place, neighbours, silent_owners: silent, sampling } = privacy;
+  return calibrate(privacy, roundsOf(model), {
+    sensitivity: neighbours === 'substitution' ? 2n * CLIP_SCALE : CLIP_SCALE,
+    shares: place === 'data-owners' ? participation.quorum - silent : undefined,
+    sampling,
+  });
+}
+
+/** Where the clip adapts: by the noise that every sum has at the least. */
+function signShareOf({ privacy }: Model, calibration: Calibration | undefined): bigint | undefined {
+  if (privacy === undefined || calibration === undefined) return undefined;
+  return signShare(privacy, varianceOf(calibration));
+}
+
+/** σ² of the noise in every value of a sum, at the least. */
+function varianceOf({ variance, shares = 1 }: Calibration): Rational {
+  return multiplyRationals(rational(BigInt(shares)), variance);
 }
 
 /** What noise under encryption may add to a slot. After decryption nothing needs room. */
@@ -66,7 +77,7 @@ function noiseBound({ privacy }: Model, calibration: Calibration | undefined, ow
 /** The standard deviation of the noise in every value of a sum, in integers at the plan's scale; 0: none. */
 export function noiseDeviation({ calibration }: Terms): number {
   if (calibration === undefined) return 0;
-  return Math.sqrt(toNumber(calibration.variance) * (calibration.shares ?? 1));
+  return Math.sqrt(toNumber(varianceOf(calibration)));
 }
 
 /** What a model promises by these terms; undefined: no differential privacy. */
@@ -77,11 +88,12 @@ export function privacyTerms({ privacy }: Model, { calibration }: Terms): Privac
 /** The noise of these terms as a job descriptor states it. */
 export function noiseToWire({ privacy }: Model, { calibration, task }: Terms): WireNoise | null {
   if (privacy === undefined || calibration === undefined) return null;
-  const { place, unit, neighbours } = privacy;
+  const { place, unit, neighbours, sampling } = privacy;
   return {
     place,
     unit,
     neighbours,
+    ...(sampling === 1 ? {} : { sampling }),
     variance: String(calibration.variance.numerator / calibration.variance.denominator),
     ...(calibration.shares === undefined ? {} : { shares: calibration.shares }),
     rho_per_round: {

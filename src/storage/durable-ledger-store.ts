@@ -6,7 +6,7 @@ import type { LedgerTable, Tables } from './tables.ts';
 
 export function createLedgerStore(database: Database): LedgerStore {
   return {
-    append: ({ job, round, dataset, rho, unit, neighbours, at }) =>
+    append: ({ job, round, dataset, rho, unit, neighbours, sampling, at }) =>
       database.write(async ({ rows }) => {
         await rows
           .insertInto('ledger')
@@ -19,6 +19,7 @@ export function createLedgerStore(database: Database): LedgerStore {
             rho_denominator: rho === null ? null : String(rho.denominator),
             unit,
             neighbours,
+            sampling: sampling === null ? null : String(sampling),
             at,
           })
           .execute();
@@ -42,12 +43,13 @@ function entryOf(row: Selectable<OlderLedgerTable>): LedgerEntry {
     round,
     dataset: dataset ?? null,
     rho: isProtected ? { numerator: BigInt(numerator), denominator: BigInt(denominator) } : null,
-    // All there was then: one record, and zeros in its place.
+    // All there was then: one record, zeros in its place, and every record in every round.
     unit: isProtected ? (row.unit ?? 'record') : null,
     neighbours: isProtected ? (row.neighbours ?? 'zero-out') : null,
+    sampling: isProtected ? Number(row.sampling ?? 1) : null,
     at,
   };
 }
 
-type Added = 'dataset' | 'unit' | 'neighbours';
+type Added = 'dataset' | 'unit' | 'neighbours' | 'sampling';
 type OlderLedgerTable = Omit<LedgerTable, Added> & Partial<Pick<LedgerTable, Added>>;

@@ -76,6 +76,8 @@ const ledgerAccounts: Migration = () => [
   'alter table ledger add column neighbours text',
 ];
 
+const ledgerSampling: Migration = () => ['alter table ledger add column sampling text'];
+
 const modelOwner: Migration = ({ integer, bytes, table }) => [
   `create table models (position ${integer} primary key, id text not null unique, record_json text not null) ${table}`,
   `create table model_documents (id text primary key references models (id) on delete cascade,
@@ -96,7 +98,7 @@ const modelOwner: Migration = ({ integer, bytes, table }) => [
 
 export const migrations: Readonly<Record<Role, readonly Migration[]>> = {
   facilitator: [(said) => [...common(said), ...facilitator(said)]],
-  'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts],
+  'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts, ledgerSampling],
   'model-owner': [(said) => [...common(said), ...modelOwner(said)]],
 };
 

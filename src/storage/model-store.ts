@@ -19,6 +19,8 @@ export interface RoundReport {
   readonly contributors: number;
   /** Of the parameters that the round was asked with; absent where there were none. */
   readonly metrics?: Metrics;
+  /** To which length (scaled units) statistics were clipped, where that adapts. */
+  readonly clip?: number;
   /** From asking the facilitator to open the round to the updated parameters. */
   readonly seconds: number;
   /** Of one owner's contribution. */

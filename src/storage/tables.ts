@@ -130,6 +130,8 @@ export interface LedgerTable {
   /** null without differential privacy, and in rows of version 1. */
   unit: PrivacyUnit | null;
   neighbours: Neighbours | null;
+  /** A double in decimal; null without differential privacy, and in rows of versions 1 and 2. */
+  sampling: string | null;
 }
 
 export interface OwnedJobsTable {

@@ -57,7 +57,13 @@ test.before(async (context) => {
   // It stays open: the command works beside the party.
   context.database = await openDatabase(context.store, { role: 'data-owner' });
   const ledger = createLedger(createLedgerStore(context.database), () => new Date('2024-05-01T12:00:00Z'));
-  const cost = { dataset: 'patients.csv', rho: rational(1n, 8n), unit: 'record', neighbours: 'zero-out' } as const;
+  const cost = {
+    dataset: 'patients.csv',
+    rho: rational(1n, 8n),
+    unit: 'record',
+    neighbours: 'zero-out',
+    sampling: 1,
+  } as const;
   for (let round = 1; round <= 3; round++) await ledger.charge({ job: 'first', round, ...cost });
   await ledger.charge({ job: 'second', round: 1, ...cost, dataset: 'staff.csv', neighbours: 'substitution' });
 });
@@ -108,7 +114,7 @@ test('rounds without differential privacy are named, and an empty ledger says so
   const location = join(folder, 'plain.sqlite');
   await using database = await openDatabase(location, { role: 'data-owner' });
   assert.equal(await run('--store', location), 'nothing was charged');
-  const cost = { dataset: 'data.csv', rho: null, unit: null, neighbours: null };
+  const cost = { dataset: 'data.csv', rho: null, unit: null, neighbours: null, sampling: null };
   const ledger = createLedger(createLedgerStore(database));
   for (let round = 1; round <= 2; round++) await ledger.charge({ job: 'plain', round, ...cost });
   const lines = (await run('--store', location)).split('\n');

@@ -41,7 +41,7 @@ for (const { place, privacy = {}, sensitivity = CLIP_SCALE, shares } of cases)
     const chosen = { rho: 1e6, delta: 1e-5, place, ...privacy };
     const view = await trainOver(consortium.modelOwner, { ...sample.document, training, privacy: chosen, ...settings });
     assert.equal(view.status, 'finished', view.failure?.detail);
-    const calibration = calibrate({ rho: 1e6, delta: 1e-5 }, 6, sensitivity, shares?.[0]);
+    const calibration = calibrate({ rho: 1e6, delta: 1e-5 }, 6, { sensitivity, shares: shares?.[0] });
     const { privacy: statement } = view;
     assert.ok(statement.guarantee === 'zero-concentrated differential privacy');
     assert.equal(statement.place, place);

@@ -127,7 +127,7 @@ test('every unit starts, whoever is first, and the training gives what pooled pl
   const model = parseModel(document);
   const records = encodeTable(compileFeatures(model), await readTable({ path: linearData }, model.data_props));
   const pooled = trainPooled(model, records).metrics as { readonly mse: number };
-  assert.ok(Math.abs(answer.cost - pooled.mse) < 1e-6 * pooled.mse, `${answer.cost} is not ${pooled.mse}`);
+  assert.ok(Math.abs((answer.cost ?? 0) - pooled.mse) < 1e-6 * pooled.mse, `${answer.cost} is not ${pooled.mse}`);
   assert.equal(answer.predictions.length, 2);
 });
 

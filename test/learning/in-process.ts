@@ -62,7 +62,7 @@ export function train(
   while (!trainer.finished) {
     const { parameters } = trainer;
     const sum = addUp(owners.map((records) => contribution(task, records, parameters)));
-    trainer.absorb(statisticsOf(task, noise(sum)));
+    trainer.absorb(statisticsOf(task, noise(sum), owners.length));
   }
   return trainer;
 }

@@ -121,12 +121,19 @@ test('takes numbers for levels, as data files write them', () => {
 test('fills in the clip: 1 for gradients, for normal equations what no record within range exceeds', () => {
   const privacy = (values: Json): unknown => parseModel({ ...linear(), ...values }).privacy;
   // Two features: R² = 4, (R⁴ + R²)/2 − 1 = 9.
-  const mode = { place: 'model-owner', unit: 'record', neighbours: 'zero-out', silent_owners: 0 };
+  const mode = {
+    place: 'model-owner',
+    unit: 'record',
+    neighbours: 'zero-out',
+    silent_owners: 0,
+    sampling: 1,
+    metrics: 'summed',
+  };
   assert.deepEqual(privacy({ privacy: { epsilon: 1, delta: 1e-6 } }), { epsilon: 1, delta: 1e-6, clip: 3, ...mode });
   const training = { solver: 'gradient' };
   assert.deepEqual(privacy({ training, privacy: { rho: 0.5 } }), { rho: 0.5, clip: 1, ...mode });
   const chosen = { rho: 0.5, delta: 1e-6, clip: 0.25, place: 'data-owners', unit: 'owner', neighbours: 'substitution' };
-  const given = { ...chosen, silent_owners: 1 };
+  const given = { ...chosen, silent_owners: 1, sampling: 1, metrics: 'local' };
   assert.deepEqual(privacy({ training, privacy: given }), given);
 });
 

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import type { WeightedVector } from '../../src/encoding/contribution.ts';
+import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
 import { gradientSums } from '../../src/learning/families.ts';
 import type { Records } from '../../src/learning/features.ts';
 import { triangleSums } from '../../src/learning/normal-equations.ts';
-import { type ClippingReport, contribution, statisticsOf } from '../../src/learning/task.ts';
+import { contribution, statisticsOf } from '../../src/learning/task.ts';
 import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
 import { pick, recordsOf, scaled } from './generators.ts';
 import { addUp } from './in-process.ts';
@@ -95,7 +96,7 @@ for (const [name, make, targets] of settings) {
       .map((values) => Float64Array.from(values));
     fc.assert(
       fc.property(recordsOf(task.width, targets), parameters, (records, sent) => {
-        const { weight, statistics, metrics } = statisticsOf(task, contribution(task, records, sent));
+        const { weight, statistics, metrics } = statisticsOf(task, contribution(task, records, sent), 1);
         assert.equal(weight, records.count);
         // Half a unit per record and another for the mean; normal equations give sums.
         if (task.solver === 'normal-equations') {
@@ -166,7 +167,11 @@ test('uses the allowance up: a clipped record with the greatest metrics is withi
 
 test('cuts long gradients to the clip and leaves their direction', () => {
   const { task } = small('LINEAR_REGRESSION', 3, { training: gradient, privacy: { rho: 1, clip: 0.5 } });
-  const { statistics } = statisticsOf(task, contribution(task, one([1, 0.5, -1, 0], 1), Float64Array.of(-1, 0, 0, 0)));
+  const { statistics } = statisticsOf(
+    task,
+    contribution(task, one([1, 0.5, -1, 0], 1), Float64Array.of(-1, 0, 0, 0)),
+    1,
+  );
   // The gradient is −2·(1, 0.5, −1, 0), of length 3.
   for (const [index, value] of [-1 / 3, -1 / 6, 1 / 3, 0].entries()) {
     assert.ok(Math.abs((statistics[index] ?? 0) - value) < 1e-5);
@@ -218,7 +223,7 @@ test('an owner is one unit: no longer than S however many records it has, of wei
   const two: Records = { ...one([1, 1, 0], 0), count: 2, x: Float64Array.of(1, 1, 0, 1, -1, 0), y };
   const reports: ClippingReport[] = [];
   const vector = contribution(task, two, parameters, (report) => reports.push(report));
-  assert.deepEqual(reports, [{ units: 1, clipped: 0, notFinite: 1 }]);
+  assert.deepEqual(reports, [{ units: 1, clipped: 0, notFinite: 1, metrics: [] }]);
   assert.ok(vector.values.some((value) => value !== 0n));
   // Of two records one counts as zeros: the mean is half of what the other alone has.
   const alone = contribution(task, { ...one([1, -1, 0], 0.25) }, parameters);

@@ -132,7 +132,7 @@ test('gives back means of gradients and metrics', () => {
       fc.property(recordsOf(task.width, targets), parameters, (records, values) => {
         const sent = Float64Array.from(values);
         const sum = contribution(task, records, sent);
-        const { weight, statistics, metrics } = statisticsOf(task, sum);
+        const { weight, statistics, metrics } = statisticsOf(task, sum, 1);
         const means = gradientSums(task.family, records, sent).map((value) => value / records.count);
         assert.equal(weight, records.count);
         assert.equal(statistics.length, task.statistics);
@@ -159,6 +159,7 @@ test('gives back sums of products', () => {
       const { weight, statistics, metrics } = statisticsOf(
         equations.task,
         contribution(equations.task, records, new Float64Array(0)),
+        1,
       );
       assert.deepEqual([weight, metrics.length], [records.count, 0]);
       for (const [index, sum] of triangleSums(records).entries()) {
@@ -249,7 +250,7 @@ test('refuses parameters, records and sums of another task', () => {
     field: 'records',
     message: 'records: expected 2 columns, not 3',
   });
-  assert.throws(() => statisticsOf(linear.task, { weight: 1n, values: [1n] }), {
+  assert.throws(() => statisticsOf(linear.task, { weight: 1n, values: [1n] }, 1), {
     code: 'plan_mismatch',
     field: 'values',
     message: 'values: expected 4, not 1',
@@ -266,7 +267,7 @@ test('refuses a sum without weight', () => {
         'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed',
       ],
     ] as const) {
-      assert.throws(() => statisticsOf(task, { weight, values: new Array<bigint>(task.length).fill(0n) }), {
+      assert.throws(() => statisticsOf(task, { weight, values: new Array<bigint>(task.length).fill(0n) }, 1), {
         code: 'weight_zero',
         field: 'weight',
         message,
@@ -278,8 +279,8 @@ test('refuses a sum without weight', () => {
 test('under privacy a weight of less than one record is noise, and no mean is made of it', () => {
   const { task } = small('LINEAR_REGRESSION', 2, { privacy: { rho: 1 }, training: { solver: 'gradient' } });
   const values = new Array<bigint>(task.length).fill(0n);
-  assert.throws(() => statisticsOf(task, { weight: task.weightUnit - 1n, values }), { code: 'weight_zero' });
-  assert.equal(statisticsOf(task, { weight: task.weightUnit, values }).weight, 1);
+  assert.throws(() => statisticsOf(task, { weight: task.weightUnit - 1n, values }, 1), { code: 'weight_zero' });
+  assert.equal(statisticsOf(task, { weight: task.weightUnit, values }, 1).weight, 1);
 });
 
 test.run();

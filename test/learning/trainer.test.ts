@@ -155,7 +155,7 @@ test('goes on from its saved state, after a journey as JSON, to the last bit', (
         const whole = createTrainer(model, map, task);
         let broken = createTrainer(model, map, task);
         const step = (trainer: Trainer): void => {
-          trainer.absorb(statisticsOf(task, contribution(task, records, trainer.parameters)));
+          trainer.absorb(statisticsOf(task, contribution(task, records, trainer.parameters), 1));
         };
         while (!whole.finished) {
           step(whole);

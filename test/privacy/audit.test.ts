@@ -161,7 +161,7 @@ test('no attack on one draw finds more than was promised; half the noise, or no 
 
 test('no attack on a sum of shares finds more than was promised; shares that are missing are found out', () => {
   const shares = 3;
-  const calibration = calibrate({ rho: 0.5 }, 1, CLIP_SCALE, shares);
+  const calibration = calibrate({ rho: 0.5 }, 1, { shares });
   const { variance } = calibration;
   const difference = differenceOf();
   const limit = promised(calibration);

@@ -1,7 +1,9 @@
 /** Caps: which make sense, what fits beneath them to the last fraction, and what is left. */
+
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { type Composition, NO_ROUNDS } from '../../src/privacy/accounting/composition.ts';
 import { rhoFromEpsilon } from '../../src/privacy/accounting/zcdp.ts';
 import { brokenCaps, type Caps, createCaps, greatestTotal, isLimited, leftOf } from '../../src/privacy/budget.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
@@ -26,8 +28,16 @@ const positive = fc
 const atLeastZero = fc.oneof(positive, fc.constant(ZERO));
 const rounds = fc.integer({ min: 1, max: 100_000 });
 
+function unsampled(rho: Rational): Composition {
+  return { rho, sampled: [] };
+}
+
 function rulesOf(caps: Caps, rho: Rational | null, count: number, spent: Rational): string[] {
-  return brokenCaps(caps, { rho, rounds: count, spent }).map(({ field }) => field);
+  return brokenCaps(caps, {
+    loss: rho === null ? null : { rho, sampling: 1 },
+    rounds: count,
+    spent: unsampled(spent),
+  }).map(({ field }) => field);
 }
 
 test('what fits is what exact arithmetic says, and nothing passes a cap', () => {
@@ -36,7 +46,7 @@ test('what fits is what exact arithmetic says, and nothing passes a cap', () => 
       const after = sumRationals([spent, multiplyRationals(rational(BigInt(count)), rho)]);
       const fits = rulesOf({ rhoTotal }, rho, count, spent).length === 0;
       assert.equal(fits, compareRationals(after, rhoTotal) <= 0);
-      const left = leftOf({ rhoTotal }, spent);
+      const left = leftOf({ rhoTotal }, unsampled(spent));
       assert.ok(left !== undefined && left.numerator >= 0n);
       if (fits) assert.deepEqual(addRationals(spent, left), rhoTotal);
     }),
@@ -90,7 +100,7 @@ test('without caps everything fits, beside one nothing without privacy does', ()
   assert.equal(isLimited({}), false);
   assert.deepEqual(rulesOf({}, null, 1, ZERO), []);
   assert.deepEqual(rulesOf({}, rational(1n << 100n), 100_000, rational(1n << 100n)), []);
-  assert.equal(leftOf({ rhoPerRound: rational(1n) }, ZERO), undefined);
+  assert.equal(leftOf({ rhoPerRound: rational(1n) }, NO_ROUNDS), undefined);
   for (const settings of [{ rhoPerRound: 1 }, { rhoTotal: 1 }, { epsilon: 1, delta: 0.1 }]) {
     assert.equal(isLimited(createCaps(settings)), true);
     assert.deepEqual(rulesOf(createCaps(settings), null, 1, ZERO), ['policy.require_privacy']);
@@ -98,12 +108,15 @@ test('without caps everything fits, beside one nothing without privacy does', ()
 });
 
 test('a cap that was lowered beneath what is spent leaves nothing', () => {
-  assert.deepEqual(leftOf({ rhoTotal: rational(1n, 2n) }, rational(2n)), ZERO);
+  assert.deepEqual(leftOf({ rhoTotal: rational(1n, 2n) }, unsampled(rational(2n))), ZERO);
 });
 
 test('a refusal says what was asked and what the cap is, and whether less would do; nothing of what others spent', () => {
   const whyOf = (count: number, spent: Rational): string | undefined =>
-    brokenCaps({ rhoTotal: rational(1n, 2n) }, { rho: rational(1n, 8n), rounds: count, spent })[0]?.why;
+    brokenCaps(
+      { rhoTotal: rational(1n, 2n) },
+      { loss: { rho: rational(1n, 8n), sampling: 1 }, rounds: count, spent: unsampled(spent) },
+    )[0]?.why;
   assert.equal(
     whyOf(5, ZERO),
     '5 rounds that spend rho 0.125 each are more than the 0.5 that this owner allows in all',

@@ -32,7 +32,7 @@ testCases(test, 'rho and noise multiplier for epsilon, delta and rounds, within 
 test('all rounds together stay within rho exactly, and one less of σ² would not', () => {
   fc.assert(
     fc.property(someRho, someRounds, someSensitivity, (rho, rounds, sensitivity) => {
-      const found = calibrate({ rho }, rounds, sensitivity);
+      const found = calibrate({ rho }, rounds, { sensitivity });
       const asked = rationalFromNumber(rho);
       const spentAt = (variance: bigint) => rational(BigInt(rounds) * sensitivity ** 2n, 2n * variance);
       assert.equal(found.variance.denominator, 1n);
@@ -51,11 +51,11 @@ test('all rounds together stay within rho exactly, and one less of σ² would no
 test('more rounds, more sensitivity or less rho mean more noise', () => {
   fc.assert(
     fc.property(someRho, someRounds, someSensitivity, (rho, rounds, sensitivity) => {
-      const { variance } = calibrate({ rho }, rounds, sensitivity);
+      const { variance } = calibrate({ rho }, rounds, { sensitivity });
       for (const other of [
-        calibrate({ rho }, rounds + 1, sensitivity),
-        calibrate({ rho }, rounds, sensitivity + 1n),
-        calibrate({ rho: rho * 0.99 }, rounds, sensitivity),
+        calibrate({ rho }, rounds + 1, { sensitivity }),
+        calibrate({ rho }, rounds, { sensitivity: sensitivity + 1n }),
+        calibrate({ rho: rho * 0.99 }, rounds, { sensitivity }),
       ]) {
         assert.ok(compareRationals(other.variance, variance) >= 0);
       }
@@ -81,14 +81,14 @@ test('from epsilon and delta it spends no more than the rho that gives them', ()
 
 test('figures one can follow by hand', () => {
   // Δ = 1, ten rounds of rho 1/2 in all: σ² = 10/(2 · 1/2) = 10.
-  const found = calibrate({ rho: 0.5, delta: 1e-5 }, 10, 1n);
+  const found = calibrate({ rho: 0.5, delta: 1e-5 }, 10, { sensitivity: 1n });
   assert.deepEqual(found.variance, rational(10n));
   assert.deepEqual(found.rhoPerRound, rational(1n, 20n));
   assert.deepEqual(found.rhoTotal, rational(1n, 2n));
   assert.ok(agree(found.epsilon ?? 0, 4.728386984943314, 1e-12));
   // 0.1 as a double is a trace more than a tenth, so σ² = 5 is allowed; the double below it asks for 6.
-  assert.deepEqual(calibrate({ rho: 0.1 }, 1, 1n).variance, rational(5n));
-  assert.deepEqual(calibrate({ rho: 0.09999999999999999 }, 1, 1n).variance, rational(6n));
+  assert.deepEqual(calibrate({ rho: 0.1 }, 1, { sensitivity: 1n }).variance, rational(5n));
+  assert.deepEqual(calibrate({ rho: 0.09999999999999999 }, 1, { sensitivity: 1n }).variance, rational(6n));
 });
 
 test('refuses what makes no sense, naming the field', () => {
@@ -105,7 +105,7 @@ test('refuses what makes no sense, naming the field', () => {
   for (const rounds of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => calibrate({ rho: 1 }, rounds), { code: 'privacy_invalid', field: 'rounds' });
   }
-  assert.throws(() => calibrate({ rho: 1 }, 1, 0n), { code: 'privacy_invalid', field: 'sensitivity' });
+  assert.throws(() => calibrate({ rho: 1 }, 1, { sensitivity: 0n }), { code: 'privacy_invalid', field: 'sensitivity' });
   assert.throws(() => calibrate({ epsilon: 1e-300, delta: 1e-300 }, 1), { code: 'privacy_invalid', field: 'epsilon' });
 });
 

@@ -19,11 +19,17 @@ import {
 const test = suite('the statement of a ledger');
 
 function entryOf(round: number, more: Partial<LedgerEntry> = {}): LedgerEntry {
-  const cost = { dataset: 'data.csv', rho: rational(1n, 3n), unit: 'record', neighbours: 'zero-out' } as const;
+  const cost = {
+    dataset: 'data.csv',
+    rho: rational(1n, 3n),
+    unit: 'record',
+    neighbours: 'zero-out',
+    sampling: 1,
+  } as const;
   return { job: 'job', round, ...cost, at: 'monday', ...more };
 }
 
-const unprotected = { rho: null, unit: null, neighbours: null };
+const unprotected = { rho: null, unit: null, neighbours: null, sampling: null };
 
 function exact({ numerator, denominator }: RhoView): Rational {
   return rational(BigInt(numerator), BigInt(denominator));

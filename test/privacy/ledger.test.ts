@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { rhoOf } from '../../src/privacy/accounting/composition.ts';
 import type { Caps } from '../../src/privacy/budget.ts';
 import { type Charge, createLedger, type LedgerEntry, type LedgerStore } from '../../src/privacy/ledger.ts';
 import { compareRationals, type Rational, rational, sumRationals, ZERO } from '../../src/privacy/rational.ts';
@@ -42,14 +43,14 @@ const rho = rational(1n, 20n);
 const noon = (): Date => new Date('2024-05-01T12:00:00Z');
 
 function chargeOf(job: string, round: number, more: Partial<Charge> = {}): Charge {
-  return { job, round, dataset: 'data.csv', rho, unit: 'record', neighbours: 'zero-out', ...more };
+  return { job, round, dataset: 'data.csv', rho, unit: 'record', neighbours: 'zero-out', sampling: 1, ...more };
 }
 
 function entryOf(job: string, round: number, more: Partial<LedgerEntry> = {}): LedgerEntry {
   return { ...chargeOf(job, round), at: noon().toISOString(), ...more };
 }
 
-const unprotected = { rho: null, unit: null, neighbours: null };
+const unprotected = { rho: null, unit: null, neighbours: null, sampling: null };
 
 test('keeps job, round, data set, rho, what it hides, and the date of a charge', async () => {
   const store = createTestStore();
@@ -62,6 +63,7 @@ test('keeps job, round, data set, rho, what it hides, and the date of a charge',
       rho,
       unit: 'record',
       neighbours: 'zero-out',
+      sampling: 1,
       at: '2024-05-01T12:00:00.000Z',
     },
   ]);
@@ -129,7 +131,7 @@ test('tells what others have spent of one data set for one unit', async () => {
   await ledger.charge(chargeOf('c', 1, { unit: 'owner' }));
   await ledger.charge(chargeOf('d', 1, unprotected));
   const others = (dataset: string, unit: 'record' | 'owner', job: string): Promise<Rational> =>
-    ledger.spentByOthers({ dataset, unit }, job);
+    ledger.spentByOthers({ dataset, unit }, job).then(rhoOf);
   assert.deepEqual(await others('data.csv', 'record', 'a'), rational(2n, 20n));
   assert.deepEqual(await others('data.csv', 'record', 'nobody'), rational(3n, 20n));
   assert.deepEqual(await others('data.csv', 'owner', 'c'), ZERO);
@@ -178,7 +180,7 @@ test('a charge of which nobody knows whether it was written counts as spent unti
     await assert.rejects(ledger.charge(chargeOf('a', 1), caps), /disk/);
     await assert.rejects(ledger.charge(chargeOf('b', 1), caps), { code: 'policy_refused' });
     assert.deepEqual(await ledger.spent(), { rho, rounds: 1, unprotectedRounds: 0 });
-    assert.deepEqual(await ledger.spentByOthers({ dataset: 'data.csv', unit: 'record' }, 'b'), rho);
+    assert.deepEqual(rhoOf(await ledger.spentByOthers({ dataset: 'data.csv', unit: 'record' }, 'b')), rho);
     assert.equal(await ledger.charge(chargeOf('a', 1), caps), failure === 'before writing');
     await assert.rejects(ledger.charge(chargeOf('b', 1), caps), { code: 'policy_refused' });
     assert.equal(store.kept.length, 1);
@@ -302,7 +304,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
         rho: anyRho,
         unit: fc.constantFrom('record' as const, 'owner' as const),
       })
-      .map((drawn): Step => ({ do: 'charge', charge: { ...drawn, neighbours: 'zero-out' } })),
+      .map((drawn): Step => ({ do: 'charge', charge: { ...drawn, neighbours: 'zero-out', sampling: 1 } })),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'restart' }) },
   {

@@ -44,7 +44,7 @@ interface Setting {
 
 function settingOf(place: NoisePlace, silent = 0): Setting {
   const shares = place === 'data-owners' ? quorum - silent : undefined;
-  const calibration = calibrate({ rho: 0.5 }, rounds, CLIP_SCALE, shares);
+  const calibration = calibrate({ rho: 0.5 }, rounds, { shares });
   const draw = greatestDraw(calibration.variance);
   const noiseBound = { 'model-owner': 0n, facilitator: draw, 'data-owners': draw * BigInt(owners) }[place];
   const valueBound = CLIP_SCALE;
@@ -154,7 +154,7 @@ test('where the facilitator adds no noise there is none to draw', () => {
 test('all rounds of shares together stay within rho, with the surcharge for what a sum of shares is not', () => {
   for (const shares of [1, 2, 3, 100, 10_000])
     for (const rho of [1e-9, 0.01, 0.5, 1e6]) {
-      const found = calibrate({ rho }, rounds, CLIP_SCALE, shares);
+      const found = calibrate({ rho }, rounds, { shares });
       assert.ok(compareRationals(found.rhoTotal, rationalFromNumber(rho)) <= 0);
       const bare = rational(CLIP_SCALE ** 2n, 2n * BigInt(shares) * found.variance.numerator);
       // A single share is a discrete Gaussian, and costs nothing more.
@@ -168,11 +168,11 @@ test('all rounds of shares together stay within rho, with the surcharge for what
       assert.ok(compareRationals(total, rationalFromNumber(rho)) > 0);
     }
   assert.throws(
-    () => calibrate({ rho: 1e-40 }, rounds, CLIP_SCALE, 3),
+    () => calibrate({ rho: 1e-40 }, rounds, { shares: 3 }),
     (error: unknown) => error instanceof SealsumError && error.code === 'privacy_invalid' && error.field === 'rho',
   );
   for (const drawn of [0, -1, 1.5, undefined])
-    assert.throws(() => rhoOfRound(calibrate({ rho: 1 }, 1, CLIP_SCALE, 3), drawn), { field: 'shares' });
+    assert.throws(() => rhoOfRound(calibrate({ rho: 1 }, 1, { shares: 3 }), drawn), { field: 'shares' });
 });
 
 test('what is charged for a sum of shares is more than theory asks, for every plan there can be', () => {

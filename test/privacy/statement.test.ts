@@ -7,7 +7,13 @@ import { agree } from './vectors.ts';
 
 const test = suite('statement');
 
-const mode: PrivacyMode = { place: 'model-owner', unit: 'record', neighbours: 'zero-out', silent_owners: 0 };
+const mode: PrivacyMode = {
+  place: 'model-owner',
+  unit: 'record',
+  neighbours: 'zero-out',
+  silent_owners: 0,
+  sampling: 1,
+};
 
 function promise(...[target, ...rest]: Parameters<typeof calibrate>): PrivacyTerms {
   return { mode, calibration: calibrate(target, ...rest) };
@@ -26,7 +32,7 @@ test('says plainly that there is no differential privacy', () => {
 });
 
 test('says what was promised and what the rounds so far have spent, exactly and as a number', () => {
-  const statement = promiseOf(privacyStatement(promise({ rho: 0.5, delta: 1e-5 }, 10, 1n), 3));
+  const statement = promiseOf(privacyStatement(promise({ rho: 0.5, delta: 1e-5 }, 10, { sensitivity: 1n }), 3));
   const { unit, neighbours, place, noise, promised, spent } = statement;
   assert.deepEqual({ unit, neighbours, place }, { unit: 'record', neighbours: 'zero-out', place: 'model-owner' });
   assert.deepEqual(noise, { distribution: 'discrete gaussian', variance: '10', sensitivity: '1' });
@@ -43,7 +49,7 @@ test('says what was promised and what the rounds so far have spent, exactly and 
 
 test('the number beside the fraction is never below it', () => {
   // 3/20 lies between two doubles; the one that people write as 0.15 is below it.
-  const { spent } = promiseOf(privacyStatement(promise({ rho: 0.5 }, 10, 1n), 3));
+  const { spent } = promiseOf(privacyStatement(promise({ rho: 0.5 }, 10, { sensitivity: 1n }), 3));
   assert.ok(spent.rho.number > 0.15);
 });
 

@@ -17,7 +17,13 @@ import { createLedgerStore } from '../../src/storage/durable-ledger-store.ts';
 const [location = '', place = '', visit = '0'] = process.argv.slice(2);
 
 /** Room for a hundred rounds of a third each, which no double is, to the last fraction. */
-const cost = { dataset: 'data.csv', rho: rational(1n, 3n), unit: 'record', neighbours: 'zero-out' } as const;
+const cost = {
+  dataset: 'data.csv',
+  rho: rational(1n, 3n),
+  unit: 'record',
+  neighbours: 'zero-out',
+  sampling: 1,
+} as const;
 const caps = { rhoTotal: rational(100n, 3n) };
 
 function say(line: string): void {

@@ -129,12 +129,13 @@ onEach(test, 'party stores', 'a ledger gives back every entry, in order and exac
   const anyRho = fc
     .tuple(fc.bigInt({ min: 0n, max: 1n << 300n }), fc.bigInt({ min: 1n, max: 1n << 300n }))
     .map(([numerator, denominator]) => rational(numerator, denominator));
-  const anyCost: fc.Arbitrary<Pick<LedgerEntry, 'rho' | 'unit' | 'neighbours'>> = fc.oneof(
-    fc.constant({ rho: null, unit: null, neighbours: null }),
+  const anyCost: fc.Arbitrary<Pick<LedgerEntry, 'rho' | 'unit' | 'neighbours' | 'sampling'>> = fc.oneof(
+    fc.constant({ rho: null, unit: null, neighbours: null, sampling: null }),
     plain({
       rho: anyRho,
       unit: fc.constantFrom('record' as const, 'owner' as const),
       neighbours: fc.constantFrom('zero-out' as const, 'substitution' as const),
+      sampling: fc.constantFrom(1, 0.1, 2 ** -40),
     }),
   );
   const anyEntry: fc.Arbitrary<LedgerEntry> = plain({
@@ -176,9 +177,10 @@ const oldEntries: readonly LedgerEntry[] = [
     rho: rational(1n, 20n),
     unit: 'record',
     neighbours: 'zero-out',
+    sampling: 1,
     at: 'monday',
   },
-  { job: 'second', round: 1, dataset: null, rho: null, unit: null, neighbours: null, at: 'tuesday' },
+  { job: 'second', round: 1, dataset: null, rho: null, unit: null, neighbours: null, sampling: null, at: 'tuesday' },
 ];
 
 onEach(
@@ -196,7 +198,7 @@ onEach(
     const store = createLedgerStore(database);
     assert.deepEqual(await store.entries(), oldEntries);
     const ledger = createLedger(store);
-    const cost = { rho: rational(1n, 20n), unit: 'record', neighbours: 'zero-out' } as const;
+    const cost = { rho: rational(1n, 20n), unit: 'record', neighbours: 'zero-out', sampling: 1 } as const;
     const caps = { rhoTotal: rational(1n, 10n) };
     const charge = (job: string, round: number, dataset: string): Promise<boolean> =>
       ledger.charge({ job, round, dataset, ...cost }, caps);

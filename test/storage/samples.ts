@@ -32,7 +32,7 @@ export const signature: ObjectSignature = signObject(facilitator, 'contribution'
 
 /** Of a round without differential privacy. */
 export function unprotectedEntry(job: JobId): LedgerEntry {
-  return { job, round: 1, dataset: 'data.csv', rho: null, unit: null, neighbours: null, at };
+  return { job, round: 1, dataset: 'data.csv', rho: null, unit: null, neighbours: null, sampling: null, at };
 }
 
 /** The descriptor of a job as a store sees it: something that is JSON and has a name and a roster. */

@@ -121,7 +121,7 @@ test('shows whom it follows, its data set, its jobs and its ledger', async () =>
       { ...account, ...charged, rounds: 1, spent: { rho: spent, epsilon: null } },
       { ...account, unit: 'owner', neighbours: null, rounds: 0, spent: { rho: nothing, epsilon: null } },
     ],
-    entries: [{ job: 'job', round: 1, dataset: 'data.csv', rho: spent, ...charged, at: updated_at }],
+    entries: [{ job: 'job', round: 1, dataset: 'data.csv', rho: spent, ...charged, sampling: 1, at: updated_at }],
   });
 });
 

@@ -124,7 +124,13 @@ test('accepts what the model gives, and contributes its records with its tags an
   const descriptor = await describe(document);
   const participation = await acceptSigned(descriptor, dataset);
   assert.deepEqual([participation.records, participation.dropped], [30, 0]);
-  assert.deepEqual(participation.cost, { dataset: 'data.csv', rho: null, unit: null, neighbours: null });
+  assert.deepEqual(participation.cost, {
+    dataset: 'data.csv',
+    rho: null,
+    unit: null,
+    neighbours: null,
+    sampling: null,
+  });
   assert.equal(participation.digest, objectDigest('job', descriptor));
   const signed = participation.check(1, viewOf(signRound(describeRound(descriptor, 1, parameters))));
   const model = parseModel(document);
@@ -206,6 +212,7 @@ test('noise other than the privacy settings give is refused, in both directions'
     },
     unit: 'record',
     neighbours: 'zero-out',
+    sampling: 1,
   });
   const { numerator, denominator } = noise.rho_per_round;
   const others = [

@@ -40,7 +40,12 @@ function jobOf({ privacy, quorum = 2, rounds = 4, spent = ZERO, modelOwner = res
     participation: { quorum },
     ...(privacy === undefined ? {} : { privacy }),
   });
-  return { descriptor: { model_owner: modelOwner, quorum }, model, terms: termsOf(model, quorum + 1), spent };
+  return {
+    descriptor: { model_owner: modelOwner, quorum },
+    model,
+    terms: termsOf(model, quorum + 1),
+    spent: { rho: spent, sampled: [] },
+  };
 }
 
 /** The rules that are broken; none where the job is allowed. */
@@ -243,7 +248,7 @@ test('a job that is allowed keeps every rule to the last fraction, and one that 
             policy.neighbours.includes(privacy.neighbours) &&
             (perRound === undefined || compareRationals(calibration.rhoPerRound, perRound) <= 0) &&
             (rhoTotal === undefined || compareRationals(after(), rhoTotal) <= 0));
-      assert.equal(rulesBroken(policy, { ...proposed, spent }).length === 0, keeps);
+      assert.equal(rulesBroken(policy, { ...proposed, spent: { rho: spent, sampled: [] } }).length === 0, keeps);
     }),
     { numRuns: process.env.SLOW === undefined ? 500 : 20_000 },
   );

@@ -334,7 +334,7 @@ test('another descriptor under the name of an accepted job ends the accepted one
 test('a job whose record is forgotten but whose rounds were charged is refused', async () => {
   await using world = await World.create();
   const rho = { numerator: 1n, denominator: 10n };
-  const cost = { dataset: 'data.csv', rho, unit: 'record', neighbours: 'zero-out' } as const;
+  const cost = { dataset: 'data.csv', rho, unit: 'record', neighbours: 'zero-out', sampling: 1 } as const;
   await world.ledgerStore().append({ job, round: 1, ...cost, at: '2023-01-01T00:00:00.000Z' });
   await world.live({ keys });
   world.script.propose(signJob(descriptor));

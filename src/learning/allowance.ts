@@ -1,0 +1,97 @@
+/**
+ * How the allowance of a unit is divided. With differential privacy every unit, a record or a whole owner, adds one integer vector
+ * of L2 norm at most S = 2^20 to a round's sum, everything included that is released:
+ *
+ *     (A/4, A/8·m₁/M₁, …, A/8·m_K/M_K, statistics clipped to C and stretched to N, ±B)
+ *
+ *     A² = S² − B²,   N² ≤ A² − (A/4)² − K·(A/8)²
+ *
+ * A/4 stands for one unit's weight, A/8 for the greatest value of each metric, and B, where the clip adapts, for whether the
+ * owner remained unclipped. So adding or removing (zeroing) a unit moves the sum, the count among it, by at most S.
+ */
+import { SealsumError } from '../errors.ts';
+import { splitNoise } from '../privacy/adaptive-clipping.ts';
+import { CLIP_SCALE } from '../privacy/clipping.ts';
+import { integerSquareRoot } from '../privacy/integer.ts';
+import type { PrivacyUnit } from '../privacy/mode.ts';
+import {
+  divideRationals,
+  multiplyRationals,
+  type Rational,
+  rational,
+  rationalFromNumber,
+} from '../privacy/rational.ts';
+import type { Family, MetricName } from './families.ts';
+import type { PrivacySettings } from './model-types.ts';
+
+export interface Clipping {
+  readonly unit: PrivacyUnit;
+  /** With which probability a unit takes part in a round; in (0, 1]. */
+  readonly sampling: number;
+  /** C: statistics longer than this are shortened to it. */
+  readonly clip: number;
+  /** N: the integer length that stands for C. */
+  readonly norm: bigint;
+  /** A/4: the integer that stands for the weight of one unit. */
+  readonly weightUnit: bigint;
+  /** A/8: the integer that stands for the greatest value of a metric. */
+  readonly metricBound: bigint;
+  /** The integer that stands for a metric of 1, in the order of the task's metrics; not whole. */
+  readonly metricScales: readonly number[];
+  /** B; undefined where the clip stays as it is. */
+  readonly sign: bigint | undefined;
+}
+
+/** @param sign B, as `signShare` finds it */
+export function divideAllowance(
+  { clip, unit, sampling }: PrivacySettings,
+  family: Family,
+  metrics: readonly MetricName[],
+  sign?: bigint,
+): Clipping {
+  const allowance = integerSquareRoot(CLIP_SCALE ** 2n - (sign ?? 0n) ** 2n);
+  const weightUnit = allowance / 4n;
+  const metricBound = allowance / 8n;
+  return {
+    unit,
+    sampling,
+    clip,
+    norm: integerSquareRoot(allowance ** 2n - weightUnit ** 2n - BigInt(metrics.length) * metricBound ** 2n),
+    weightUnit,
+    metricBound,
+    metricScales: metrics.map((name) => Number(metricBound) / (name === 'loss' ? family.lossBound : 1)),
+    sign,
+  };
+}
+
+/** The least A with which the weight and the metrics are told apart from nothing. */
+const LEAST_ALLOWANCE = 2n ** 10n;
+
+/**
+ * B with which the number of unclipped owners has the noise that was asked for: from signs ±B that are added, it is half their
+ * sum over B, and so has the standard deviation σ/2B.
+ *
+ * @param variance σ² of the noise on every coordinate of a round's sum, in squared integer units
+ * @returns undefined where the clip stays as it is
+ * @throws SealsumError privacy_invalid where the count would leave nothing for the sum: z ≥ 2σ_b
+ */
+export function signShare({ unit, adaptive_clip: adaptive }: PrivacySettings, variance: Rational): bigint | undefined {
+  if (adaptive === undefined) return undefined;
+  const countNoise = rationalFromNumber(adaptive.count_noise);
+  const noiseMultiplierSquared = divideRationals(variance, rational(CLIP_SCALE ** 2n));
+  const { signs } = splitNoise({
+    unit,
+    noiseMultiplierSquared,
+    countVariance: multiplyRationals(countNoise, countNoise),
+  });
+  const { numerator, denominator } = divideRationals(variance, signs);
+  const share = integerSquareRoot(numerator / denominator);
+  if (share >= 1n && CLIP_SCALE ** 2n - share ** 2n >= LEAST_ALLOWANCE ** 2n) return share;
+  throw new SealsumError(
+    'privacy_invalid',
+    share < 1n
+      ? `count_noise: ${adaptive.count_noise} is so much beside the noise of the sum that the count would say nothing; lower it`
+      : `count_noise: ${adaptive.count_noise} leaves next to nothing for the sum; raise it`,
+    { field: 'privacy.adaptive_clip.count_noise' },
+  );
+}
