@@ -40,6 +40,19 @@ install_alone() {
     (cd "$root" && npm ci --no-audit --no-fund >&2)
     touch "$root/node_modules/.package-lock.json"
   fi
+  build_native_alone
+}
+
+# The native kernel is of this machine and made when the package is installed; here it is made again when its sources are newer.
+build_native_alone() {
+  local sources="$root/src/paillier/native"
+  local made
+  made="$(find "$root/build" -name 'kernel-*.node' -print -quit 2>/dev/null)"
+  if [ -w "$root" ] && command -v "${CXX:-c++}" >/dev/null &&
+    { [ -z "$made" ] || [ -n "$(find "$sources" -newer "$made" \( -name '*.h' -o -name '*.cc' \) -print -quit)" ]; }; then
+    echo 'building the native kernel …' >&2
+    (cd "$root" && node scripts/build-native.js >&2)
+  fi
 }
 
 build_alone() {

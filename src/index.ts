@@ -35,10 +35,19 @@ export { contribution, createTask, type Statistics, statisticsOf, type Task } fr
 export { createTrainer, restoreTrainer, type Trainer, type TrainerState } from './learning/trainer.ts';
 export { aggregate } from './paillier/aggregate.ts';
 // Paillier: integers in, ciphertexts out.
-export { bigintBackend, type ModularBackend, opensslBackend, selectBackend } from './paillier/backend.ts';
+export {
+  availableBackends,
+  type BackendName,
+  bigintBackend,
+  type ModularBackend,
+  opensslBackend,
+  preferBackend,
+  selectBackend,
+} from './paillier/backend.ts';
 export {
   addCiphertexts,
   addPlaintext,
+  checkCiphertexts,
   decodeCiphertexts,
   encodeCiphertexts,
   multiplyCiphertext,

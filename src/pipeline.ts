@@ -16,7 +16,6 @@ import type { Plan } from './encoding/plan.ts';
 import { type ClippingReport, sampleRecords } from './learning/clipped-sums.ts';
 import type { Records } from './learning/features.ts';
 import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
-import { decodeCiphertexts, encodeCiphertexts } from './paillier/ciphertexts.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
 import { type RandomBytes, systemRandom } from './paillier/random.ts';
@@ -80,10 +79,7 @@ export function sealVector(
 ): Uint8Array {
   const draws = noise && sampleDiscreteGaussians(plan.slots - 1, noise.variance, noise.random);
   const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
-  return encodeCiphertexts(
-    encryptor.publicKey,
-    plaintexts.map((plaintext) => encryptor.encrypt(plaintext)),
-  );
+  return encryptor.encryptBatch(plaintexts);
 }
 
 /**
@@ -107,8 +103,7 @@ export function openVector(
   contributors: number,
   check?: TagCheck,
 ): WeightedVector {
-  const ciphertexts = decodeCiphertexts(decryptor.publicKey, aggregate, plan.ciphertexts);
-  const plaintexts = ciphertexts.map((ciphertext) => decryptor.decrypt(ciphertext));
+  const plaintexts = decryptor.decryptBatch(aggregate, plan.ciphertexts);
   const [, weight = 0n, ...values] = unpack(plan, plaintexts, decryptor.publicKey.n, contributors, check);
   return { weight, values };
 }

@@ -16,6 +16,7 @@ import { createReadiness } from '../../src/http/readiness.ts';
 import { startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
 import { createTransport, requireSafeListening } from '../../src/http/transport.ts';
+import { preferBackend } from '../../src/paillier/backend.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { createLedger } from '../../src/privacy/ledger.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
@@ -39,6 +40,7 @@ const options = command.parse().opts<PartyOptions>();
 await runParty('data owner', async (signal, fail) => {
   const clock = systemClock;
   const random = systemRandom;
+  preferBackend(process.env.SEALSUM_BACKEND);
   const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...dataOwnerCheckpoints, ...storeCheckpoints]);
   const { config, identity, storageKey, parties, log, tls, facilitator, accessToken, ...party } = await loadParty(
     'data-owner',

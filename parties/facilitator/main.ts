@@ -14,6 +14,7 @@ import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { requireSafeListening } from '../../src/http/transport.ts';
+import { preferBackend } from '../../src/paillier/backend.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
@@ -34,6 +35,7 @@ const options = command.parse().opts<PartyOptions>();
 
 await runParty('facilitator', async (signal) => {
   const clock = systemClock;
+  preferBackend(process.env.SEALSUM_BACKEND);
   const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...facilitatorCheckpoints, ...storeCheckpoints]);
   const { config, identity, parties, log, tls, store } = await loadParty('facilitator', options, {
     clock,

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as others } from 'node:timers/promises';
 import { SealsumError } from '../../src/errors.ts';
-import { decodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
+import { checkCiphertexts } from '../../src/paillier/ciphertexts.ts';
 import type { PublicKey } from '../../src/paillier/public-key.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
@@ -68,7 +68,7 @@ export function createUploads(context: FacilitatorContext): Uploads {
     const started = clock.monotonic();
     const first = block * blocks.ciphertextsPerBlock;
     try {
-      decodeCiphertexts(publicKey, bytes, bytes.length / blocks.width);
+      checkCiphertexts(publicKey, bytes, bytes.length / blocks.width);
     } catch (error) {
       if (first === 0 || !(error instanceof SealsumError)) throw error;
       throw new SealsumError(error.code, `of the ciphertexts from number ${first} on: ${error.message}`, {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `sealsum` command: a list of what it can do. */
+import { preferBackend } from '../paillier/backend.ts';
 import { registerBackupCommand } from './backup-command.ts';
 import { registerLedgerCommand } from './ledger-command.ts';
 import { registerPaillierCommands } from './paillier-commands.ts';
@@ -20,4 +21,7 @@ registerVerifyReceiptCommand(program);
 registerVerifyLogCommand(program);
 registerBackupCommand(program);
 registerPaillierCommands(program);
+program.hook('preAction', () => {
+  preferBackend(process.env.SEALSUM_BACKEND);
+});
 await runProgram(program, process.argv);

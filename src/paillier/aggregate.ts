@@ -7,9 +7,11 @@
  * block of the product.
  */
 import { SealsumError } from '../errors.ts';
+import { type ModularBackend, selectBackend } from './backend.ts';
 import { bytesToBigint } from './bytes.ts';
-import { addCiphertexts, decodeCiphertexts, encodeCiphertexts } from './ciphertexts.ts';
+import { addCiphertexts, checkCiphertexts, ciphertextKernel, encodeCiphertexts } from './ciphertexts.ts';
 import type { Encryptor } from './encryptor.ts';
+import type { KernelCiphertexts } from './native/kernel.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey } from './public-key.ts';
 
 /**
@@ -25,12 +27,14 @@ export function aggregate(encryptor: Encryptor, count: number, contributions: re
   const { publicKey } = encryptor;
   const [first, ...others] = contributions;
   if (first === undefined) throw new SealsumError('ciphertext_invalid', 'there is no contribution to multiply');
-  let product = decodeCiphertexts(publicKey, first, count);
-  for (const bytes of others) product = multiplyEach(publicKey, product, decodeCiphertexts(publicKey, bytes, count));
-  return encodeCiphertexts(
-    publicKey,
-    product.map((each) => encryptor.rerandomise(each)),
-  );
+  checkCiphertexts(publicKey, first, count);
+  const product = startProduct(publicKey, first);
+  for (const bytes of others) {
+    checkCiphertexts(publicKey, bytes, count);
+    product.multiply(bytes);
+  }
+  product.multiply(encryptor.encryptBatch(new Array<bigint>(count).fill(0n)));
+  return product.bytes();
 }
 
 /** The product of blocks, ciphertext by ciphertext, as it grows. */
@@ -50,7 +54,14 @@ export interface BlockProduct {
  * @param block ciphertexts in fixed-width big-endian bytes, that were validated when they came
  * @throws SealsumError ciphertext_invalid when it is not one of whole ciphertexts
  */
-export function startProduct(publicKey: PublicKey, block: Uint8Array): BlockProduct {
+export function startProduct(
+  publicKey: PublicKey,
+  block: Uint8Array,
+  backend: ModularBackend = selectBackend(),
+): BlockProduct {
+  requireWhole(publicKey, block);
+  const kernel = ciphertextKernel(publicKey, backend);
+  if (kernel !== undefined) return kernelProduct(publicKey, kernel, block);
   let product = readBlock(publicKey, block);
   return {
     multiply: (factors) => {
@@ -58,6 +69,25 @@ export function startProduct(publicKey: PublicKey, block: Uint8Array): BlockProd
     },
     bytes: () => encodeCiphertexts(publicKey, product),
   };
+}
+
+function kernelProduct(publicKey: PublicKey, kernel: KernelCiphertexts, block: Uint8Array): BlockProduct {
+  const width = ciphertextBytes(publicKey);
+  const product = kernel.start(block) ?? refuseBlock(publicKey, block);
+  return {
+    multiply: (factors) => {
+      requireWhole(publicKey, factors);
+      if (factors.length !== block.length) throw notAsMany(block.length / width, factors.length / width);
+      if (!product.multiply(factors)) refuseBlock(publicKey, factors);
+    },
+    bytes: () => product.bytes(),
+  };
+}
+
+/** Throws what names the ciphertext that the kernel found out of range. */
+function refuseBlock(publicKey: PublicKey, block: Uint8Array): never {
+  readBlock(publicKey, block);
+  throw new SealsumError('ciphertext_invalid', 'expected 0 < c < n² for every ciphertext');
 }
 
 /**
@@ -74,20 +104,19 @@ export async function rerandomiseBlock(
   pause: () => Promise<unknown>,
 ): Promise<Uint8Array> {
   const { publicKey } = encryptor;
-  const fresh: Ciphertext[] = [];
-  for (const each of readBlock(publicKey, block)) {
-    fresh.push(encryptor.rerandomise(each));
+  const product = startProduct(publicKey, block);
+  const width = ciphertextBytes(publicKey);
+  const fresh = new Uint8Array(block.length);
+  for (let at = 0; at < block.length; at += width) {
+    fresh.set(encryptor.encryptBatch([0n]), at);
     await pause();
   }
-  return encodeCiphertexts(publicKey, fresh);
+  product.multiply(fresh);
+  return product.bytes();
 }
 
 function multiplyEach(publicKey: PublicKey, product: readonly Ciphertext[], factors: readonly Ciphertext[]) {
-  if (product.length !== factors.length)
-    throw new SealsumError(
-      'ciphertext_invalid',
-      `expected as many ciphertexts as the ${product.length} before, found ${factors.length}`,
-    );
+  if (product.length !== factors.length) throw notAsMany(product.length, factors.length);
   return product.map((each, index): Ciphertext => {
     const factor = factors[index];
     // There are as many; an absent factor must never be taken for a one.
@@ -96,15 +125,30 @@ function multiplyEach(publicKey: PublicKey, product: readonly Ciphertext[], fact
   });
 }
 
-/** The ciphertexts of a block that were validated when they came: whatever was kept must still be in range. */
-function readBlock(publicKey: PublicKey, block: Uint8Array): Ciphertext[] {
+function requireWhole(publicKey: PublicKey, block: Uint8Array): void {
   const width = ciphertextBytes(publicKey);
   if (block.length % width !== 0)
     throw new SealsumError('ciphertext_invalid', `expected ciphertexts of ${width} bytes, found ${block.length} bytes`);
+}
+
+/** The ciphertexts of a block that were validated when they came: whatever was kept must still be in range. */
+function readBlock(publicKey: PublicKey, block: Uint8Array): Ciphertext[] {
+  requireWhole(publicKey, block);
+  const width = ciphertextBytes(publicKey);
   return Array.from({ length: block.length / width }, (_, index) => {
     const value = bytesToBigint(block.subarray(index * width, (index + 1) * width));
-    if (value <= 0n || value >= publicKey._n2)
-      throw new SealsumError('ciphertext_invalid', `ciphertext ${index}: expected 0 < c < n²`);
+    if (value <= 0n || value >= publicKey._n2) throw notInRange(index);
     return value as Ciphertext;
   });
+}
+
+function notAsMany(expected: number, found: number): SealsumError {
+  return new SealsumError(
+    'ciphertext_invalid',
+    `expected as many ciphertexts as the ${expected} before, found ${found}`,
+  );
+}
+
+function notInRange(index: number): SealsumError {
+  return new SealsumError('ciphertext_invalid', `ciphertext ${index}: expected 0 < c < n²`);
 }

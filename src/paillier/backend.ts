@@ -1,5 +1,8 @@
 /**
- * Modular exponentiation, native or in BigInt, behind one interface.
+ * What computes: the native kernel, OpenSSL or BigInt, behind one interface.
+ *
+ * The kernel (native/) encrypts, decrypts, checks and multiplies ciphertexts by itself and is used where it is built and passes its
+ * test. Single powers are OpenSSL's affair in either case:
  *
  * Node has no modular power of its own, but a Diffie–Hellman exchange is one: the shared secret of the public value `base`
  * and the private value `exponent` is base^exponent mod modulus, for any odd modulus. OpenSSL computes it with Montgomery
@@ -18,13 +21,19 @@ import { createDiffieHellman } from 'node:crypto';
 import { modPow } from 'bigint-crypto-utils';
 import { SealsumError } from '../errors.ts';
 import { bitLength, bytesToBigint } from './bytes.ts';
+import { findKernels, type Kernel, notBuilt } from './native/kernel.ts';
 
 /** base^exponent mod modulus in [0, modulus), for any base and an exponent of at least 0 (else exponent_out_of_range). */
 export type ModularPower = (base: bigint, exponent: bigint) => bigint;
 
-/** A way to compute modular powers. */
+/** The backends: `native` is the kernel's fastest engine here, `native-portable` the one that runs on every machine. */
+export const backendNames = ['native', 'native-portable', 'openssl', 'bigint'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+/** A way to compute modular powers, and with a kernel whole operations. */
 export interface ModularBackend {
-  readonly name: 'openssl' | 'bigint';
+  readonly name: BackendName;
+  readonly kernel?: Kernel;
   /** The power function of one modulus of at least 2. It costs to make and is worth keeping; it may hold the last exponent. */
   modularPower(modulus: bigint): ModularPower;
 }
@@ -93,21 +102,94 @@ function opensslPower(modulus: bigint): ModularPower {
 }
 
 let opensslWorks: boolean | undefined;
+let kernels: readonly Kernel[] | string | undefined;
+const nativeBackends = new Map<'native' | 'native-portable', ModularBackend>();
+let preferredBackend: BackendName | undefined;
 
 /**
- * The backend to use: OpenSSL if it passes a self-test against BigInt (run once in a process), else BigInt.
+ * The backend to use: `preferred`, or else what preferBackend() was told, or else the fastest that passes its test against
+ * BigInt, which is run once in a process.
  *
- * `preferred` asks for one of them; backend_unavailable when that is OpenSSL and it fails the self-test.
+ * @throws SealsumError backend_unavailable when the one that is asked for is missing or fails its test
  */
-export function selectBackend(preferred?: 'openssl' | 'bigint'): ModularBackend {
-  if (preferred === 'bigint') return bigintBackend;
+export function selectBackend(preferred: BackendName | undefined = preferredBackend): ModularBackend {
+  switch (preferred) {
+    case undefined:
+      return nativeBackend('native') ?? (opensslPasses() ? opensslBackend : bigintBackend);
+    case 'bigint':
+      return bigintBackend;
+    case 'openssl':
+      if (opensslPasses()) return opensslBackend;
+      throw new SealsumError(
+        'backend_unavailable',
+        'backend: OpenSSL in this Node does not compute modular powers as expected; use the bigint backend',
+      );
+    case 'native':
+    case 'native-portable': {
+      const found = nativeBackend(preferred);
+      if (found !== undefined) return found;
+      throw new SealsumError(
+        'backend_unavailable',
+        `backend: the native kernel cannot be used, ${whyNoKernel()}; run npm run build:native where a C++ compiler is, or use the openssl backend`,
+      );
+    }
+  }
+}
+
+/**
+ * Makes a backend the one that this process uses, as the people who run it ask for.
+ *
+ * @param setting SEALSUM_BACKEND; undefined or empty: the fastest
+ * @throws SealsumError config_invalid for a name that is none, backend_unavailable
+ */
+export function preferBackend(setting: string | undefined): void {
+  const name = setting === '' ? undefined : setting;
+  const known = backendNames.find((each) => each === name);
+  if (name !== known)
+    throw new SealsumError('config_invalid', `SEALSUM_BACKEND: expected one of ${backendNames.join(', ')}`, {
+      field: 'SEALSUM_BACKEND',
+    });
+  if (known !== undefined) selectBackend(known);
+  preferredBackend = known;
+}
+
+/** All backends that work here, the fastest first. */
+export function availableBackends(): ModularBackend[] {
+  const native = [nativeBackend('native'), nativeBackend('native-portable')].filter((each) => each !== undefined);
+  return [...native, ...(opensslPasses() ? [opensslBackend] : []), bigintBackend];
+}
+
+function opensslPasses(): boolean {
   opensslWorks ??= agrees(opensslBackend);
-  if (opensslWorks) return opensslBackend;
-  if (preferred === undefined) return bigintBackend;
-  throw new SealsumError(
-    'backend_unavailable',
-    'backend: OpenSSL in this Node does not compute modular powers as expected; use the bigint backend',
-  );
+  return opensslWorks;
+}
+
+function kernelsHere(): readonly Kernel[] | string {
+  if (kernels === undefined) {
+    kernels = findKernels();
+    if (typeof kernels === 'string' && kernels !== notBuilt)
+      process.emitWarning(`the native kernel is not used: ${kernels}`);
+  }
+  return kernels;
+}
+
+function whyNoKernel(): string {
+  const found = kernelsHere();
+  return typeof found === 'string' ? found : 'it has no engine for this processor';
+}
+
+function nativeBackend(name: 'native' | 'native-portable'): ModularBackend | undefined {
+  const found = kernelsHere();
+  if (typeof found === 'string') return undefined;
+  const kernel = name === 'native' ? found[0] : found.find(({ engine }) => engine === 'portable');
+  if (kernel === undefined) return undefined;
+  const backend = nativeBackends.get(name) ?? {
+    name,
+    kernel,
+    modularPower: (opensslPasses() ? opensslBackend : bigintBackend).modularPower,
+  };
+  nativeBackends.set(name, backend);
+  return backend;
 }
 
 /** Whether a backend gives the same powers as BigInt: an odd composite modulus, the bases that OpenSSL refuses, and others. */

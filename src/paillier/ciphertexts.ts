@@ -5,8 +5,10 @@
  * somebody who has seen the operands re-randomises it first (Encryptor.rerandomise).
  */
 import { SealsumError } from '../errors.ts';
+import { type ModularBackend, selectBackend } from './backend.ts';
 import { bytesToBigint, writeBigint } from './bytes.ts';
 import { greatestCommonDivisor } from './divisors.ts';
+import { type KernelCiphertexts, kernelCiphertexts } from './native/kernel.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey, powerModuloSquare } from './public-key.ts';
 
 /** An encryption of a + b mod n. */
@@ -65,19 +67,59 @@ export function encodeCiphertexts(publicKey: PublicKey, ciphertexts: readonly Ci
  *
  * Throws ciphertext_invalid when the bytes are not exactly `expectedCount` ciphertexts, or when one of them is none.
  */
-export function decodeCiphertexts(publicKey: PublicKey, bytes: Uint8Array, expectedCount: number): Ciphertext[] {
+export function decodeCiphertexts(
+  publicKey: PublicKey,
+  bytes: Uint8Array,
+  expectedCount: number,
+  backend: ModularBackend = selectBackend(),
+): Ciphertext[] {
+  const valid = areCiphertexts(publicKey, bytes, expectedCount, backend);
+  const values = readIntegers(publicKey, bytes);
+  // The kernel does not say which is none, and why.
+  return valid ? (values as Ciphertext[]) : validateCiphertexts(publicKey, values);
+}
+
+/** Throws as decodeCiphertexts does, for whoever needs the bytes only: with a kernel nothing becomes a bigint. */
+export function checkCiphertexts(
+  publicKey: PublicKey,
+  bytes: Uint8Array,
+  expectedCount: number,
+  backend: ModularBackend = selectBackend(),
+): void {
+  if (!areCiphertexts(publicKey, bytes, expectedCount, backend))
+    validateCiphertexts(publicKey, readIntegers(publicKey, bytes));
+}
+
+const kernels = new WeakMap<PublicKey, Map<ModularBackend['name'], KernelCiphertexts>>();
+
+/** The kernel's checks and products for a key, made once for each; undefined for a backend without a kernel. */
+export function ciphertextKernel(publicKey: PublicKey, { name, kernel }: ModularBackend): KernelCiphertexts | undefined {
+  if (kernel === undefined) return undefined;
+  const known = kernels.get(publicKey) ?? new Map<ModularBackend['name'], KernelCiphertexts>();
+  kernels.set(publicKey, known);
+  const made = known.get(name) ?? kernelCiphertexts(kernel, publicKey.n);
+  known.set(name, made);
+  return made;
+}
+
+/** Whether a kernel takes bytes for so many ciphertexts: false also where there is none. Throws for another length. */
+function areCiphertexts(publicKey: PublicKey, bytes: Uint8Array, count: number, backend: ModularBackend): boolean {
   const width = ciphertextBytes(publicKey);
-  if (bytes.length !== width * expectedCount) {
+  if (bytes.length !== width * count) {
     throw new SealsumError(
       'ciphertext_invalid',
-      `ciphertexts: expected ${width * expectedCount} bytes (${expectedCount} × ${width}), found ${bytes.length}`,
+      `ciphertexts: expected ${width * count} bytes (${count} × ${width}), found ${bytes.length}`,
       { field: 'ciphertexts' },
     );
   }
-  const values = Array.from({ length: expectedCount }, (_, index) =>
+  return ciphertextKernel(publicKey, backend)?.valid(bytes) === true;
+}
+
+function readIntegers(publicKey: PublicKey, bytes: Uint8Array): bigint[] {
+  const width = ciphertextBytes(publicKey);
+  return Array.from({ length: bytes.length / width }, (_, index) =>
     bytesToBigint(bytes.subarray(index * width, (index + 1) * width)),
   );
-  return validateCiphertexts(publicKey, values);
 }
 
 function sharesFactor(residues: readonly bigint[], n: bigint): boolean {

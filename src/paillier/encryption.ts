@@ -3,14 +3,18 @@
  * with a shorter exponent ("A generalization of Paillier's public-key system with applications to electronic voting", Int. J.
  * Information Security 9, 2010, for s = 1): h = −x² mod n, h_s = hⁿ mod n², α of ⌈|n|/2⌉ bits.
  *
- * h_s^α comes from the backend's modular power, or from a fixed-base table once that is built; the result is the same. The
+ * With a kernel, h_s^α comes from the kernel's own table, which costs so little that it is built for the first ciphertext.
+ *
+ * Otherwise h_s^α comes from the backend's modular power, or from a fixed-base table once that is built; the result is the same. The
  * table costs as much as some dozens of powers and a few megabytes, which is why a process that encrypts little never
  * builds it.
  */
 import { SealsumError } from '../errors.ts';
-import type { ModularBackend, ModularPower } from './backend.ts';
-import { bitLength } from './bytes.ts';
+import type { ModularBackend } from './backend.ts';
+import { bitLength, bytesToBigint } from './bytes.ts';
+import { encodeCiphertexts } from './ciphertexts.ts';
 import { type CombShape, combCost, FixedBaseTable, fixedBaseTableBytes, greatestShape } from './fixed-base.ts';
+import { type Kernel, type KernelFixedBase, kernelFixedBase, kernelTableBytes } from './native/kernel.ts';
 import { assertChecked, type Ciphertext, type PublicKey, powerModuloSquare } from './public-key.ts';
 
 /** ⌈|n|/2⌉, the number of random bits in one ciphertext. */
@@ -22,24 +26,75 @@ export function exponentBits(publicKey: PublicKey): number {
  * After how many powers through the backend the table has paid for itself: the products that building takes, divided by
  * what each power through the table saves, both in products modulo n² as measured at 2048 and 3072 bits.
  */
-export function breakEven(bits: number, shape: CombShape, backend: ModularBackend['name']): number {
+export function breakEven(bits: number, shape: CombShape, { name, kernel }: ModularBackend): number {
+  if (kernel !== undefined) return 0;
   const { build, power } = combCost(bits, shape);
-  const saved = productsPerExponentBit[backend] * bits - power;
+  const saved = productsPerExponentBit[name === 'bigint' ? name : 'openssl'] * bits - power;
   return saved <= 0 ? Number.POSITIVE_INFINITY : Math.ceil(build / saved);
 }
 
 /** What one bit of an exponent costs through a backend, in products modulo n². */
 const productsPerExponentBit = { openssl: 0.25, bigint: 1.5 } as const;
 
+/** What gives (1 + m·n)·h_s^α mod n², for numbers in their ranges. */
+interface Powers {
+  /** The memory of the table when built, in bytes. */
+  readonly tableBytes: number;
+  readonly tableComplete: boolean;
+  buildPiece(): void;
+  encrypt(m: bigint, alpha: bigint): bigint;
+  /** In fixed-width big-endian bytes, one after the other. */
+  encryptBatch(plaintexts: readonly bigint[], alphas: readonly bigint[]): Uint8Array;
+}
+
+function kernelPowers(kernel: Kernel, publicKey: PublicKey, h: bigint): Powers {
+  const { n } = publicKey;
+  let table: KernelFixedBase | undefined;
+  const build = (): KernelFixedBase => {
+    table ??= kernelFixedBase(kernel, n, h, exponentBits(publicKey));
+    return table;
+  };
+  return {
+    tableBytes: kernelTableBytes(kernel, n),
+    get tableComplete() {
+      return table !== undefined;
+    },
+    buildPiece: build,
+    encrypt: (m, alpha) => bytesToBigint(build().encrypt([m], [alpha])),
+    encryptBatch: (plaintexts, alphas) => build().encrypt(plaintexts, alphas),
+  };
+}
+
+function backendPowers(backend: ModularBackend, publicKey: PublicKey, h: bigint, shape: CombShape): Powers {
+  const { n, _n2: square } = publicKey;
+  const bits = exponentBits(publicKey);
+  const power = powerModuloSquare(publicKey, backend);
+  const base = power(h, n);
+  let table: FixedBaseTable | undefined;
+  const encrypt = (m: bigint, alpha: bigint): bigint =>
+    table?.complete === true ? table.power(alpha, m) : ((1n + m * n) * power(base, alpha)) % square;
+  return {
+    tableBytes: fixedBaseTableBytes(bitLength(n), bits, shape),
+    get tableComplete() {
+      return table?.complete === true;
+    },
+    buildPiece: () => {
+      table ??= new FixedBaseTable(n, base, bits, shape);
+      table.buildPiece();
+    },
+    encrypt,
+    encryptBatch: (plaintexts, alphas) =>
+      encodeCiphertexts(
+        publicKey,
+        plaintexts.map((m, index) => encrypt(m, alphas[index] ?? 0n) as Ciphertext),
+      ),
+  };
+}
+
 /** Encryption under one key and one h_s, with every random number an argument. */
 export class Encryption {
   readonly publicKey: PublicKey;
-  /** The memory of the table when built, in bytes. */
-  readonly tableBytes: number;
-  readonly #base: bigint;
-  readonly #power: ModularPower;
-  readonly #shape: CombShape;
-  #table: FixedBaseTable | undefined;
+  readonly #powers: Powers;
 
   /**
    * `x` is a unit modulo n, uniform and known to nobody else; h_s is made from it.
@@ -48,23 +103,27 @@ export class Encryption {
    */
   constructor(publicKey: PublicKey, x: bigint, backend: ModularBackend, shape: CombShape = greatestShape) {
     assertChecked(publicKey);
-    const n = publicKey.n;
     this.publicKey = publicKey;
-    this.tableBytes = fixedBaseTableBytes(bitLength(n), exponentBits(publicKey), shape);
-    this.#power = powerModuloSquare(publicKey, backend);
-    this.#base = this.#power(n - ((x * x) % n), n);
-    this.#shape = shape;
+    const h = publicKey.n - ((x * x) % publicKey.n);
+    this.#powers =
+      backend.kernel === undefined
+        ? backendPowers(backend, publicKey, h, shape)
+        : kernelPowers(backend.kernel, publicKey, h);
+  }
+
+  /** The memory of the table when built, in bytes. */
+  get tableBytes(): number {
+    return this.#powers.tableBytes;
   }
 
   /** Whether the table is built. */
   get tableComplete(): boolean {
-    return this.#table?.complete === true;
+    return this.#powers.tableComplete;
   }
 
   /** Builds the table's next piece, which takes some milliseconds. */
   buildPiece(): void {
-    this.#table ??= new FixedBaseTable(this.publicKey.n, this.#base, exponentBits(this.publicKey), this.#shape);
-    this.#table.buildPiece();
+    this.#powers.buildPiece();
   }
 
   /**
@@ -74,13 +133,18 @@ export class Encryption {
    * gives away the difference of the two plaintexts.
    */
   encryptWithExponent(m: bigint, alpha: bigint): Ciphertext {
-    const { n, _n2: square } = this.publicKey;
-    requirePlaintext(m, n);
-    if (alpha <= 0n || bitLength(alpha) > exponentBits(this.publicKey)) {
-      throw new SealsumError('exponent_out_of_range', 'α: expected 0 < α < 2^⌈|n|/2⌉', { field: 'alpha' });
-    }
-    if (this.#table?.complete === true) return this.#table.power(alpha, m) as Ciphertext;
-    return (((1n + m * n) * this.#power(this.#base, alpha)) % square) as Ciphertext;
+    requirePlaintext(m, this.publicKey.n);
+    this.#requireExponent(alpha);
+    return this.#powers.encrypt(m, alpha) as Ciphertext;
+  }
+
+  /** The same for each plaintext and its α, in fixed-width big-endian bytes, one after the other. Throws before any is computed. */
+  encryptBatchWithExponents(plaintexts: readonly bigint[], alphas: readonly bigint[]): Uint8Array {
+    if (plaintexts.length !== alphas.length)
+      throw new SealsumError('exponent_out_of_range', 'α: expected one for each plaintext', { field: 'alpha' });
+    for (const m of plaintexts) requirePlaintext(m, this.publicKey.n);
+    for (const alpha of alphas) this.#requireExponent(alpha);
+    return this.#powers.encryptBatch(plaintexts, alphas);
   }
 
   /** The same from h_s^α that was computed before: `randomiser` is encryptWithExponent(0, α), for an α that is used here only. */
@@ -93,6 +157,11 @@ export class Encryption {
   /** c·h_s^α mod n²: another encryption of the same plaintext. Throws as encryptWithExponent does. */
   rerandomiseWithExponent(c: Ciphertext, alpha: bigint): Ciphertext {
     return ((c * this.encryptWithExponent(0n, alpha)) % this.publicKey._n2) as Ciphertext;
+  }
+
+  #requireExponent(alpha: bigint): void {
+    if (alpha > 0n && bitLength(alpha) <= exponentBits(this.publicKey)) return;
+    throw new SealsumError('exponent_out_of_range', 'α: expected 0 < α < 2^⌈|n|/2⌉', { field: 'alpha' });
   }
 }
 

@@ -165,9 +165,8 @@ napi_value encrypting(napi_env env, napi_callback_info info) {
   const std::size_t bits = call.number(3);
   require(h.bits() <= n.bits(), "h below n");
   require(bits >= 1 && bits <= greatest_modulus_bits, "exponents of some bits");
-  auto object = call.engine(0).encrypting(n, h, bits);
-  const std::size_t memory = object->table_bytes();
-  return call.own(std::move(object), memory);
+  const Engine& engine = call.engine(0);
+  return call.own(engine.encrypting(n, h, bits), engine.table_bytes(n.bits()));
 }
 
 // encrypt(external, plaintexts, exponents, count, width) → Uint8Array of `count` ciphertexts of `width` bytes
@@ -190,10 +189,10 @@ napi_value encrypt(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// tableBytes(external) → number
+// tableBytes(engine, nBits) → number
 napi_value table_bytes(napi_env env, napi_callback_info info) {
-  const Call call(env, info, 1);
-  return call.number_value(call.object<Encrypting>(0).table_bytes());
+  const Call call(env, info, 2);
+  return call.number_value(call.engine(0).table_bytes(call.number(1)));
 }
 
 // decrypting(engine, p, q, factorP, factorQ, inverse) → external

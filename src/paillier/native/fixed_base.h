@@ -41,7 +41,10 @@ class FixedBase {
     build(n, h);
   }
 
-  std::size_t table_bytes() const { return table_.size() * sizeof(Word); }
+  // The memory of a table modulo n² for an n of so many bits.
+  static std::size_t table_bytes(std::size_t bits) {
+    return blocks * entries * 2 * Modulus<E>::limbs_for(bits) * sizeof(Word);
+  }
 
   // A ciphertext of `width` bytes, for a plaintext below n and any exponent of as many bits as the table is for.
   void encrypt(std::uint8_t* ciphertext, std::size_t width, const std::uint8_t* plaintext, std::size_t plaintext_width,

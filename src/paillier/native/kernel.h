@@ -35,7 +35,6 @@ class Integer {
 class Encrypting {
  public:
   virtual ~Encrypting() = default;
-  virtual std::size_t table_bytes() const = 0;
   virtual void encrypt(std::uint8_t* ciphertext, std::size_t width, Bytes plaintext, Bytes exponent) = 0;
 };
 
@@ -69,6 +68,7 @@ class Checking {
 class Engine {
  public:
   virtual ~Engine() = default;
+  virtual std::size_t table_bytes(std::size_t n_bits) const = 0;
   virtual std::unique_ptr<Encrypting> encrypting(const Integer& n, const Integer& h, std::size_t exponent_bits) const = 0;
   virtual std::unique_ptr<Decrypting> decrypting(const Integer& p, const Integer& q, const Integer& factor_p,
                                                  const Integer& factor_q, const Integer& inverse) const = 0;
@@ -78,11 +78,12 @@ class Engine {
 template <class E>
 class EngineOf final : public Engine {
  public:
+  std::size_t table_bytes(std::size_t n_bits) const override { return FixedBase<E>::table_bytes(n_bits); }
+
   std::unique_ptr<Encrypting> encrypting(const Integer& n, const Integer& h, std::size_t exponent_bits) const override {
     class Object final : public Encrypting {
      public:
       Object(const Integer& n, const Integer& h, std::size_t bits) : base_(n.span(), h.span(), bits) {}
-      std::size_t table_bytes() const override { return base_.table_bytes(); }
       void encrypt(std::uint8_t* ciphertext, std::size_t width, Bytes plaintext, Bytes exponent) override {
         base_.encrypt(ciphertext, width, plaintext.data, plaintext.length, exponent.data, exponent.length);
       }

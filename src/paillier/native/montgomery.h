@@ -23,7 +23,7 @@ class Modulus {
   // One modulus for each lane, all odd, at least 3, and of equal length in bits.
   explicit Modulus(const Span (&moduli)[E::lanes])
       : bit_count_(bit_length(moduli[0].words, moduli[0].count)),
-        limbs_((bit_count_ + 8 + E::bits - 1) / E::bits),
+        limbs_(limbs_for(bit_count_)),
         m_(number()),
         inverse_(E::lanes),
         one_(number()),
@@ -47,6 +47,9 @@ class Modulus {
       if ((exponent >> bit & 1) != 0) twice(square_.data());
     }
   }
+
+  // With eight bits to spare at least.
+  static std::size_t limbs_for(std::size_t bits) { return (bits + 8 + E::bits - 1) / E::bits; }
 
   std::size_t limbs() const { return limbs_; }
   std::size_t bit_count() const { return bit_count_; }

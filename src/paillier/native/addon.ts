@@ -1,0 +1,72 @@
+/**
+ * The compiled kernel as it is: a Node-API module in build/ that scripts/build-native.js makes from the C++ beside this file. Integers
+ * are big-endian bytes, objects are opaque. Only the other files of this folder call it.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** The engines: eight numbers at a time by AVX-512 IFMA, or one at a time on any 64-bit machine. */
+export type EngineName = 'ifma' | 'portable';
+
+declare const objectBrand: unique symbol;
+/** An object of the kernel; its memory is wiped when it is collected. */
+export interface KernelObject<Kind extends string> {
+  readonly [objectBrand]: Kind;
+}
+
+/** What the module exports. Wrong lengths throw a plain Error; nothing else is checked but what memory safety asks for. */
+export interface Addon {
+  available(engine: EngineName): boolean;
+  tableBytes(engine: EngineName, modulusBits: number): number;
+  encrypting(engine: EngineName, n: Uint8Array, h: Uint8Array, exponentBits: number): KernelObject<'encrypting'>;
+  encrypt(
+    object: KernelObject<'encrypting'>,
+    plaintexts: Uint8Array,
+    exponents: Uint8Array,
+    count: number,
+    width: number,
+  ): Uint8Array;
+  decrypting(
+    engine: EngineName,
+    p: Uint8Array,
+    q: Uint8Array,
+    factorP: Uint8Array,
+    factorQ: Uint8Array,
+    inverse: Uint8Array,
+  ): KernelObject<'decrypting'>;
+  /** The plaintexts, or the index of the first ciphertext that shares a factor with n. */
+  decrypt(
+    object: KernelObject<'decrypting'>,
+    ciphertexts: Uint8Array,
+    width: number,
+    plaintextWidth: number,
+  ): Uint8Array | number;
+  checking(engine: EngineName, n: Uint8Array, width: number): KernelObject<'checking'>;
+  valid(object: KernelObject<'checking'>, ciphertexts: Uint8Array): boolean;
+  /** Null when a ciphertext is not in (0, n²). */
+  start(object: KernelObject<'checking'>, block: Uint8Array): KernelObject<'product'> | null;
+  /** False when a ciphertext is not in (0, n²); nothing is multiplied then. */
+  multiply(object: KernelObject<'product'>, block: Uint8Array): boolean;
+  productBytes(object: KernelObject<'product'>): Uint8Array;
+}
+
+/** Where the module is: in build/ of the package, three folders above this file when run from source, four when built. */
+const places: readonly string[] = ['../../../', '../../../../'].map((up) =>
+  fileURLToPath(new URL(`${up}build/kernel-${process.platform}-${process.arch}.node`, import.meta.url)),
+);
+
+/** Why there is no module on a machine without a compiler: nothing that anybody has to be warned of. */
+export const notBuilt = 'it is not built';
+
+/** The module at the first of these places that has one, or why there is none. */
+export function loadAddon(files: readonly string[] = places): Addon | string {
+  const file = files.find((each) => existsSync(each));
+  if (file === undefined) return notBuilt;
+  try {
+    return createRequire(import.meta.url)(file) as Addon;
+  } catch (error) {
+    const [line = ''] = String(error instanceof Error ? error.message : error).split('\n');
+    return `it cannot be loaded: ${line}`;
+  }
+}
