@@ -60,7 +60,9 @@ function build() {
     { encoding: 'utf8' },
   );
   if (status !== 0) {
-    skip(`as ${compiler} could not compile it: ${stderr.split('\n').find((line) => line.includes('error')) ?? 'it failed'}`);
+    skip(
+      `as ${compiler} could not compile it: ${stderr.split('\n').find((line) => line.includes('error')) ?? 'it failed'}`,
+    );
     return;
   }
   renameSync(fresh, target);

@@ -24,13 +24,13 @@ import { type Ciphertext, ciphertextBytes, type PublicKey } from './public-key.t
  * @throws SealsumError ciphertext_invalid when a contribution is not valid, or there is none
  */
 export function aggregate(encryptor: Encryptor, count: number, contributions: readonly Uint8Array[]): Uint8Array {
-  const { publicKey } = encryptor;
+  const { publicKey, backend } = encryptor;
   const [first, ...others] = contributions;
   if (first === undefined) throw new SealsumError('ciphertext_invalid', 'there is no contribution to multiply');
-  checkCiphertexts(publicKey, first, count);
-  const product = startProduct(publicKey, first);
+  checkCiphertexts(publicKey, first, count, backend);
+  const product = startProduct(publicKey, first, backend);
   for (const bytes of others) {
-    checkCiphertexts(publicKey, bytes, count);
+    checkCiphertexts(publicKey, bytes, count, backend);
     product.multiply(bytes);
   }
   product.multiply(encryptor.encryptBatch(new Array<bigint>(count).fill(0n)));
@@ -103,8 +103,8 @@ export async function rerandomiseBlock(
   block: Uint8Array,
   pause: () => Promise<unknown>,
 ): Promise<Uint8Array> {
-  const { publicKey } = encryptor;
-  const product = startProduct(publicKey, block);
+  const { publicKey, backend } = encryptor;
+  const product = startProduct(publicKey, block, backend);
   const width = ciphertextBytes(publicKey);
   const fresh = new Uint8Array(block.length);
   for (let at = 0; at < block.length; at += width) {

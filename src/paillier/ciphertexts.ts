@@ -93,7 +93,10 @@ export function checkCiphertexts(
 const kernels = new WeakMap<PublicKey, Map<ModularBackend['name'], KernelCiphertexts>>();
 
 /** The kernel's checks and products for a key, made once for each; undefined for a backend without a kernel. */
-export function ciphertextKernel(publicKey: PublicKey, { name, kernel }: ModularBackend): KernelCiphertexts | undefined {
+export function ciphertextKernel(
+  publicKey: PublicKey,
+  { name, kernel }: ModularBackend,
+): KernelCiphertexts | undefined {
   if (kernel === undefined) return undefined;
   const known = kernels.get(publicKey) ?? new Map<ModularBackend['name'], KernelCiphertexts>();
   kernels.set(publicKey, known);

@@ -52,17 +52,17 @@ export function createDecryptor(privateKey: PrivateKey, options: DecryptorOption
   const inverseOfP = modInv(p, q);
 
   const decrypt = (c: Ciphertext): Plaintext => {
-      if (c <= 0n || c >= square) throw refused('0 < c < n²');
-      const mask = randomBelow(n, random);
-      const blinded = c * (1n + mask * n);
-      const m1 = moduloP(blinded);
-      const m2 = moduloQ(blinded);
-      // Garner: m ≡ m1 mod p and ≡ m2 mod q.
-      const step = ((m2 - m1) * inverseOfP) % q;
-      const masked = m1 + p * (step < 0n ? step + q : step);
-      const m = masked - mask;
-      return (m < 0n ? m + n : m) as Plaintext;
-    };
+    if (c <= 0n || c >= square) throw refused('0 < c < n²');
+    const mask = randomBelow(n, random);
+    const blinded = c * (1n + mask * n);
+    const m1 = moduloP(blinded);
+    const m2 = moduloQ(blinded);
+    // Garner: m ≡ m1 mod p and ≡ m2 mod q.
+    const step = ((m2 - m1) * inverseOfP) % q;
+    const masked = m1 + p * (step < 0n ? step + q : step);
+    const m = masked - mask;
+    return (m < 0n ? m + n : m) as Plaintext;
+  };
   return {
     publicKey,
     decrypt,

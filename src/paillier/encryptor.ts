@@ -27,6 +27,8 @@ export interface EncryptorOptions {
 /** Encrypts under one public key. */
 export interface Encryptor {
   readonly publicKey: PublicKey;
+  /** What computes, for whoever computes more with its ciphertexts. */
+  readonly backend: ModularBackend;
   /** The memory of the table when built, in bytes: at most 9 MB for 2048 bits, 13 MB for 3072 bits; half a megabyte with a kernel. */
   readonly tableBytes: number;
   /** Whether the table is built. */
@@ -89,6 +91,7 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
 
   return {
     publicKey,
+    backend,
     tableBytes: encryption.tableBytes,
     breakEven: paysFrom,
     get prepared() {

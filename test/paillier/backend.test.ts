@@ -8,15 +8,16 @@ import {
   type ModularBackend,
   type ModularPower,
   opensslBackend,
+  preferBackend,
   selectBackend,
 } from '../../src/paillier/backend.ts';
 import { primesOf } from '../../src/paillier/private-key.ts';
 import { randomBits, systemRandom } from '../../src/paillier/random.ts';
+import { backends } from './backends.ts';
 import { integers, runs, smallKeys } from './keys.ts';
 
 const test = suite('backend');
 
-const backends: readonly ModularBackend[] = [opensslBackend, bigintBackend];
 const { p, q } = primesOf(smallKeys.privateKey);
 const n = p * q;
 
@@ -167,11 +168,35 @@ for (const backend of backends) {
   });
 }
 
-test('the self-test passes both backends, and they are the ones that are selected', () => {
+test('the self-test passes every backend, and the one that is asked for is selected, or else the fastest', () => {
   assert.ok(backends.every(agrees));
-  assert.equal(selectBackend(), opensslBackend);
+  assert.equal(selectBackend(), backends[0]);
+  for (const backend of backends) assert.equal(selectBackend(backend.name), backend);
   assert.equal(selectBackend('openssl'), opensslBackend);
   assert.equal(selectBackend('bigint'), bigintBackend);
+});
+
+test('a process uses the backend that it is told to prefer, and refuses a name that is none', () => {
+  for (const { name } of backends) {
+    preferBackend(name);
+    assert.equal(selectBackend().name, name);
+    assert.equal(selectBackend('bigint'), bigintBackend);
+  }
+  assert.throws(
+    () => {
+      preferBackend('gmp');
+    },
+    {
+      code: 'config_invalid',
+      field: 'SEALSUM_BACKEND',
+      message: 'SEALSUM_BACKEND: expected one of native, native-portable, openssl, bigint',
+    },
+  );
+  assert.equal(selectBackend(), bigintBackend);
+  for (const none of ['', undefined]) {
+    preferBackend(none);
+    assert.equal(selectBackend(), backends[0]);
+  }
 });
 
 test('the self-test fails a backend that errs on a single base or on the exponent 0, leaves results unreduced, or throws', () => {

@@ -5,6 +5,7 @@ import { PublicKey } from 'paillier-bigint';
 import { suite } from 'uvu';
 import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
 import { bitLength } from '../../src/paillier/bytes.ts';
+import { encodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
 import { breakEven, Encryption, exponentBits } from '../../src/paillier/encryption.ts';
 import {
   type CombShape,
@@ -17,6 +18,7 @@ import {
 import { generateKeyPair, testOnlyGenerateKeyPair } from '../../src/paillier/key-generation.ts';
 import type { Ciphertext } from '../../src/paillier/public-key.ts';
 import { randomBits, systemRandom } from '../../src/paillier/random.ts';
+import { backends } from './backends.ts';
 import { below, runs, smallKeys } from './keys.ts';
 
 const test = suite('encryption');
@@ -40,26 +42,32 @@ function complete(encryption: Encryption): Encryption {
   return encryption;
 }
 
+/** Every backend without a table and with one. */
+function pathsOfAll(): Encryption[] {
+  return backends.flatMap((backend) => [
+    new Encryption(publicKey, x, backend),
+    complete(new Encryption(publicKey, x, backend)),
+  ]);
+}
+
 /** The formula as the paper has it, by plain modular powers. */
 function reference(m: bigint, alpha: bigint): bigint {
   const h = n - modPow(x, 2n, n);
   return (modPow(n + 1n, m, square) * modPow(modPow(h, n, square), alpha, square)) % square;
 }
 
-test('property: backend path and table path both give (1 + n)^m·h_s^α mod n², for either backend', () => {
-  const native = new Encryption(publicKey, x, opensslBackend);
-  const plain = new Encryption(publicKey, x, bigintBackend);
-  const tabled = complete(new Encryption(publicKey, x, opensslBackend));
+test('property: backend path and table path both give (1 + n)^m·h_s^α mod n², for every backend', () => {
+  const encryptions = backends.flatMap((backend) => [
+    new Encryption(publicKey, x, backend),
+    complete(new Encryption(publicKey, x, backend)),
+  ]);
   fc.assert(
     fc.property(below(n), alphas, (m, alpha) => {
       const expected = reference(m, alpha);
-      for (const encryption of [native, plain, tabled]) {
-        assert.equal(encryption.encryptWithExponent(m, alpha), expected);
-      }
+      for (const encryption of encryptions) assert.equal(encryption.encryptWithExponent(m, alpha), expected);
     }),
     { numRuns: runs },
   );
-  assert.ok(!native.tableComplete && !plain.tableComplete && tabled.tableComplete);
 });
 
 test('every shape of table gives the same ciphertexts as the backend', () => {
@@ -80,37 +88,62 @@ test('keys of odd lengths and lengths that fill no byte encrypt alike on both pa
   for (const bits of [32, 34, 50, 62, 130, 254, 258]) {
     const keys = await testOnlyGenerateKeyPair({ bits });
     const own = 2n + randomBits(bits / 2 - 2, systemRandom);
-    const plain = new Encryption(keys.publicKey, own, opensslBackend);
-    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend));
+    const plain = new Encryption(keys.publicKey, own, bigintBackend);
+    const tabled = backends.map((backend) => complete(new Encryption(keys.publicKey, own, backend)));
     const most = (1n << BigInt(exponentBits(keys.publicKey))) - 1n;
     for (const alpha of [1n, most, most >> 1n, most - (most >> 3n)]) {
       for (const m of [0n, 1n, keys.publicKey.n - 1n]) {
-        assert.equal(tabled.encryptWithExponent(m, alpha), plain.encryptWithExponent(m, alpha));
+        const expected = plain.encryptWithExponent(m, alpha);
+        for (const each of tabled) assert.equal(each.encryptWithExponent(m, alpha), expected, `${bits} bits`);
       }
     }
   }
 });
 
 for (const bits of [2048, 3072]) {
-  test(`at ${bits} bits both paths give the same, and paillier-bigint decrypts it`, async () => {
+  test(`at ${bits} bits all paths give the same, and paillier-bigint decrypts it`, async () => {
     const keys = await generateKeyPair({ bits });
     const own = randomBits(bits - 1, systemRandom) + 2n;
     const plain = new Encryption(keys.publicKey, own, opensslBackend);
-    const tabled = complete(new Encryption(keys.publicKey, own, opensslBackend, { teeth: 4, blocks: 3 }));
+    const tabled = backends.map((backend) =>
+      complete(new Encryption(keys.publicKey, own, backend, { teeth: 4, blocks: 3 })),
+    );
     for (const m of [0n, 1n, keys.publicKey.n - 1n, randomBits(bits - 1, systemRandom)]) {
       const alpha = randomBits(bits / 2, systemRandom) + 1n;
       const c = plain.encryptWithExponent(m, alpha);
-      assert.equal(tabled.encryptWithExponent(m, alpha), c);
+      for (const each of tabled) assert.equal(each.encryptWithExponent(m, alpha), c);
       assert.equal(keys.privateKey.decrypt(c), m);
     }
   });
 }
 
+test('property: a batch is what its ciphertexts are one by one, in bytes; nothing is computed when one is refused', () => {
+  for (const encryption of pathsOfAll()) {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(below(n), alphas), { maxLength: 9 }), (pairs) => {
+        const bytes = encryption.encryptBatchWithExponents(
+          pairs.map(([m]) => m),
+          pairs.map(([, alpha]) => alpha),
+        );
+        assert.deepEqual(
+          bytes,
+          encodeCiphertexts(
+            publicKey,
+            pairs.map(([m, alpha]) => encryption.encryptWithExponent(m, alpha)),
+          ),
+          'a batch',
+        );
+      }),
+      { numRuns: runs / 10 },
+    );
+    assert.throws(() => encryption.encryptBatchWithExponents([1n, n], [1n, 1n]), { code: 'plaintext_out_of_range' });
+    for (const wrong of [[1n, 0n], [1n, mostAlpha + 1n], [1n]])
+      assert.throws(() => encryption.encryptBatchWithExponents([1n, 2n], wrong), { code: 'exponent_out_of_range' });
+  }
+});
+
 test('property: rerandomiseWithExponent multiplies by h_s^α and keeps the plaintext', () => {
-  for (const encryption of [
-    new Encryption(publicKey, x, opensslBackend),
-    complete(new Encryption(publicKey, x, opensslBackend)),
-  ]) {
+  for (const encryption of pathsOfAll()) {
     fc.assert(
       fc.property(below(n), alphas, alphas, (m, alpha, beta) => {
         const c = encryption.encryptWithExponent(m, alpha);
@@ -125,10 +158,7 @@ test('property: rerandomiseWithExponent multiplies by h_s^α and keeps the plain
 });
 
 test('refuses plaintexts outside [0, n) on both paths, without showing them', () => {
-  for (const encryption of [
-    new Encryption(publicKey, x, opensslBackend),
-    complete(new Encryption(publicKey, x, opensslBackend)),
-  ]) {
+  for (const encryption of pathsOfAll()) {
     for (const m of [-1n, -n, n, n + 1n, square]) {
       assert.throws(() => encryption.encryptWithExponent(m, 5n), {
         name: 'SealsumError',
@@ -141,10 +171,7 @@ test('refuses plaintexts outside [0, n) on both paths, without showing them', ()
 });
 
 test('refuses an α of zero, which would not hide the plaintext, a negative one and one of too many bits', () => {
-  for (const encryption of [
-    new Encryption(publicKey, x, opensslBackend),
-    complete(new Encryption(publicKey, x, opensslBackend)),
-  ]) {
+  for (const encryption of pathsOfAll()) {
     for (const alpha of [0n, -1n, -mostAlpha, mostAlpha + 1n, mostAlpha << 9n]) {
       const expected = {
         code: 'exponent_out_of_range',
@@ -235,11 +262,11 @@ test('the shape for a number of powers is that with the fewest products, and gro
 test('a table pays for itself after some dozens of powers through OpenSSL, and sooner through BigInt', () => {
   for (const bits of [1024, 1536, 2048, 4096]) {
     const shape = combShape(bits, 200);
-    assert.ok(breakEven(bits, shape, 'openssl') < 60);
-    assert.ok(breakEven(bits, greatestShape, 'openssl') < 150);
-    assert.ok(breakEven(bits, shape, 'bigint') < breakEven(bits, shape, 'openssl') / 4);
+    assert.ok(breakEven(bits, shape, opensslBackend) < 60);
+    assert.ok(breakEven(bits, greatestShape, opensslBackend) < 150);
+    assert.ok(breakEven(bits, shape, bigintBackend) < breakEven(bits, shape, opensslBackend) / 4);
   }
-  assert.equal(breakEven(1024, { teeth: 1, blocks: 1 }, 'openssl'), Number.POSITIVE_INFINITY);
+  assert.equal(breakEven(1024, { teeth: 1, blocks: 1 }, opensslBackend), Number.POSITIVE_INFINITY);
   assert.equal(bitLength(mostAlpha), alphaBits);
 });
 

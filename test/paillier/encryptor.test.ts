@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { PublicKey } from 'paillier-bigint';
 import { suite } from 'uvu';
-import { bigintBackend, opensslBackend } from '../../src/paillier/backend.ts';
+import { opensslBackend } from '../../src/paillier/backend.ts';
+import { decodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { breakEven } from '../../src/paillier/encryption.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { combShape } from '../../src/paillier/fixed-base.ts';
 import type { Ciphertext } from '../../src/paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import { backends } from './backends.ts';
 import { below, runs, smallKeys } from './keys.ts';
 
 const test = suite('encryptor');
@@ -29,7 +31,7 @@ function countedRandom(): { random: RandomBytes; lengths: number[] } {
   };
 }
 
-for (const backend of [opensslBackend, bigintBackend]) {
+for (const backend of backends) {
   for (const prepared of [false, true]) {
     const encryptor = createEncryptor(publicKey, { backend, expected: 50 });
     if (prepared) await encryptor.prepare();
@@ -62,6 +64,37 @@ for (const backend of [opensslBackend, bigintBackend]) {
     });
   }
 }
+
+test('a kernel makes its table for the first ciphertext, and states its memory before', () => {
+  for (const backend of backends.filter(({ kernel }) => kernel !== undefined)) {
+    const encryptor = createEncryptor(publicKey, { backend });
+    // 16 blocks of 2⁵ pairs of numbers of 520 bits, in limbs of 52 or 64 bits.
+    const limbs = backend.kernel?.engine === 'ifma' ? 10 : 9;
+    assert.equal(encryptor.tableBytes, 16 * 32 * 2 * limbs * 8);
+    assert.equal(encryptor.breakEven, 0);
+    assert.ok(!encryptor.prepared);
+    assert.equal(decryptor.decrypt(encryptor.encrypt(5n)), 5n);
+    assert.ok(encryptor.prepared);
+  }
+});
+
+test('a batch is of fresh ciphertexts, what was computed ahead first, and all are refused when one is', async () => {
+  for (const backend of backends) {
+    const encryptor = createEncryptor(publicKey, { backend });
+    for (const ahead of [0, 2, 7]) {
+      await encryptor.prepareNext(ahead);
+      const plaintexts = [5n, 5n, 0n, n - 1n, 7n];
+      const ciphertexts = decodeCiphertexts(publicKey, encryptor.encryptBatch(plaintexts), 5);
+      assert.deepEqual(
+        ciphertexts.map((c) => decryptor.decrypt(c)),
+        plaintexts,
+      );
+      assert.equal(new Set(ciphertexts).size, 5);
+    }
+    assert.throws(() => encryptor.encryptBatch([1n, 2n, 3n, n]), { code: 'plaintext_out_of_range' });
+    assert.deepEqual(encryptor.encryptBatch([]), new Uint8Array());
+  }
+});
 
 test('refuses plaintexts outside [0, n), and ciphertexts outside (0, n²)', () => {
   const encryptor = createEncryptor(publicKey);
@@ -145,7 +178,7 @@ test('two encryptors given the same randomness give the same ciphertexts: nothin
 });
 
 test('states the memory of its table before and after building it, and says when it is built', async () => {
-  const encryptor = createEncryptor(publicKey);
+  const encryptor = createEncryptor(publicKey, { backend: opensslBackend });
   assert.equal(encryptor.tableBytes, 13 * 1023 * 2 * (64 + 24));
   assert.equal(encryptor.prepared, false);
   encryptor.encrypt(1n);
@@ -157,7 +190,7 @@ test('states the memory of its table before and after building it, and says when
 });
 
 test('serves the event loop while it prepares, and encrypts meanwhile', async () => {
-  const encryptor = createEncryptor(publicKey);
+  const encryptor = createEncryptor(publicKey, { backend: opensslBackend });
   let turns = 0;
   let last: Ciphertext | undefined;
   const tick = (): void => {
@@ -172,7 +205,7 @@ test('serves the event loop while it prepares, and encrypts meanwhile', async ()
 });
 
 test('stops preparing when the signal fires, and goes on from there when asked again', async () => {
-  const encryptor = createEncryptor(publicKey);
+  const encryptor = createEncryptor(publicKey, { backend: opensslBackend });
   const reason = new Error('enough');
   await assert.rejects(encryptor.prepare(AbortSignal.abort(reason)), {
     code: 'aborted',
@@ -194,7 +227,7 @@ test('builds the table unasked after the break-even point, one piece an encrypti
   const encryptor = createEncryptor(publicKey, { backend: opensslBackend, expected: 500 });
   const { teeth, blocks } = combShape(256, 500);
   const pieces = teeth + blocks;
-  assert.equal(encryptor.breakEven, breakEven(256, { teeth, blocks }, 'openssl'));
+  assert.equal(encryptor.breakEven, breakEven(256, { teeth, blocks }, opensslBackend));
   for (let made = 1; made <= encryptor.breakEven + pieces + 5; made += 1) {
     const c = made % 2 === 0 ? encryptor.encrypt(BigInt(made)) : encryptor.rerandomise(encryptorOf(made));
     assert.equal(decryptor.decrypt(c), BigInt(made));

@@ -31,11 +31,11 @@ import {
   publicKeyToJwk,
   testOnlyPublicKeyFromModulus,
 } from '../../src/paillier/public-key.ts';
+import { backends } from './backends.ts';
 import { fromBase64url } from './keys.ts';
 import { testOn } from './shared-vectors.ts';
 
 const test = suite('vectors');
-const backends = [opensslBackend, bigintBackend];
 
 /** gᵐ·rⁿ mod n², from the parts of which encryption is made here. */
 function encryptWithFactor(publicKey: PublicKey, m: bigint, r: bigint, backend = opensslBackend): Ciphertext {

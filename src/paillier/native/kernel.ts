@@ -34,7 +34,12 @@ export function kernelTableBytes({ addon, engine }: Kernel, n: bigint): number {
 }
 
 /** Builds the table, which takes some milliseconds. `h` is in [0, n). */
-export function kernelFixedBase({ addon, engine }: Kernel, n: bigint, h: bigint, exponentBits: number): KernelFixedBase {
+export function kernelFixedBase(
+  { addon, engine }: Kernel,
+  n: bigint,
+  h: bigint,
+  exponentBits: number,
+): KernelFixedBase {
   const plaintextWidth = byteLength(n);
   const exponentWidth = Math.ceil(exponentBits / 8);
   const width = ciphertextWidth(n);
@@ -114,7 +119,9 @@ export function kernelAgrees(kernel: Kernel): boolean {
     const plaintexts = [0n, 1n, n - 1n, n / 5n, n / 7n, n / 9n, 5n, 6n, 7n];
     const exponents = [3n, 2n ** 256n - 1n, 2n ** 255n, 2n ** 256n / 3n, 1n, 2n, 4n, 8n, 16n];
     const base = modPow(h, n, square);
-    const expected = plaintexts.map((m, index) => ((1n + m * n) * modPow(base, exponents[index] ?? 0n, square)) % square);
+    const expected = plaintexts.map(
+      (m, index) => ((1n + m * n) * modPow(base, exponents[index] ?? 0n, square)) % square,
+    );
     const ciphertexts = kernelFixedBase(kernel, n, h, bits).encrypt(plaintexts, exponents);
     const checks = kernelCiphertexts(kernel, n);
     const product = checks.start(ciphertexts);
@@ -122,7 +129,9 @@ export function kernelAgrees(kernel: Kernel): boolean {
     const products = expected.map((each) => (each * each * each) % square);
     if (!product.multiply(ciphertexts) || !product.multiply(ciphertexts)) return false;
     if (!same(product.bytes(), joined(products, width))) return false;
-    const spoiled = [0n, square, n, testPrimes.q, 1n, 1n + 2n * n].map((value) => joined(expected.with(4, value), width));
+    const spoiled = [0n, square, n, testPrimes.q, 1n, 1n + 2n * n].map((value) =>
+      joined(expected.with(4, value), width),
+    );
     return checks.valid(ciphertexts) && spoiled.every((block) => !checks.valid(block));
   } catch {
     return false;
