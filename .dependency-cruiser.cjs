@@ -1,6 +1,7 @@
 // Layers, lowest first: a file may import from its own layer and from those before it, never from those after.
 const layers = [
   '^src/(errors|version)\\.ts$',
+  '^src/threads/',
   '^src/paillier/',
   '^src/encoding/',
   '^src/privacy/',

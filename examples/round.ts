@@ -82,7 +82,7 @@ const tagKeys = new Map(
 const check = (sums: readonly bigint[]): void => {
   checkTags(sums, tagKeys, round);
 };
-trainer.absorb(open({ task, plan, decryptor }, product, contributions.length, check));
+trainer.absorb(await open({ task, plan, decryptor }, product, contributions.length, check));
 
 const { columns, coefficients } = parametersInDataUnits(model, map, trainer.parameters);
 console.log(columns.map((column, index) => `${column} ${Number(coefficients[index]).toFixed(6)}`).join(', '));

@@ -16,11 +16,15 @@ import type { Plan } from './encoding/plan.ts';
 import { type ClippingReport, sampleRecords } from './learning/clipped-sums.ts';
 import type { Records } from './learning/features.ts';
 import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { decryptMany } from './paillier/decrypt-many.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
+import { encryptMany } from './paillier/encrypt-many.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
 import { type RandomBytes, systemRandom } from './paillier/random.ts';
 import { sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
+import { drawNoise } from './privacy/draw-noise.ts';
 import type { Rational } from './privacy/rational.ts';
+import type { Spreading } from './threads/spread.ts';
 
 /** What an owner needs to take part in a round. */
 export interface Sealer {
@@ -31,6 +35,8 @@ export interface Sealer {
   readonly random?: RandomBytes | undefined;
   /** This owner's share of the noise, where data owners add it. */
   readonly noise?: Noise | undefined;
+  /** Who does what is too much for one thread between two events. */
+  readonly spreading?: Spreading | undefined;
   /** Told what clipping did, for the owner's own eyes. */
   readonly observe?: ((clipping: ClippingReport) => void) | undefined;
 }
@@ -48,6 +54,8 @@ export interface Opener {
   readonly decryptor: Decryptor;
   /** Absent: no differential privacy, or noise that is in the sum already. */
   readonly noise?: Noise | undefined;
+  /** Who does what is too much for one thread between two events. */
+  readonly spreading?: Spreading | undefined;
 }
 
 /**
@@ -56,20 +64,22 @@ export interface Opener {
  * @param parameters the model's parameters, `task.parameterCount` of them
  * @param tags this owner's of this round, `plan.ciphertexts` of them, if and only if the plan has tags
  * @returns `plan.ciphertexts` ciphertexts in fixed-width big-endian bytes, one after the other
- * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch
+ * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch; aborted
  */
-export function seal(
-  { task, plan, encryptor, random = systemRandom, noise, observe }: Sealer,
+export async function seal(
+  { task, plan, encryptor, random = systemRandom, noise, spreading, observe }: Sealer,
   records: Records,
   parameters: Float64Array,
   tags?: readonly bigint[],
-): Uint8Array {
+): Promise<Uint8Array> {
   const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, random);
   const vector = contribution(task, chosen, parameters, observe);
-  return sealVector(plan, encryptor, vector, tags, noise);
+  const draws = noise && (await drawNoise(plan.slots - 1, noise.variance, noise.random, spreading));
+  const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
+  return encryptMany(encryptor, plaintexts, spreading);
 }
 
-/** The second half of the way out, for any weighted vector of integers: (noise →) pack → encrypt. */
+/** The second half of the way out, for any weighted vector of integers: (noise →) pack → encrypt; all of it at once. */
 export function sealVector(
   plan: Plan,
   encryptor: Encryptor,
@@ -78,8 +88,7 @@ export function sealVector(
   noise?: Noise,
 ): Uint8Array {
   const draws = noise && sampleDiscreteGaussians(plan.slots - 1, noise.variance, noise.random);
-  const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
-  return encryptor.encryptBatch(plaintexts);
+  return encryptor.encryptBatch(pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags));
 }
 
 /**
@@ -88,14 +97,21 @@ export function sealVector(
  * @param contributors the number of contributions that the manifest names
  * @param check that the tags are those of these contributors, if and only if the plan has tags
  * @throws SealsumError ciphertext_invalid, slot_overflow, count_mismatch, weight_zero, and what `check` throws: a sum that is
- *   not what it should be is never turned into numbers; plan_mismatch
+ *   not what it should be is never turned into numbers; plan_mismatch; aborted
  */
-export function open(opener: Opener, aggregate: Uint8Array, contributors: number, check?: TagCheck): Statistics {
-  const exact = openVector(opener.plan, opener.decryptor, aggregate, contributors, check);
-  return statisticsOf(opener.task, opener.noise === undefined ? exact : addNoise(exact, opener.noise), contributors);
+export async function open(
+  { task, plan, decryptor, noise, spreading = {} }: Opener,
+  aggregate: Uint8Array,
+  contributors: number,
+  check?: TagCheck,
+): Promise<Statistics> {
+  const plaintexts = await decryptMany(decryptor, aggregate, plan.ciphertexts, spreading);
+  const exact = vectorOf(plan, plaintexts, decryptor.publicKey.n, contributors, check);
+  const sum = noise === undefined ? exact : await addNoise(exact, noise, spreading);
+  return statisticsOf(task, sum, contributors);
 }
 
-/** The first half of the way back: decrypt → unpack. The sum is exact. */
+/** The first half of the way back: decrypt → unpack; all of it at once. The sum is exact. */
 export function openVector(
   plan: Plan,
   decryptor: Decryptor,
@@ -104,15 +120,25 @@ export function openVector(
   check?: TagCheck,
 ): WeightedVector {
   const plaintexts = decryptor.decryptBatch(aggregate, plan.ciphertexts);
-  const [, weight = 0n, ...values] = unpack(plan, plaintexts, decryptor.publicKey.n, contributors, check);
+  return vectorOf(plan, plaintexts, decryptor.publicKey.n, contributors, check);
+}
+
+function vectorOf(
+  plan: Plan,
+  plaintexts: readonly bigint[],
+  n: bigint,
+  contributors: number,
+  check: TagCheck | undefined,
+): WeightedVector {
+  const [, weight = 0n, ...values] = unpack(plan, plaintexts, n, contributors, check);
   return { weight, values };
 }
 
 /** Adds independent exact discrete Gaussian noise to the weight and to every value. */
-function addNoise(exact: WeightedVector, noise: Noise): WeightedVector {
-  const [forWeight = 0n, ...forValues] = sampleDiscreteGaussians(exact.values.length + 1, noise.variance, noise.random);
+async function addNoise(exact: WeightedVector, noise: Noise, spreading: Spreading): Promise<WeightedVector> {
+  const draws = await drawNoise(exact.values.length + 1, noise.variance, noise.random, spreading);
   return {
-    weight: exact.weight + forWeight,
-    values: exact.values.map((value, index) => value + (forValues[index] ?? 0n)),
+    weight: exact.weight + (draws[0] ?? 0n),
+    values: exact.values.map((value, index) => value + (draws[index + 1] ?? 0n)),
   };
 }

@@ -64,9 +64,9 @@ function tagKeys(owners: number): ReadonlyMap<OwnerId, TagKey> {
   return new Map(names.map((name) => [name, createTagSecret(systemRandom(32)).agree(other, name)]));
 }
 
-function codeOf(work: () => unknown): ErrorCode {
+async function codeOf(work: () => Promise<unknown>): Promise<ErrorCode> {
   try {
-    work();
+    await work();
   } catch (error) {
     if (error instanceof SealsumError) return error.code;
     throw error;
@@ -112,8 +112,8 @@ test("records go all the way: the statistics of an aggregate are those of everyb
   for (const more of [{}, { training: { solver: 'gradient' } }]) {
     const { task, plan, records } = await prepare(linearSample(30), 3, more);
     const parameters = Float64Array.from({ length: task.parameterCount }, (_, index) => 0.25 * (index - 2));
-    const sealed = records.map((each) => seal({ task, plan, encryptor }, each, parameters));
-    const opened = open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, sealed), 3);
+    const sealed = await Promise.all(records.map((each) => seal({ task, plan, encryptor }, each, parameters)));
+    const opened = await open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, sealed), 3);
     const sum = addUp(records.map((each) => contribution(task, each, parameters)));
     assert.deepEqual(opened, statisticsOf(task, sum, 3));
     assert.equal(opened.weight, 30);
@@ -123,13 +123,15 @@ test("records go all the way: the statistics of an aggregate are those of everyb
 test('noise reaches every value and the weight, and its variance is the one asked for', async () => {
   const { task, plan, records } = await prepare(logisticSample(30), 2, { privacy: { rho: 1 } });
   const parameters = new Float64Array(task.parameterCount);
-  const sealed = records.map((each) => seal({ task, plan, encryptor }, each, parameters));
+  const sealed = await Promise.all(records.map((each) => seal({ task, plan, encryptor }, each, parameters)));
   const product = aggregate(encryptor, plan.ciphertexts, sealed);
   const exact = openVector(plan, decryptor, product, 2);
   // A standard deviation of 2^16, so that 30 records of weight 2^18 stand well above it.
   const noise = { variance: rational(2n ** 32n), random: systemRandom };
   const samples = 60;
-  const opened = Array.from({ length: samples }, () => open({ task, plan, decryptor, noise }, product, 2));
+  const opened = await Promise.all(
+    Array.from({ length: samples }, () => open({ task, plan, decryptor, noise }, product, 2)),
+  );
   const weights = opened.map(({ weight }) => (weight - 30) * Number(task.weightUnit));
   const metrics = opened.map(({ weight, metrics: [loss = 0] }) => {
     const scale = task.clipping?.metricScales[0] ?? Number.NaN;
@@ -148,31 +150,19 @@ test('noise reaches every value and the weight, and its variance is the one aske
 test('what is not the sum it should be is never turned into numbers', async () => {
   const { task, plan, records } = await prepare(linearSample(30), 3);
   const none = new Float64Array(0);
-  const sealed = records.map((each) => seal({ task, plan, encryptor }, each, none));
+  const sealed = await Promise.all(records.map((each) => seal({ task, plan, encryptor }, each, none)));
   const product = aggregate(encryptor, plan.ciphertexts, sealed);
   const opener = { task, plan, decryptor };
-  assert.equal(
-    codeOf(() => open(opener, product, 2)),
-    'count_mismatch',
-  );
+  assert.equal(await codeOf(() => open(opener, product, 2)), 'count_mismatch');
   const four = aggregate(encryptor, plan.ciphertexts, [...sealed, sealed[0] ?? new Uint8Array()]);
-  assert.equal(
-    codeOf(() => open(opener, four, 3)),
-    'count_mismatch',
-  );
-  assert.equal(
-    codeOf(() => open(opener, product.subarray(1), 3)),
-    'ciphertext_invalid',
-  );
-  assert.equal(
-    codeOf(() => open(opener, new Uint8Array(product.length), 3)),
-    'ciphertext_invalid',
-  );
+  assert.equal(await codeOf(() => open(opener, four, 3)), 'count_mismatch');
+  assert.equal(await codeOf(() => open(opener, product.subarray(1), 3)), 'ciphertext_invalid');
+  assert.equal(await codeOf(() => open(opener, new Uint8Array(product.length), 3)), 'ciphertext_invalid');
   const other = await generateKeyPair({ bits: 2048 });
   const foreign = createDecryptor(other.privateKey);
   assert.ok(
     ['slot_overflow', 'count_mismatch', 'ciphertext_invalid'].includes(
-      codeOf(() => open({ ...opener, decryptor: foreign }, product, 3)),
+      await codeOf(() => open({ ...opener, decryptor: foreign }, product, 3)),
     ),
   );
 });
@@ -182,30 +172,35 @@ test('a sum that is not of the contributions named is refused by its tags, which
   const plan = createPlan({ ...bare, tags: true });
   const keys = tagKeys(3);
   const none = new Float64Array(0);
-  const sealAll = (round: number): Uint8Array[] =>
-    [...keys.values()].map((key, owner) => {
-      const mine = records[owner];
-      assert.ok(mine !== undefined);
-      return seal({ task, plan, encryptor }, mine, none, tagsOf(key, { ...context, round }, plan.ciphertexts));
-    });
-  const openSum = (contributions: readonly Uint8Array[]): unknown =>
+  const sealAll = (round: number): Promise<Uint8Array[]> =>
+    Promise.all(
+      [...keys.values()].map((key, owner) => {
+        const mine = records[owner];
+        assert.ok(mine !== undefined);
+        return seal({ task, plan, encryptor }, mine, none, tagsOf(key, { ...context, round }, plan.ciphertexts));
+      }),
+    );
+  const openSum = (contributions: readonly Uint8Array[]): Promise<unknown> =>
     open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, contributions), 3, (sums) => {
       checkTags(sums, keys, context, [{ ...context, round: 7 }]);
     });
-  const sealed = sealAll(1);
+  const [sealed, seventh, eighth] = await Promise.all([sealAll(1), sealAll(7), sealAll(8)]);
   const [first, second, third] = sealed;
   assert.ok(first !== undefined && second !== undefined && third !== undefined);
   const sum = addUp(records.map((each) => contribution(task, each, none)));
-  assert.deepEqual(openSum(sealed), statisticsOf(task, sum, 3));
+  assert.deepEqual(await openSum(sealed), statisticsOf(task, sum, 3));
   const wrong: [readonly Uint8Array[], string][] = [
     [[first, third], "owner-1's contribution is missing from them"],
     [[first, second, second, third], "owner-1's contribution is in them twice"],
     [[first, third, third], "owner-2's contribution is in them in place of owner-1's"],
-    [sealed.with(1, sealAll(7)[1] ?? first), "owner-1's contribution to round 7 is in them in place of owner-1's"],
-    [sealed.with(1, sealAll(8)[1] ?? first), 'they are not those of the 3 contributions that the manifest names'],
+    [sealed.with(1, seventh[1] ?? first), "owner-1's contribution to round 7 is in them in place of owner-1's"],
+    [sealed.with(1, eighth[1] ?? first), 'they are not those of the 3 contributions that the manifest names'],
   ];
   for (const [contributions, why] of wrong)
-    assert.throws(() => openSum(contributions), { code: 'tag_mismatch', message: new RegExp(`do not match: ${why};`) });
+    await assert.rejects(openSum(contributions), {
+      code: 'tag_mismatch',
+      message: new RegExp(`do not match: ${why};`),
+    });
 });
 
 test('where a plan has tags nothing is sealed without them, and nothing opened without a check; where not, nothing with', async () => {
@@ -217,22 +212,22 @@ test('where a plan has tags nothing is sealed without them, and nothing opened w
   const check = (): void => undefined;
   const tagged = createPlan({ ...bare, tags: true });
   const tags = new Array<bigint>(tagged.ciphertexts).fill(1n);
-  assert.throws(() => seal({ task, plan: tagged, encryptor }, mine, none), refused);
-  assert.throws(() => seal({ task, plan: tagged, encryptor }, mine, none, [...tags, 1n]), refused);
-  assert.throws(() => seal({ task, plan: bare, encryptor }, mine, none, tags), refused);
+  await assert.rejects(seal({ task, plan: tagged, encryptor }, mine, none), refused);
+  await assert.rejects(seal({ task, plan: tagged, encryptor }, mine, none, [...tags, 1n]), refused);
+  await assert.rejects(seal({ task, plan: bare, encryptor }, mine, none, tags), refused);
   const withTags = aggregate(encryptor, tagged.ciphertexts, [
-    seal({ task, plan: tagged, encryptor }, mine, none, tags),
-    seal({ task, plan: tagged, encryptor }, mine, none, tags),
+    await seal({ task, plan: tagged, encryptor }, mine, none, tags),
+    await seal({ task, plan: tagged, encryptor }, mine, none, tags),
   ]);
-  assert.throws(() => open({ task, plan: tagged, decryptor }, withTags, 2), refused);
+  await assert.rejects(open({ task, plan: tagged, decryptor }, withTags, 2), refused);
   assert.throws(() => openVector(tagged, decryptor, withTags, 2), refused);
-  assert.equal(open({ task, plan: tagged, decryptor }, withTags, 2, check).weight, 20);
+  assert.equal((await open({ task, plan: tagged, decryptor }, withTags, 2, check)).weight, 20);
   const without = aggregate(encryptor, bare.ciphertexts, [
-    seal({ task, plan: bare, encryptor }, mine, none),
-    seal({ task, plan: bare, encryptor }, mine, none),
+    await seal({ task, plan: bare, encryptor }, mine, none),
+    await seal({ task, plan: bare, encryptor }, mine, none),
   ]);
-  assert.throws(() => open({ task, plan: bare, decryptor }, without, 2, check), refused);
-  assert.equal(open({ task, plan: bare, decryptor }, without, 2).weight, 20);
+  await assert.rejects(open({ task, plan: bare, decryptor }, without, 2, check), refused);
+  assert.equal((await open({ task, plan: bare, decryptor }, without, 2)).weight, 20);
 });
 
 test('an owner seals nothing that its plan has no room for', async () => {
@@ -241,13 +236,10 @@ test('an owner seals nothing that its plan has no room for', async () => {
   assert.ok(first !== undefined);
   const narrow = createPlan({ ...plan, keyBits: 2048, maxWeight: 9n });
   assert.equal(
-    codeOf(() => seal({ task, plan: narrow, encryptor }, first, new Float64Array(0))),
+    await codeOf(() => seal({ task, plan: narrow, encryptor }, first, new Float64Array(0))),
     'number_out_of_bounds',
   );
-  assert.equal(
-    codeOf(() => seal({ task, plan, encryptor }, first, new Float64Array(1))),
-    'plan_mismatch',
-  );
+  assert.equal(await codeOf(() => seal({ task, plan, encryptor }, first, new Float64Array(1))), 'plan_mismatch');
 });
 
 test.run();

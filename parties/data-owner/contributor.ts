@@ -195,7 +195,7 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     const rho = cost.rho === null ? 'none' : `${cost.rho.numerator}/${cost.rho.denominator}`;
     const charged: AuditBody = { type: 'round.charged', job, round, details: { round_digest: roundDigest, rho } };
     const started = clock.monotonic();
-    const bytes = withdrawUnless(
+    const bytes = await withdrawUnlessDone(
       () =>
         participation.contribution(signed, (report) => {
           noteClipping(job, round, report);
@@ -305,6 +305,16 @@ function withdrawUnless<T>(work: () => T, audit: readonly AuditBody[] = []): T {
   try {
     return work();
   } catch (error) {
+    throw new Withdrawal(error, audit);
+  }
+}
+
+/** The same of work that takes a while; a party that ends is no reason. */
+async function withdrawUnlessDone<T>(work: () => Promise<T>, audit: readonly AuditBody[]): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (hasCode(error, ['aborted'])) throw error;
     throw new Withdrawal(error, audit);
   }
 }

@@ -24,6 +24,7 @@ import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
 import { createLedgerStore } from '../../src/storage/durable-ledger-store.ts';
+import { createThreadPool } from '../../src/threads/pool.ts';
 import { version } from '../../src/version.ts';
 import { createDataOwnerApp } from './app.ts';
 import { dataOwnerCheckpoints } from './checkpoints.ts';
@@ -53,7 +54,9 @@ await runParty('data owner', async (signal, fail) => {
 
   const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);
+  const pool = createThreadPool();
   const release = async (): Promise<void> => {
+    await pool.close();
     await transport[Symbol.asyncDispose]();
     await database.close();
   };
@@ -76,6 +79,7 @@ await runParty('data owner', async (signal, fail) => {
       log,
       signal,
       random,
+      pool,
       meter: createOwnerMeter(metrics),
       checkpoint,
     });

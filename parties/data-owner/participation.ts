@@ -27,6 +27,7 @@ import { canonicalDigest, objectDigest, verifyObject } from '../../src/protocol/
 import { createTagSecret, tagsOf } from '../../src/protocol/tags.ts';
 import { noiseToWire, type Terms, termsOf } from '../../src/protocol/terms.ts';
 import { planDifferences, planToWire } from '../../src/protocol/wire-plan.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { DataOwnerProgress } from './checkpoints.ts';
 import type { Dataset } from './dataset.ts';
 import type { KeyChecks } from './key-checks.ts';
@@ -56,7 +57,7 @@ export interface Participation {
    *
    * @param observe told what clipping did
    */
-  contribution(round: SignedRound, observe?: (clipping: ClippingReport) => void): Uint8Array;
+  contribution(round: SignedRound, observe?: (clipping: ClippingReport) => void): Promise<Uint8Array>;
   /**
    * Makes contributions cheaper, where the job has enough of them to be worth it. They work without: an owner answers and
    * contributes meanwhile. @throws SealsumError aborted when the signal fires
@@ -81,8 +82,10 @@ export interface AcceptanceDependencies {
   readonly policy: OwnerPolicy;
   readonly ledger: Ledger;
   readonly keys: KeyChecks;
-  /** For encryption and noise; the operating system's unless given. */
+  /** For encryption and noise; the operating system's unless given, and on threads always. */
   readonly random?: RandomBytes;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool | undefined;
   readonly clock: Clock;
   readonly meter: OwnerMeter;
   readonly progress: DataOwnerProgress;
@@ -103,7 +106,7 @@ export async function acceptJob(
   isKnown = false,
 ): Promise<Participation> {
   const { owner, facilitator, parties, policy, keys, dataset, clock, meter, progress, signal } = dependencies;
-  const { random = systemRandom } = dependencies;
+  const { random = systemRandom, pool } = dependencies;
   const { job, model_owner, roster } = descriptor;
   if (!roster.includes(owner))
     throw new SealsumError('owner_not_on_roster', `the roster of job ${job} does not name ${owner}`);
@@ -134,7 +137,7 @@ export async function acceptJob(
   const expected = rounds * terms.plan.ciphertexts;
   const encryptor = createEncryptor(publicKey, { expected, random });
   const noise = noiseShare(model, terms, random);
-  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor, random, noise };
+  const sealer: Sealer = { task: terms.task, plan: terms.plan, encryptor, random, noise, spreading: { pool, signal } };
   const adaptsClip = terms.task.clipping?.sign !== undefined;
   return {
     descriptor,

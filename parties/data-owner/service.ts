@@ -21,6 +21,7 @@ import { verifyInclusion } from '../../src/protocol/manifest.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { SignedManifest, SignedReceipt } from '../../src/protocol/round-messages.ts';
 import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
 import type { DataOwnerProgress } from './checkpoints.ts';
 import { createContributor, Withdrawal } from './contributor.ts';
@@ -50,6 +51,8 @@ export interface DataOwnerDependencies {
   readonly signal: AbortSignal;
   /** For encryption and the jitter of waits; the operating system's unless given. */
   readonly random?: RandomBytes;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool;
   readonly meter?: OwnerMeter;
   /** The proofs of keys that were found good; none unless given. */
   readonly keys?: KeyChecks;

@@ -22,6 +22,7 @@ import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
 import { createModelStore } from '../../src/storage/durable-model-store.ts';
+import { createThreadPool } from '../../src/threads/pool.ts';
 import { version } from '../../src/version.ts';
 import { createModelOwnerApp } from './app.ts';
 import { modelOwnerCheckpoints } from './checkpoints.ts';
@@ -52,6 +53,7 @@ await runParty('model owner', async (signal) => {
   const database = await openDatabase(party.store, { role: 'model-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);
   const signedFetch = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
+  const pool = createThreadPool();
   const store = createModelStore(database, createAuditLog(identity, clock));
   const metrics = new Registry();
   const modelOwner = createModelOwner({
@@ -66,6 +68,7 @@ await runParty('model owner', async (signal) => {
     log,
     signal,
     random,
+    pool,
     measures: createMeasures(metrics, store),
     checkpoint,
     ...(roster === undefined ? {} : { roster }),
@@ -87,6 +90,7 @@ await runParty('model owner', async (signal) => {
     bodyLimit: limits.bodyBytes,
   });
   const release = async (): Promise<void> => {
+    await pool.close();
     await transport[Symbol.asyncDispose]();
     await database.close();
   };

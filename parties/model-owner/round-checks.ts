@@ -134,7 +134,7 @@ export function openSum(
   [context, ...earlier]: readonly [TagContext, ...TagContext[]],
   aggregate: Uint8Array,
   clip: number | undefined,
-): Statistics {
+): Promise<Statistics> {
   const keys = new Map(contributors.map((owner) => [owner, register.tagKeyOf(owner)]));
   return open({ ...opener, task: atClip(opener.task, clip) }, aggregate, contributors.length, (sums) => {
     checkTags(sums, keys, context, earlier);

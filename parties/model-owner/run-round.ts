@@ -236,7 +236,7 @@ async function openVerified(
   const context = tagContext(roundTerms, signed);
   const started = clock.monotonic();
   // Noise that was drawn before a restart was shown to nobody; only the sum that is kept counts.
-  const statistics = openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate, clip);
+  const statistics = await openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate, clip);
   measures.crypto('decrypt', clock.monotonic() - started);
   reach('model-owner.sum.decrypted');
   earlier.unshift(context);

@@ -18,6 +18,7 @@ import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
 import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Reach } from './checkpoints.ts';
 import { generateNewKey, type NewKeySource, openJobKeys } from './job-keys.ts';
 import { openJournal } from './journal.ts';
@@ -50,6 +51,8 @@ export interface ModelOwnerDependencies {
   readonly newKey?: NewKeySource;
   /** Where everything else that is random comes from; the system's generator unless given. */
   readonly random?: RandomBytes;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool;
   readonly measures?: Measures;
   readonly checkpoint?: Checkpoint;
 }

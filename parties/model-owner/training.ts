@@ -15,6 +15,7 @@ import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import { noiseDeviation, type Terms, termsOf } from '../../src/protocol/terms.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import { type JobWatch, watchJob } from './job-watch.ts';
 import type { Journal } from './journal.ts';
 import { createOwnerRegister } from './owner-register.ts';
@@ -23,6 +24,8 @@ import { count, runRound, type Work } from './run-round.ts';
 
 export interface TrainingOptions extends Omit<ProposalOptions, 'job' | 'model' | 'terms' | 'roster'> {
   readonly journal: Journal;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool | undefined;
   readonly client: FacilitatorClient;
   readonly parties: () => Parties;
   readonly log: Logger;
@@ -121,7 +124,13 @@ async function begin(options: TrainingOptions, model: Model, terms: Terms): Prom
     terms,
     roundTerms: { signed, jobDigest, identity, facilitator, parties },
     register: createOwnerRegister({ job, jobDigest, tagSecret: keys.tagSecret, parties, log, owners }),
-    opener: { task, plan, decryptor: createDecryptor(keys.keyPair.privateKey), ...noise },
+    opener: {
+      task,
+      plan,
+      decryptor: createDecryptor(keys.keyPair.privateKey),
+      ...noise,
+      spreading: { pool: options.pool, signal: options.signal },
+    },
     bytes: plan.ciphertexts * ciphertextBytes(keys.keyPair.publicKey),
     earlier: [],
   };

@@ -29,6 +29,9 @@ export interface DecryptorOptions {
 /** Decrypts with one private key. */
 export interface Decryptor {
   readonly publicKey: PublicKey;
+  readonly privateKey: PrivateKey;
+  /** What computes modular powers. */
+  readonly backend: ModularBackend;
   /** The plaintext, 0 ≤ m < n. Throws ciphertext_invalid unless 0 < c < n² and gcd(c, n) = 1. */
   decrypt(c: Ciphertext): Plaintext;
   /**
@@ -46,7 +49,7 @@ export function createDecryptor(privateKey: PrivateKey, options: DecryptorOption
   const random = options.random ?? systemRandom;
   const backend = options.backend ?? selectBackend();
   const kernel = backend.kernel && kernelDecryption(backend.kernel, p, q);
-  if (kernel !== undefined) return kernelDecryptor(publicKey, kernel, backend);
+  if (kernel !== undefined) return kernelDecryptor(privateKey, kernel, backend);
   const moduloP = halfDecryption(p, q, backend);
   const moduloQ = halfDecryption(q, p, backend);
   const inverseOfP = modInv(p, q);
@@ -65,13 +68,16 @@ export function createDecryptor(privateKey: PrivateKey, options: DecryptorOption
   };
   return {
     publicKey,
+    privateKey,
+    backend,
     decrypt,
     decryptBatch: (bytes, expectedCount) =>
       decodeCiphertexts(publicKey, bytes, expectedCount, backend).map((c) => decrypt(c)),
   };
 }
 
-function kernelDecryptor(publicKey: PublicKey, kernel: KernelDecryption, backend: ModularBackend): Decryptor {
+function kernelDecryptor(privateKey: PrivateKey, kernel: KernelDecryption, backend: ModularBackend): Decryptor {
+  const { publicKey } = privateKey;
   const width = ciphertextBytes(publicKey);
   const decryptAll = (bytes: Uint8Array): Plaintext[] => {
     const plaintexts = kernel.decrypt(bytes);
@@ -80,6 +86,8 @@ function kernelDecryptor(publicKey: PublicKey, kernel: KernelDecryption, backend
   };
   return {
     publicKey,
+    privateKey,
+    backend,
     decrypt: (c) => {
       if (c <= 0n || c >= publicKey._n2) throw refused('0 < c < n²');
       const [m] = decryptAll(bigintToBytes(c, width));

@@ -29,6 +29,8 @@ export interface Encryptor {
   readonly publicKey: PublicKey;
   /** What computes, for whoever computes more with its ciphertexts. */
   readonly backend: ModularBackend;
+  /** How many ciphertexts it was told that it will make; Infinity for any number. */
+  readonly expected: number;
   /** The memory of the table when built, in bytes: at most 9 MB for 2048 bits, 13 MB for 3072 bits; half a megabyte with a kernel. */
   readonly tableBytes: number;
   /** Whether the table is built. */
@@ -62,7 +64,8 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
   const random = options.random ?? systemRandom;
   const backend = options.backend ?? selectBackend();
   const bits = exponentBits(publicKey);
-  const shape = combShape(bits, options.expected ?? Number.POSITIVE_INFINITY);
+  const { expected = Number.POSITIVE_INFINITY } = options;
+  const shape = combShape(bits, expected);
   const paysFrom = breakEven(bits, shape, backend);
   const encryption = new Encryption(publicKey, randomUnit(publicKey.n, random), backend, shape);
   let made = 0;
@@ -92,6 +95,7 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
   return {
     publicKey,
     backend,
+    expected,
     tableBytes: encryption.tableBytes,
     breakEven: paysFrom,
     get prepared() {

@@ -136,7 +136,7 @@ test('accepts what the model gives, and contributes its records with its tags an
   const model = parseModel(document);
   const { plan, task } = termsOf(model, 3);
   const records = encodeTable(compileFeatures(model), await readTable({ text: textOf(sample) }, model.data_props));
-  const bytes = participation.contribution(signed);
+  const bytes = await participation.contribution(signed);
   assert.equal(bytes.length, plan.ciphertexts * 512);
 
   const context = { job: participation.digest, round: 1, roundDigest: objectDigest('round', signed.descriptor) };
@@ -145,7 +145,7 @@ test('accepts what the model gives, and contributes its records with its tags an
     checkTags(sums, shared, context);
   });
   assert.deepEqual(opened, contribution(task, records, Float64Array.from(parameters)));
-  assert.notDeepEqual(participation.contribution(signed), bytes);
+  assert.notDeepEqual(await participation.contribution(signed), bytes);
 });
 
 test('answers with the same tag key whenever it accepts the same job, and with another one for every other job', async ({

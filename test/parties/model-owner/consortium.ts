@@ -9,10 +9,11 @@ import type { FacilitatorClient } from '../../../src/http/facilitator-client.ts'
 import { compileFeatures, encodeTable, type Records } from '../../../src/learning/features.ts';
 import { type Model, parseModel } from '../../../src/learning/model.ts';
 import { readTable } from '../../../src/learning/table.ts';
+import { contribution } from '../../../src/learning/task.ts';
 import { aggregate } from '../../../src/paillier/aggregate.ts';
 import { createEncryptor, type Encryptor } from '../../../src/paillier/encryptor.ts';
 import { publicKeyFromJwk } from '../../../src/paillier/public-key.ts';
-import { seal } from '../../../src/pipeline.ts';
+import { sealVector } from '../../../src/pipeline.ts';
 import { timestamp } from '../../../src/protocol/clock.ts';
 import type { JobEvent, JobEventBody } from '../../../src/protocol/events.ts';
 import { type JobId, type OwnerId, ownerIdSchema, partyIdSchema } from '../../../src/protocol/identifiers.ts';
@@ -183,9 +184,9 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
       if (mine === undefined || !roster.includes(owner) || !consortium.contributing(owner, round)) return [];
       const key = secrets.get(owner)?.agree(job.signed.descriptor.tag_key, owner);
       if (key === undefined) return [];
-      const sealer = { task: terms.task, plan: terms.plan, encryptor: job.encryptor };
       const tags = tagsOf(key, context, terms.plan.ciphertexts);
-      const bytes = seal(sealer, mine, Float64Array.from(parameters), tags);
+      const vector = contribution(terms.task, mine, Float64Array.from(parameters));
+      const bytes = sealVector(terms.plan, job.encryptor, vector, tags);
       const said = { owner, digest: sha256(bytes), bytes: bytes.length };
       const statement = contributionStatement(signed, roundDigest, said);
       return [{ owner, bytes, line: { ...said, signature: signObject(identity, 'contribution', statement) } }];

@@ -1,0 +1,11 @@
+/** Noise drawn on a thread of its own, from the operating system's generator. */
+import { answering } from '../threads/thread.ts';
+import { sampleDiscreteGaussians } from './discrete-gaussian.ts';
+import type { Rational } from './rational.ts';
+
+export interface NoiseOrder {
+  readonly count: number;
+  readonly variance: Rational;
+}
+
+export const draw = answering(({ count, variance }: NoiseOrder): bigint[] => sampleDiscreteGaussians(count, variance));

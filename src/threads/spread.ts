@@ -1,0 +1,85 @@
+/**
+ * Work on many items that take about the same time each: where it is little, here, in slices between which the event loop is
+ * served; where it is much, on threads.
+ */
+import { performance } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
+import { aborted, type ThreadPool, type ThreadWork } from './pool.ts';
+
+export interface Items<Part> {
+  readonly count: number;
+  /** Items that are cheapest together, such as the lanes of a processor; 1 unless given. */
+  readonly together?: number;
+  /** The items from one position to before another, on this thread. */
+  readonly here: (from: number, to: number) => Part;
+  /** The same on another. */
+  readonly there: (from: number, to: number) => { readonly work: ThreadWork; readonly input: unknown };
+}
+
+export interface Spreading {
+  /** Without one everything is done here and at once. */
+  readonly pool?: ThreadPool | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How long the event loop waits for a slice, in milliseconds. */
+const slice = 5;
+/** How much work is worth a thread's being started or woken, and how much it is given at a time, in milliseconds. */
+const worthThreads = 100;
+const portion = 100;
+
+/**
+ * All parts, in order.
+ *
+ * What an item takes is measured on the first ones. @throws SealsumError aborted when the signal fires; what the work throws
+ */
+export async function spread<Part>(items: Items<Part>, { pool, signal }: Spreading): Promise<Part[]> {
+  const { count, together = 1 } = items;
+  requireGoing(signal);
+  if (pool === undefined) return [items.here(0, count)];
+  const parts: Part[] = [];
+  let done = 0;
+  let size = together;
+  while (done < count) {
+    requireGoing(signal);
+    const to = Math.min(count, done + size);
+    const started = performance.now();
+    parts.push(items.here(done, to));
+    const each = (performance.now() - started) / (to - done);
+    done = to;
+    if (done === count) break;
+    if ((count - done) * each > worthThreads) {
+      const fair = (count - done) / pool.threads / 2;
+      return [...parts, ...(await onThreads(items, done, Math.min(fair, portion / each), pool, signal))];
+    }
+    size = wholeOf(slice / each, together);
+    await turn();
+  }
+  return parts;
+}
+
+/** @throws SealsumError aborted */
+function requireGoing(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw aborted(signal);
+}
+
+/** So many, as far as they can be in whole groups. */
+function wholeOf(count: number, together: number): number {
+  return Math.max(together, Math.floor(count / together) * together);
+}
+
+async function onThreads<Part>(
+  { count, together = 1, there }: Items<Part>,
+  from: number,
+  portionSize: number,
+  pool: ThreadPool,
+  signal: AbortSignal | undefined,
+): Promise<Part[]> {
+  const size = wholeOf(portionSize, together);
+  const waiting: Promise<Part>[] = [];
+  for (let at = from; at < count; at += size) {
+    const { work, input } = there(at, Math.min(count, at + size));
+    waiting.push(pool.run<Part>(work, input, signal));
+  }
+  return Promise.all(waiting);
+}

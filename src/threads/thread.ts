@@ -1,0 +1,44 @@
+/** The side of a thread: functions that threads run answer with what they found or with why they refused. */
+import { type ErrorCode, SealsumError } from '../errors.ts';
+
+/** Errors lose their class on the way from one thread to another, so a refusal travels as what it says. */
+export type Answer<Result> =
+  | { readonly result: Result }
+  | { readonly refused: { readonly code: ErrorCode; readonly message: string; readonly field?: string } };
+
+/** What a thread's module exports: `work`, whose refusals arrive as such. */
+export function answering<Input, Result>(
+  work: (input: Input) => Result | Promise<Result>,
+): (input: Input) => Promise<Answer<Result>> {
+  return async (input) => {
+    try {
+      return { result: await work(input) };
+    } catch (error) {
+      if (!(error instanceof SealsumError)) throw error;
+      const { code, message, field } = error;
+      return { refused: { code, message, ...(field === undefined ? {} : { field }) } };
+    }
+  };
+}
+
+/** The other side: what was found. @throws SealsumError what was refused */
+export function resultOf<Result>(answer: Answer<Result>): Result {
+  if ('result' in answer) return answer.result;
+  const { code, message, field } = answer.refused;
+  throw new SealsumError(code, message, field === undefined ? {} : { field });
+}
+
+/** A few values that took long to make, by their names: the least recently used is forgotten. */
+export function remembering<Value>(most: number): (name: string, make: () => Value) => Value {
+  const kept = new Map<string, Value>();
+  return (name, make) => {
+    const value = kept.get(name) ?? make();
+    kept.delete(name);
+    kept.set(name, value);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= most) break;
+      kept.delete(oldest);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,160 @@
+/** Work in slices and on threads: every part once, in order, whoever did it; refusals keep their codes; aborting ends it. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import { decryptMany } from '../../src/paillier/decrypt-many.ts';
+import { createDecryptor } from '../../src/paillier/decryptor.ts';
+import { encryptMany } from '../../src/paillier/encrypt-many.ts';
+import { createEncryptor } from '../../src/paillier/encryptor.ts';
+import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import { drawNoise } from '../../src/privacy/draw-noise.ts';
+import { rational } from '../../src/privacy/rational.ts';
+import { createThreadPool, type ThreadPool, type ThreadWork } from '../../src/threads/pool.ts';
+import { type Items, spread } from '../../src/threads/spread.ts';
+import { backends } from '../paillier/backends.ts';
+
+const test = suite('threads');
+
+const pool = createThreadPool(2);
+const work = (name: string): ThreadWork => ({ beside: import.meta.url, file: './work-thread', name });
+
+/** A pool that does what it is given on this thread, and notes it. */
+function poolHere(answers: (input: unknown) => unknown): ThreadPool & { readonly given: unknown[] } {
+  const given: unknown[] = [];
+  return {
+    given,
+    threads: 2,
+    run: <Result>(_: ThreadWork, input: unknown) => {
+      given.push(input);
+      return Promise.resolve(answers(input) as Result);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Keeps the processor for so many milliseconds. */
+function burn(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+test('every item once and in order, here and there', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: 60 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.constantFrom(0, 0.2, 6),
+      async (count, together, cost) => {
+        const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
+        const items: Items<number[]> = {
+          count,
+          together,
+          here: (from, to) => {
+            burn(cost * (to - from));
+            return range(from, to);
+          },
+          there: (from, to) => ({ work: work('none'), input: [from, to] }),
+        };
+        const others = poolHere((input) => range(...(input as [number, number])));
+        assert.deepEqual((await spread(items, { pool: others })).flat(), range(0, count), 'with a pool');
+        assert.deepEqual(await spread(items, {}), [range(0, count)], 'without one all at once');
+        if (cost === 0) assert.equal(others.given.length, 0, 'what costs nothing is done here');
+        if (cost === 6 && count > 40) assert.ok(others.given.length > 0, 'what costs much is done there');
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test('the event loop is served between slices', async () => {
+  let turns = 0;
+  let going = true;
+  const count = (): void => {
+    turns += 1;
+    if (going) setImmediate(count);
+  };
+  setImmediate(count);
+  const items: Items<number> = {
+    count: 20,
+    here: (from, to) => {
+      burn(3 * (to - from));
+      return to - from;
+    },
+    there: (from, to) => ({ work: work('none'), input: to - from }),
+  };
+  // Three milliseconds an item are 20 slices; a processor that is busy with others makes it look like work for threads.
+  const parts = await spread(items, { pool: poolHere((input) => input) });
+  going = false;
+  assert.equal(
+    parts.reduce((sum, each) => sum + each, 0),
+    20,
+  );
+  assert.ok(turns >= 1, `${turns} turns`);
+});
+
+test('a refusal of a thread arrives with its code and field, a mistake as what it is, and the pool goes on', async () => {
+  await assert.rejects(pool.run(work('refuse'), 'rho'), { code: 'privacy_invalid', field: 'rho', message: 'rho: no' });
+  await assert.rejects(pool.run(work('err'), undefined), /thread erred/);
+  assert.equal(await pool.run(work('double'), 21n), 42n);
+});
+
+test('what is aborted ends at once, also while a thread is at it, and the pool goes on', async () => {
+  const controller = new AbortController();
+  const waiting = pool.run(work('spin'), undefined, controller.signal);
+  setTimeout(() => {
+    controller.abort();
+  }, 300);
+  await assert.rejects(waiting, { code: 'aborted' });
+  assert.equal(await pool.run(work('double'), 1n), 2n);
+  const items: Items<number> = { count: 1, here: () => 1, there: () => ({ work: work('double'), input: 1n }) };
+  await assert.rejects(spread(items, { pool, signal: AbortSignal.abort() }), { code: 'aborted' });
+  await assert.rejects(spread(items, { signal: AbortSignal.abort() }), { code: 'aborted' });
+});
+
+for (const backend of backends)
+  test(`ciphertexts that threads made open to the plaintexts, on threads and here (${backend.name})`, async () => {
+    const { publicKey, privateKey } = await generateKeyPair({ bits: 2048 });
+    const [encryptor, decryptor] = [createEncryptor(publicKey, { backend }), createDecryptor(privateKey, { backend })];
+    // As many as take threads: some 200 ms of work.
+    const count = { native: 2000, 'native-portable': 400, openssl: 160, bigint: 30 }[backend.name];
+    const plaintexts = Array.from({ length: count }, (_, index) => publicKey.n - 1n - BigInt(index) ** 3n);
+    const asked: string[] = [];
+    const noting: ThreadPool = {
+      ...pool,
+      run: (order, input, signal) => {
+        asked.push(order.name);
+        return pool.run(order, input, signal);
+      },
+    };
+    const bytes = await encryptMany(encryptor, plaintexts, { pool: noting });
+    assert.equal(bytes.length, count * 512);
+    assert.deepEqual(decryptor.decryptBatch(bytes, count), plaintexts);
+    assert.deepEqual(await decryptMany(decryptor, bytes, count, { pool: noting }), plaintexts);
+    assert.ok(asked.includes('encrypt') && asked.includes('decrypt'), `threads were asked: ${asked.join(' ')}`);
+    const again = await encryptMany(encryptor, plaintexts, { pool: noting });
+    assert.notDeepEqual(again, bytes);
+    for (let at = 0; at < bytes.length; at += 512)
+      assert.notDeepEqual(again.subarray(at, at + 512), bytes.subarray(at, at + 512));
+    await assert.rejects(encryptMany(encryptor, [...plaintexts, publicKey.n], { pool }), {
+      code: 'plaintext_out_of_range',
+    });
+    const broken = bytes.slice();
+    broken.fill(0, broken.length - 512);
+    await assert.rejects(decryptMany(decryptor, broken, count, { pool }), { code: 'ciphertext_invalid' });
+    await assert.rejects(decryptMany(decryptor, bytes.subarray(1), count, { pool }), { code: 'ciphertext_invalid' });
+  });
+
+test('noise that threads draw has the variance that was asked for', async () => {
+  const count = 400_000;
+  const variance = 2 ** 32;
+  const draws = await drawNoise(count, rational(BigInt(variance)), undefined, { pool });
+  assert.equal(draws.length, count);
+  const squares = draws.reduce((sum, each) => sum + Number(each) ** 2 / variance, 0);
+  // χ² with that many degrees of freedom: six standard deviations, 2·10⁻⁹.
+  assert.ok(Math.abs(squares - count) < 6 * Math.sqrt(2 * count), `χ² = ${squares}`);
+  const sum = draws.reduce((total, each) => total + Number(each), 0);
+  assert.ok(Math.abs(sum) < 6 * Math.sqrt(count * variance), `sum ${sum}`);
+});
+
+test.after(() => pool.close());
+test.run();
