@@ -17,30 +17,66 @@ interface FileResult {
   readonly failed: number;
   readonly skipped: number;
   readonly seconds: number;
+  /** Processor time, in seconds, of the file and of what it started and waited for. */
+  readonly processorSeconds: number;
   /** What went wrong, or undefined. */
   readonly trouble: string | undefined;
   readonly output: string;
 }
 
+/** So many of the files that took most of the processors are named at the end. */
+const tableLength = 20;
+
 const secondsPerFile = process.env.SLOW === undefined ? 300 : 3600;
+
+/** Node does not tell what a child's children took; the shell does, on a descriptor that no test writes to. */
+const timed = 'TIMEFORMAT="%U %S"; { time "$@" 2>&4 3>&- 4>&-; } 4>&2 2>&3';
+
+/** What runs: the groups of processes, by the ids of their first. */
+const groups = new Set<number>();
+
+function end(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+// Ctrl-C in a terminal does not reach groups of their own.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    groups.forEach(end);
+    process.kill(process.pid, signal);
+  });
 
 function runFile(file: string): Promise<FileResult> {
   const started = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // In a group of its own, so that what hangs ends with all that it started.
+    const child = spawn('bash', ['-c', timed, 'bash', process.execPath, '--import', 'tsx', file], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
     let output = '';
     const collect = (chunk: Buffer): void => {
       output += chunk.toString('utf8');
     };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
+    if (child.pid !== undefined) groups.add(child.pid);
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
+    let times = '';
+    child.stdio[3]?.on('data', (chunk: Buffer) => {
+      times += chunk.toString('utf8');
+    });
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      child.kill('SIGKILL');
+      if (child.pid !== undefined) end(child.pid);
     }, secondsPerFile * 1000);
     child.on('close', (code) => {
       clearTimeout(timer);
+      if (child.pid !== undefined) groups.delete(child.pid);
       const total = lastNumber(output, 'Total');
       const passed = lastNumber(output, 'Passed') ?? 0;
       const skipped = lastNumber(output, 'Skipped') ?? 0;
@@ -55,7 +91,9 @@ function runFile(file: string): Promise<FileResult> {
               : undefined;
       // uvu's total leaves out what was skipped.
       const failed = Math.max((total ?? 0) - passed, trouble === undefined ? 0 : 1);
-      resolve({ file, passed, failed, skipped, seconds: (performance.now() - started) / 1000, trouble, output });
+      const seconds = (performance.now() - started) / 1000;
+      const processorSeconds = times.split(/\s+/).reduce((sum, each) => sum + Number(each), 0);
+      resolve({ file, passed, failed, skipped, seconds, processorSeconds, trouble, output });
     });
   });
 }
@@ -80,6 +118,10 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+function duration({ seconds, processorSeconds }: FileResult): string {
+  return `${seconds.toFixed(1)} s, processor ${processorSeconds.toFixed(1)} s`;
+}
+
 const queue = [...files];
 const results: FileResult[] = [];
 async function worker(): Promise<void> {
@@ -88,7 +130,7 @@ async function worker(): Promise<void> {
     results.push(result);
     const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
     console.log(
-      `${result.trouble === undefined ? 'ok  ' : 'FAIL'} ${file}: ${result.passed} passed${skipped} (${result.seconds.toFixed(1)} s)`,
+      `${result.trouble === undefined ? 'ok  ' : 'FAIL'} ${file}: ${result.passed} passed${skipped} (${duration(result)})`,
     );
     if (result.trouble !== undefined) console.log(`${result.output}\n     ${file}: ${result.trouble}`);
     else for (const line of result.output.match(/^skipped: .*$/gm) ?? []) console.log(`     ${line}`);
@@ -97,6 +139,9 @@ async function worker(): Promise<void> {
 await Promise.all(Array.from({ length: availableParallelism() }, worker));
 
 const sum = (pick: (result: FileResult) => number): number => results.reduce((total, each) => total + pick(each), 0);
+console.log(`in all ${sum((each) => each.processorSeconds).toFixed(0)} s of processor time; most of it:`);
+for (const result of results.toSorted((a, b) => b.processorSeconds - a.processorSeconds).slice(0, tableLength))
+  console.log(`     ${result.file}: ${duration(result)}`);
 const failed = sum((each) => each.failed);
 console.log(`${sum((each) => each.passed)} passed, ${failed} failed, ${sum((each) => each.skipped)} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;
