@@ -4,12 +4,15 @@
  * uvu ends with code 0 when a file forgets `.run()` and when a pattern matches nothing. Both fail here: a file counts only
  * if it printed uvu's totals, and the totals are more than zero.
  *
+ * The files, and the programs that many of them start, are bundled before: see bundles.ts. Alone, a test file runs from its source.
+ *
  * Usage: node --import tsx scripts/run-tests.ts [PATTERN]   (PATTERN: a regular expression on the path of the test file)
  */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { bundle } from './bundles.ts';
 
 interface FileResult {
   readonly file: string;
@@ -27,7 +30,15 @@ interface FileResult {
 /** So many of the files that took most of the processors are named at the end. */
 const tableLength = 20;
 
-const secondsPerFile = process.env.SLOW === undefined ? 300 : 3600;
+const slow = process.env.SLOW !== undefined;
+const secondsPerFile = slow ? 3600 : 300;
+
+/** What test files start again and again, and where they find it; with SLOW=1 they start what the build has made. */
+const programs = [
+  'src/cli/main.ts',
+  ...['facilitator', 'model-owner', 'data-owner'].map((each) => `parties/${each}/main.ts`),
+];
+const programsVariable = 'PROGRAMS_OF_SEALSUM';
 
 /** Node does not tell what a child's children took; the shell does, on a descriptor that no test writes to. */
 const timed = 'TIMEFORMAT="%U %S"; { time "$@" 2>&4 3>&- 4>&-; } 4>&2 2>&3';
@@ -54,8 +65,9 @@ function runFile(file: string): Promise<FileResult> {
   const started = performance.now();
   return new Promise((resolve) => {
     // In a group of its own, so that what hangs ends with all that it started.
-    const child = spawn('bash', ['-c', timed, 'bash', process.execPath, '--import', 'tsx', file], {
+    const child = spawn('bash', ['-c', timed, 'bash', process.execPath, '--enable-source-maps', bundles.of(file)], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: slow ? process.env : { ...process.env, [programsVariable]: bundles.folder },
       detached: true,
     });
     let output = '';
@@ -122,6 +134,7 @@ function duration({ seconds, processorSeconds }: FileResult): string {
   return `${seconds.toFixed(1)} s, processor ${processorSeconds.toFixed(1)} s`;
 }
 
+using bundles = await bundle([files, programs.filter((each) => !slow && existsSync(each))]);
 const queue = [...files];
 const results: FileResult[] = [];
 async function worker(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What all tests of a file share: a folder with one project and the compiled parties, and the way to report a failure. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Chance, createChance, seedOfRun } from './chance.ts';
 import { compileParties } from './compiled.ts';
 import { type Consortium, createConsortium } from './consortium.ts';
@@ -44,8 +44,8 @@ export async function reported(consortium: Consortium, { chance }: Bench, work: 
     console.log(`${done}, ${Math.round((performance.now() - started) / 1000)} s`);
   } catch (error) {
     console.error(consortium.report());
-    const [, file = ''] = process.argv;
-    console.error(`again: SEALSUM_CRASH_SEED=${chance.seed} node --import tsx ${file}`);
+    const name = basename(process.argv[1] ?? '').replace(/\.js$/, '.ts');
+    console.error(`again: SEALSUM_CRASH_SEED=${chance.seed} node --import tsx test/crash/${name}`);
     console.error('SEALSUM_CRASH=NAME takes only places whose names contain that; SEALSUM_LOG_LEVEL=debug tells more');
     throw error;
   }
