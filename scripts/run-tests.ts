@@ -36,7 +36,11 @@ const secondsPerFile = slow ? 3600 : 300;
 /** What test files start again and again, and where they find it; with SLOW=1 they start what the build has made. */
 const programs = [
   'src/cli/main.ts',
-  ...['facilitator', 'model-owner', 'data-owner'].map((each) => `parties/${each}/main.ts`),
+  'parties/facilitator/main.ts',
+  'parties/model-owner/main.ts',
+  'parties/data-owner/main.ts',
+  'test/storage/writer.ts',
+  'test/storage/ledger-writer.ts',
 ];
 const programsVariable = 'PROGRAMS_OF_SEALSUM';
 

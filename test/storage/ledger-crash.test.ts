@@ -11,7 +11,7 @@ import { patience, Writer } from './writer-process.ts';
 const test = suite('a ledger whose process is killed');
 const name = 'a ledger whose process is killed';
 
-const module = new URL('ledger-writer.ts', import.meta.url);
+const source = 'test/storage/ledger-writer.ts';
 const kills = process.env.SLOW === undefined ? 6 : 60;
 
 /** The rounds in the books, each once and none missing before the last; everything that was acknowledged is among them. */
@@ -29,7 +29,7 @@ async function booked(place: Place, writers: readonly Writer[]): Promise<number>
 
 /** Lets a process spend what is left. */
 async function spendRest(place: Place): Promise<void> {
-  await using last = new Writer(place.location, { module });
+  await using last = new Writer(place.location, { source });
   await last.go();
   await last.ended();
   assert.equal(last.lines.at(-1), 'full', last.lines.slice(-3).join(', '));
@@ -46,7 +46,7 @@ onEach(
   async (place) => {
     const writers: Writer[] = [];
     for (let kill = 0; kill < kills; kill++) {
-      await using writer = new Writer(place.location, { module });
+      await using writer = new Writer(place.location, { source });
       writers.push(writer);
       await writer.go();
       const before = Math.max(0, ...writers.slice(0, -1).map(({ acknowledged }) => acknowledged));
@@ -70,7 +70,7 @@ for (const [where, visit, paid] of [
     name,
     `at ${where}, visit ${visit}`,
     async (place) => {
-      await using writer = new Writer(place.location, { place: where, visit, module });
+      await using writer = new Writer(place.location, { place: where, visit, source });
       await writer.go();
       assert.equal(await writer.ended(), 'SIGKILL');
       assert.equal(writer.acknowledged, 24, 'what the last charge was to pay for was not sent');

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { program } from '../support/program.ts';
 import { until, within } from '../support/until.ts';
 
 /** Milliseconds that a test waits for a process on a busy machine. */
@@ -14,8 +14,8 @@ export interface WriterOptions {
   readonly visit?: number;
   /** The greatest file that it may write, in units of 512 bytes. */
   readonly limit?: number | 'unlimited';
-  /** What it runs; writer.ts unless given. */
-  readonly module?: URL;
+  /** What it runs, as a path below the root of the checkout; writer.ts unless given. */
+  readonly source?: string;
 }
 
 /** A process of writer.ts. */
@@ -26,8 +26,8 @@ export class Writer implements AsyncDisposable {
 
   constructor(location: string, options: WriterOptions = {}) {
     const { place = '', visit = 0, limit = 'unlimited' } = options;
-    const file = fileURLToPath(options.module ?? new URL('writer.ts', import.meta.url));
-    const command = [process.execPath, '--import', 'tsx', file, location, place, String(visit)];
+    const source = options.source ?? 'test/storage/writer.ts';
+    const command = [process.execPath, ...program(source), location, place, String(visit)];
     const child = spawn('sh', ['-c', `ulimit -f ${limit}; exec "$@"`, 'sh', ...command], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -30,6 +30,7 @@ export function bundleOf(source: string): string | undefined {
 export function program(source: string): readonly string[] {
   const bundle = bundleOf(source);
   if (bundle !== undefined) return [bundle];
-  if (isBuilt()) return [join(root, 'dist', source.replace(/\.ts$/, '.js'))];
+  // Tests are not built.
+  if (!source.startsWith('test/') && isBuilt()) return [join(root, 'dist', source.replace(/\.ts$/, '.js'))];
   return ['--import', import.meta.resolve('tsx'), join(root, source)];
 }
