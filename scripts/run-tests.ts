@@ -1,5 +1,6 @@
 /**
- * Runs every test file in a process of its own, as many at a time as there are processors, and adds up what uvu reports.
+ * Runs every test file in a process of its own, one more at a time than there are processors since they often wait for others, and
+ * adds up what uvu reports.
  *
  * uvu ends with code 0 when a file forgets `.run()` and when a pattern matches nothing. Both fail here: a file counts only
  * if it printed uvu's totals, and the totals are more than zero.
@@ -153,7 +154,7 @@ async function worker(): Promise<void> {
     else for (const line of result.output.match(/^skipped: .*$/gm) ?? []) console.log(`     ${line}`);
   }
 }
-await Promise.all(Array.from({ length: availableParallelism() }, worker));
+await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
 
 const sum = (pick: (result: FileResult) => number): number => results.reduce((total, each) => total + pick(each), 0);
 console.log(`in all ${sum((each) => each.processorSeconds).toFixed(0)} s of processor time; most of it:`);

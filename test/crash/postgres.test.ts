@@ -1,6 +1,6 @@
 /**
- * The same with PostgreSQL: random instants and the places where changes of stores are cut off; with SLOW=1 every named place of an
- * ordinary training. Where no server answers, it is skipped by name.
+ * The same with PostgreSQL: a few random instants and the places where changes of stores are cut off; with SLOW=1 two hundred
+ * instants and every named place of an ordinary training. Where no server answers, it is skipped by name.
  */
 import { suite } from 'uvu';
 import { type Bench, createBench, reported } from './bench.ts';
@@ -47,7 +47,7 @@ withPostgres('a model is the same to the last bit wherever parties die', (consor
 );
 
 withPostgres('a model is the same to the last bit whenever parties die', (consortium, { chance }) =>
-  killAtRandom(consortium, chance, slow ? 200 : 20),
+  killAtRandom(consortium, chance, slow ? 200 : 6),
 );
 
 withPostgres('nothing is left of all that', async (consortium) => {

@@ -75,7 +75,7 @@ test('a training that fails says why, with a code that is not zero, and nothing 
     training: { ...gradient, rounds: 40 },
     privacy: { epsilon: 1e-4, delta: 1e-9 },
   });
-  const failed = await runDemo(context, [...noisy, '--json']);
+  const failed = await runDemo(context, [...noisy, '--owners', '2', '--json']);
   assert.deepEqual([failed.code, failed.output], [1, '']);
   assert.match(failed.complaint, /^demo: the training failed: weight: the noise outweighs the records/);
 });
@@ -98,7 +98,7 @@ for (const [name, end] of [
     const training = { ...gradient, rounds: 100_000 };
     const args = await argumentsFor(context, linearSample(30), { training });
     for (const moment of [/^model owner at/m, /^facilitator at/m]) {
-      await using script = startDemo(context, args);
+      await using script = startDemo(context, [...args, '--owners', '2']);
       await script.complained(moment);
       end(script);
       const { code, output, complaint } = await script.ended;

@@ -1,4 +1,4 @@
-/** The demo as a newcomer runs it: what it prints. */
+/** The demo as a newcomer runs it: what it prints. How it runs the examples is in test/examples/run.test.ts. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { linearSample, logisticSample, softmaxSample } from '../end-to-end/data.ts';
@@ -114,7 +114,7 @@ test('the report for people: aligned, complete, and honest about privacy', async
 test('with privacy the report says what was spent, whom it protects against and whom not', async (context) => {
   const privacy = { epsilon: 4, delta: 1e-6 };
   const args = await argumentsFor(context, logisticSample(60), { training: gradient, privacy });
-  const { code, output } = await runDemo(context, args);
+  const { code, output } = await runDemo(context, [...args, '--owners', '2']);
   assert.equal(code, 0);
   assert.match(output, /^final cost .*; from sums with noise\)$/m);
   assert.match(output, /^privacy {13}zero-concentrated differential privacy$/m);
@@ -125,26 +125,13 @@ test('with privacy the report says what was spent, whom it protects against and 
 
 test('in a terminal there is a progress bar that reaches its end', async (context) => {
   const args = await argumentsFor(context, linearSample(30), { training: gradient });
-  const { code, output } = await runDemo(context, args, { terminal: true });
+  const { code, output } = await runDemo(context, [...args, '--owners', '2'], { terminal: true });
   assert.equal(code, 0);
   assert.match(output, /training [█░]+ 0\/3 updates, 0s/);
   assert.match(output, /training █+ 3\/3 updates, \d+s/);
   // What hides the cursor shows it again.
   assert.equal(output.split('\u001b[?25l').length, output.split('\u001b[?25h').length);
   assert.match(output, /^coefficient +encrypted +pooled plaintext/m);
-});
-
-test('without options it trains the example, as the first command of the README does', async (context) => {
-  // What stands in the environment for a party of somebody's own is none of the demo's.
-  const env = {
-    SEALSUM_STORE: '/nowhere/state.sqlite',
-    SEALSUM_NAME: 'me',
-    SEALSUM_PASSPHRASE: 'mine',
-    SEALSUM_PORT: '1',
-  };
-  const { code, output } = await runDemo(context, ['--json'], { env });
-  assert.equal(code, 0);
-  assert.equal((JSON.parse(output) as Printed).status, 'finished');
 });
 
 test('--help shows every option and an example', async () => {
