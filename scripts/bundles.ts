@@ -3,8 +3,8 @@
  * files that they share. Loading some hundred modules one by one takes a process up to two seconds of a processor; making these
  * takes a few for all of them.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -21,34 +21,43 @@ const external = ['better-sqlite3', 'pg-native', 'swagger-ui-dist', 'esbuild', '
 /** Packages of CommonJS ask for the modules of Node with a function that other modules have not. */
 const banner = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
 
-/** Whoever looks for files beside its source finds them there, and not beside the bundle. */
-const ownAddresses: Plugin = {
-  name: 'own addresses',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      const address = JSON.stringify(pathToFileURL(path).href);
-      return { loader: 'ts', contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', address) };
-    });
-  },
-};
+/** Gives every module the address that it would have by itself, as its source or compiled: it looks for files beside that. */
+function ownAddresses(addressOf: (source: string) => string): Plugin {
+  return {
+    name: 'own addresses',
+    setup: (bundling) => {
+      bundling.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const address = JSON.stringify(pathToFileURL(addressOf(path)).href);
+        return { loader: 'ts', contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', address) };
+      });
+    },
+  };
+}
+
+export interface Sources {
+  /** Test files: what they look for lies beside their sources. */
+  readonly tests: readonly string[];
+  /** What they start: it looks for files, package.json among them, as if it were compiled into the folder of the bundles. */
+  readonly programs: readonly string[];
+}
 
 /**
- * @param groups paths of sources below the working directory; those of a group share what they import. The bundles lie below it
- *   too, until they are disposed of
+ * @param sources paths below the working directory. The bundles lie below it too, until they are disposed of
  * @throws what esbuild says of sources that are wrong
  */
-export async function bundle(groups: readonly (readonly string[])[]): Promise<Bundles> {
+export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
   mkdirSync('dist', { recursive: true });
   const folder = resolve(mkdtempSync(join('dist', 'tests-')));
   const dispose = (): void => {
     rmSync(folder, { recursive: true, force: true });
   };
-  const bundleGroup = (sources: readonly string[], index: number): Promise<unknown> =>
+  const of = (source: string): string => join(folder, source.replace(/\.ts$/, '.js'));
+  const bundleGroup = (name: string, sources: readonly string[], addressOf: (source: string) => string) =>
     build({
       entryPoints: [...sources],
       outdir: folder,
       outbase: '.',
-      chunkNames: `shared-${index}/[name]-[hash]`,
+      chunkNames: `${name}-parts/[name]-[hash]`,
       bundle: true,
       splitting: true,
       keepNames: true,
@@ -60,13 +69,17 @@ export async function bundle(groups: readonly (readonly string[])[]): Promise<Bu
       logLevel: 'silent',
       external,
       banner: { js: banner },
-      plugins: [ownAddresses],
+      plugins: [ownAddresses(addressOf)],
     });
   try {
-    await Promise.all(groups.map(bundleGroup));
+    copyFileSync('package.json', join(folder, 'package.json'));
+    await Promise.all([
+      bundleGroup('test', tests, (path) => path),
+      bundleGroup('program', programs, (path) => of(relative('', path))),
+    ]);
   } catch (error) {
     dispose();
     throw error;
   }
-  return { folder, of: (source) => join(folder, source.replace(/\.ts$/, '.js')), [Symbol.dispose]: dispose };
+  return { folder, of, [Symbol.dispose]: dispose };
 }

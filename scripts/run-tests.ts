@@ -40,6 +40,7 @@ const programs = [
   'parties/facilitator/main.ts',
   'parties/model-owner/main.ts',
   'parties/data-owner/main.ts',
+  'scripts/demo.ts',
   'test/storage/writer.ts',
   'test/storage/ledger-writer.ts',
 ];
@@ -139,7 +140,7 @@ function duration({ seconds, processorSeconds }: FileResult): string {
   return `${seconds.toFixed(1)} s, processor ${processorSeconds.toFixed(1)} s`;
 }
 
-using bundles = await bundle([files, programs.filter((each) => !slow && existsSync(each))]);
+using bundles = await bundle({ tests: files, programs: programs.filter((each) => !slow && existsSync(each)) });
 const queue = [...files];
 const results: FileResult[] = [];
 async function worker(): Promise<void> {

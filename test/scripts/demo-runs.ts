@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir } from 'node:fs/promises';
 import { type Sample, textOf } from '../end-to-end/data.ts';
 import { Folder } from '../end-to-end/folder.ts';
+import { bundleOf } from '../support/program.ts';
 import { type Ended, type RunningScript, type ScriptOptions, startScript } from './processes.ts';
 
 export interface DemoContext {
@@ -21,8 +22,13 @@ export async function leave({ folder }: DemoContext): Promise<void> {
   await folder[Symbol.asyncDispose]();
 }
 
+/** Starts what scripts/demo.sh does, bundled where the runner of the tests has done that; as it is delivered, the examples run. */
 export function startDemo({ temporary }: DemoContext, args: readonly string[], options?: ScriptOptions): RunningScript {
-  return startScript('scripts/demo.sh', args, { ...options, env: { ...options?.env, TMPDIR: temporary } });
+  const all = { ...options, env: { ...options?.env, TMPDIR: temporary } };
+  const bundle = bundleOf('scripts/demo.ts');
+  return bundle === undefined
+    ? startScript('scripts/demo.sh', args, all)
+    : startScript(process.execPath, [bundle, ...args], all);
 }
 
 /** Nobody is there any more, and no file is. */

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until, within } from '../support/until.ts';
 
@@ -42,9 +43,10 @@ export interface ScriptOptions {
   readonly terminal?: boolean;
 }
 
-/** @param script relative to the project's root, such as scripts/demo.sh */
+/** @param script relative to the project's root, such as scripts/demo.sh, or absolute */
 export function startScript(script: string, args: readonly string[], options: ScriptOptions = {}): RunningScript {
-  const [command, all] = options.terminal === true ? inTerminal(root + script, args) : [root + script, args];
+  const path = resolve(root, script);
+  const [command, all] = options.terminal === true ? inTerminal(path, args) : [path, args];
   const mark = randomUUID();
   const child: ChildProcess = spawn(command, all, {
     detached: true,
