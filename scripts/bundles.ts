@@ -8,7 +8,7 @@ import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
-export interface Bundles extends Disposable {
+export interface Bundles {
   /** The folder in which each has the path of its source, but for the ending. */
   readonly folder: string;
   /** The path of what a source has become. */
@@ -42,15 +42,15 @@ export interface Sources {
 }
 
 /**
- * @param sources paths below the working directory. The bundles lie below it too, until they are disposed of
+ * @param sources paths below the working directory. The bundles lie below it too, until this process ends
  * @throws what esbuild says of sources that are wrong
  */
 export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
   mkdirSync('dist', { recursive: true });
   const folder = resolve(mkdtempSync(join('dist', 'tests-')));
-  const dispose = (): void => {
+  process.once('exit', () => {
     rmSync(folder, { recursive: true, force: true });
-  };
+  });
   const of = (source: string): string => join(folder, source.replace(/\.ts$/, '.js'));
   const bundleGroup = (name: string, sources: readonly string[], addressOf: (source: string) => string) =>
     build({
@@ -71,15 +71,10 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
       banner: { js: banner },
       plugins: [ownAddresses(addressOf)],
     });
-  try {
-    copyFileSync('package.json', join(folder, 'package.json'));
-    await Promise.all([
-      bundleGroup('test', tests, (path) => path),
-      bundleGroup('program', programs, (path) => of(relative('', path))),
-    ]);
-  } catch (error) {
-    dispose();
-    throw error;
-  }
-  return { folder, of, [Symbol.dispose]: dispose };
+  copyFileSync('package.json', join(folder, 'package.json'));
+  await Promise.all([
+    bundleGroup('test', tests, (path) => path),
+    bundleGroup('program', programs, (path) => of(relative('', path))),
+  ]);
+  return { folder, of };
 }

@@ -11,7 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { bundle } from './bundles.ts';
 
@@ -64,7 +64,7 @@ function end(group: number): void {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
     groups.forEach(end);
-    process.kill(process.pid, signal);
+    process.exit(128 + constants.signals[signal]);
   });
 
 function runFile(file: string): Promise<FileResult> {
@@ -140,7 +140,7 @@ function duration({ seconds, processorSeconds }: FileResult): string {
   return `${seconds.toFixed(1)} s, processor ${processorSeconds.toFixed(1)} s`;
 }
 
-using bundles = await bundle({ tests: files, programs: programs.filter((each) => !slow && existsSync(each)) });
+const bundles = await bundle({ tests: files, programs: programs.filter((each) => !slow && existsSync(each)) });
 const queue = [...files];
 const results: FileResult[] = [];
 async function worker(): Promise<void> {

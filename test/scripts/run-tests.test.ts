@@ -58,6 +58,34 @@ test('fails with a file that has no test, or that ends early', () => {
   assert.equal(runIn({ 'a.test.ts': `${header}test('a', () => {});\ntest.run();\nprocess.exit(0);\n` }).code, 1);
 });
 
+test('fails with a source that is none, by its name', () => {
+  const { code, output } = runIn({ 'a.test.ts': passing, 'broken.test.ts': `${header}test('a', () => {` });
+  assert.notEqual(code, 0);
+  assert.match(output, /test\/broken\.test\.ts:\d+:\d+: ERROR: /);
+});
+
+test('a test file knows where its source is, and the lines of its source in what fails', () => {
+  const looking = `${header}
+import { basename } from 'node:path';
+test('address', () => {
+  if (basename(import.meta.url) !== 'a.test.ts') throw new Error(import.meta.url);
+});
+test('wrong', () => { throw new Error('seen'); });
+test.run();
+`;
+  const { output } = runIn({ 'a.test.ts': looking });
+  assert.match(output, /^1 passed, 1 failed, 0 skipped$/m);
+  assert.match(output, /test\/a\.test\.ts:7:/);
+});
+
+test('says what took the processors', () => {
+  const busy = `${header}test('a', () => { while (process.cpuUsage().user < 1e6); });\ntest.run();\n`;
+  const { output } = runIn({ 'busy.test.ts': busy, 'idle.test.ts': passing });
+  const [, first = '', seconds = ''] = /most of it:\n +(\S+): \S+ s, processor (\S+) s$/m.exec(output) ?? [];
+  assert.equal(first, 'test/busy.test.ts');
+  assert.ok(Number(seconds) > 0, output);
+});
+
 test('fails with a pattern that matches nothing', () => {
   const { code, output } = runIn({ 'a.test.ts': passing }, 'nothing');
   assert.equal(code, 1);
