@@ -21,7 +21,10 @@ const external = ['better-sqlite3', 'pg-native', 'swagger-ui-dist', 'esbuild', '
 /** Packages of CommonJS ask for the modules of Node with a function that other modules have not. */
 const banner = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
 
-/** Gives every module the address that it would have by itself, as its source or compiled: it looks for files beside that. */
+/**
+ * Gives every module the address that it would have by itself, as its source or compiled: it looks for files beside that. The text
+ * is replaced wherever it stands, in strings too.
+ */
 function ownAddresses(addressOf: (source: string) => string): Plugin {
   return {
     name: 'own addresses',
