@@ -5,7 +5,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,7 +28,7 @@ function upToDate() {
   );
 }
 
-function build() {
+async function build() {
   if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
     skip(`as it is not made for ${process.platform} on ${process.arch}`);
     return;
@@ -42,7 +41,7 @@ function build() {
   }
   let headers;
   try {
-    headers = join(dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')), 'include');
+    headers = (await import('node-api-headers')).include_dir;
   } catch {
     skip('as node-api-headers is not installed');
     return;
@@ -68,4 +67,4 @@ function build() {
   renameSync(fresh, target);
 }
 
-build();
+await build();

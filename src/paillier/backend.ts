@@ -186,7 +186,7 @@ function nativeBackend(name: 'native' | 'native-portable'): ModularBackend | und
   const backend = nativeBackends.get(name) ?? {
     name,
     kernel,
-    modularPower: (opensslPasses() ? opensslBackend : bigintBackend).modularPower,
+    modularPower: (modulus: bigint) => (opensslPasses() ? opensslBackend : bigintBackend).modularPower(modulus),
   };
   nativeBackends.set(name, backend);
   return backend;

@@ -37,7 +37,7 @@ class FixedBase {
         exponent_(columns_ * teeth / 64 + 2),
         plaintext_(n_words_),
         result_(2 * n_words_ + 1),
-        accumulator_((2 * ring_.limbs() + 1) * E::lanes) {
+        accumulator_(2 * ring_.limbs() * E::lanes) {
     build(n, h);
   }
 

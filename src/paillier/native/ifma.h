@@ -34,7 +34,7 @@ struct Ifma {
   }
 
   SEALSUM_IFMA static void square(Word* accumulator, const Word* a, std::size_t limbs) {
-    std::memset(accumulator, 0, (2 * limbs + 1) * 8 * sizeof(Word));
+    std::memset(accumulator, 0, 2 * limbs * 8 * sizeof(Word));
     std::size_t i = 0;
     for (; i + 4 <= limbs; i += 4) {
       // What the four rows have with each other, and then with all after them.

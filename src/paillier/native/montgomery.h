@@ -28,7 +28,7 @@ class Modulus {
         inverse_(E::lanes),
         one_(number()),
         square_(number()),
-        accumulator_((2 * limbs_ + 1) * E::lanes),
+        accumulator_(2 * limbs_ * E::lanes),
         q_(number()),
         flags_(E::lanes) {
     for (unsigned lane = 0; lane < E::lanes; ++lane) {

@@ -2,7 +2,7 @@
 //
 // An engine is the inner loops of Montgomery arithmetic (Montgomery, "Modular multiplication without trial division",
 // Mathematics of Computation 44, 1985) and nothing else; montgomery.h and square_ring.h say what they are for. `limbs` is the
-// length of a number; an accumulator has 2·limbs + 1. No branch and no address depends on a value.
+// length of a number; an accumulator has 2·limbs, and its callers see to it that sums fit. No branch and no address depends on a value.
 #pragma once
 
 #include "words.h"
@@ -22,12 +22,11 @@ struct Portable {
       accumulator[i + limbs] = static_cast<Word>(sum);
       top = static_cast<Word>(sum >> 64);
     }
-    accumulator[2 * limbs] += top;
   }
 
   // accumulator = a²
   static void square(Word* accumulator, const Word* a, std::size_t limbs) {
-    std::memset(accumulator, 0, (2 * limbs + 1) * sizeof(Word));
+    std::memset(accumulator, 0, 2 * limbs * sizeof(Word));
     for (std::size_t i = 0; i + 1 < limbs; ++i)
       accumulator[i + limbs] = add_row(accumulator + 2 * i + 1, a + i + 1, a[i], limbs - i - 1);
     Word shifted = 0;
@@ -48,7 +47,7 @@ struct Portable {
   // accumulator = 2·accumulator
   static void twice(Word* accumulator, std::size_t limbs) {
     Word carry = 0;
-    for (std::size_t i = 0; i <= 2 * limbs; ++i) {
+    for (std::size_t i = 0; i < 2 * limbs; ++i) {
       const Word value = accumulator[i];
       accumulator[i] = (value << 1) | carry;
       carry = value >> 63;
@@ -63,7 +62,7 @@ struct Portable {
       accumulator[i] = static_cast<Word>(sum);
       carry = static_cast<Word>(sum >> 64);
     }
-    for (std::size_t i = limbs; i <= 2 * limbs; ++i) {
+    for (std::size_t i = limbs; i < 2 * limbs; ++i) {
       const Wide sum = Wide{accumulator[i]} + carry;
       accumulator[i] = static_cast<Word>(sum);
       carry = static_cast<Word>(sum >> 64);
@@ -80,7 +79,6 @@ struct Portable {
       accumulator[i + limbs] = static_cast<Word>(sum);
       top = static_cast<Word>(sum >> 64);
     }
-    accumulator[2 * limbs] += top;
   }
 
   // The limbs of an accumulator, or of a sum of numbers, with their carries propagated. What exceeds them is lost.

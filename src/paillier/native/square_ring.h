@@ -28,7 +28,7 @@ class SquareRing {
         correction_(modulus_.number()),
         one_(pair()),
         square_(pair()),
-        accumulator_((2 * limbs_ + 1) * E::lanes),
+        accumulator_(2 * limbs_ * E::lanes),
         q_(modulus_.number()),
         scratch_(pair()),
         flags_(E::lanes) {
@@ -89,7 +89,7 @@ class SquareRing {
   void canonical(Word* x) {
     E::subtract_once(x, modulus_.m(), flags_.data(), limbs_);
     E::add_bits(second(x), flags_.data(), limbs_);
-    // b may have become 2·m.
+    // Modulo a very small m, b may have become 2·m.
     E::subtract_once(second(x), modulus_.m(), flags_.data(), limbs_);
     E::subtract_once(second(x), modulus_.m(), flags_.data(), limbs_);
   }

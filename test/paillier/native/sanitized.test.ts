@@ -38,8 +38,12 @@ function compileDriver(): string | undefined {
 }
 
 const missing = compileDriver();
-const testDriver = missing === undefined ? test : test.skip;
 if (missing !== undefined) console.log(`skipped: the kernel under sanitizers, ${missing}`);
+
+function testDriver(name: string, body: () => void | Promise<void>): void {
+  if (missing === undefined) test(name, body);
+  else test.skip(name);
+}
 
 /** What the driver answers to each line. */
 function ask(lines: readonly string[]): string[] {
