@@ -9,6 +9,9 @@
  * - sealsum's aggregation is everything from integers to integers: pack, encrypt, bytes, validate, multiply, re-randomise,
  *   bytes, validate, decrypt, unpack. Its encryptors' tables are built before, as in a party that is running; building one
  *   is the row `prepare`.
+ * - Rows are of every backend that works here. Without a kernel, encryption with a table is BigInt's affair, whatever the backend.
+ * - In batches of 64, times are those of one of its ciphertexts; `fold` is what a facilitator does with a contribution: check and
+ *   multiply, from bytes to bytes.
  * - paillier-bigint's aggregation is encrypt, multiply and decrypt, measured on a few values and scaled (`scaled_from`).
  *
  * Every result is checked. Usage: node --import tsx scripts/bench.ts [--json] [--bits 2048,3072]
@@ -17,9 +20,9 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createPlan, type Plan } from '../src/encoding/plan.ts';
-import { aggregate } from '../src/paillier/aggregate.ts';
-import { bigintBackend, selectBackend } from '../src/paillier/backend.ts';
-import { addCiphertexts } from '../src/paillier/ciphertexts.ts';
+import { aggregate, startProduct } from '../src/paillier/aggregate.ts';
+import { availableBackends, type BackendName, type ModularBackend, selectBackend } from '../src/paillier/backend.ts';
+import { addCiphertexts, checkCiphertexts } from '../src/paillier/ciphertexts.ts';
 import { createDecryptor, type Decryptor } from '../src/paillier/decryptor.ts';
 import { createEncryptor, type Encryptor } from '../src/paillier/encryptor.ts';
 import { generateKeyPair, type KeyPair } from '../src/paillier/key-generation.ts';
@@ -34,13 +37,15 @@ const VALUE_BOUND = 2n ** 36n;
 /** How many of the 1000 values paillier-bigint aggregates. */
 const SAMPLE = 8;
 
-type Operation = 'prepare' | 'encrypt' | 'decrypt' | 'add' | 'aggregate';
+/** Ciphertexts in a batch. */
+const BATCH = 64;
+
+type Operation = 'prepare' | 'encrypt' | 'decrypt' | 'add' | 'fold' | 'aggregate';
 
 interface Row {
   readonly operation: Operation;
   readonly implementation: 'sealsum' | 'paillier-bigint';
-  /** What computes modular powers. */
-  readonly backend: 'openssl' | 'bigint';
+  readonly backend: BackendName;
   readonly key_bits: number;
   /** Values that are encrypted by each owner. */
   readonly values: number;
@@ -96,39 +101,91 @@ function repeat(times: number, run: () => void): () => void {
   };
 }
 
-/** Cases on one ciphertext. `plain` has no table and will not build one in as few encryptions as are made here. */
-function singleCases(keys: KeyPair, prepared: Encryptor, plain: Encryptor): Case[] {
-  const { publicKey, privateKey } = keys;
-  const openssl = selectBackend().name;
-  const key = {
-    key_bits: publicKey.n.toString(2).length,
-    values: 1,
-    owners: 1,
-    bytes_per_value: ciphertextBytes(publicKey),
-  };
-  const ours = { ...key, implementation: 'sealsum', backend: openssl } as const;
-  const theirs = { ...key, implementation: 'paillier-bigint', backend: 'bigint' } as const;
-  const decryptor = createDecryptor(privateKey);
-  const fallback = createDecryptor(privateKey, { backend: bigintBackend });
+/** What one backend is measured with: an encryptor with its table, and one that has none and will not build one. */
+interface Measured {
+  readonly backend: ModularBackend;
+  readonly prepared: Encryptor;
+  readonly plain: Encryptor;
+  readonly decryptor: Decryptor;
+}
+
+/** Cases on one ciphertext at a time, or on batches, by one backend. */
+function backendCases({ publicKey, privateKey }: KeyPair, { backend, prepared, plain, decryptor }: Measured): Case[] {
+  const ours = { ...singleRow(publicKey), implementation: 'sealsum', backend: backend.name } as const;
   const m = VALUE_BOUND - 12_345n;
   const [a, b] = [prepared.encrypt(m), plain.encrypt(1n)];
   expect(decryptor.decrypt(a) === m && privateKey.decrypt(a) === m, 'encrypt');
   expect(decryptor.decrypt(addCiphertexts(publicKey, a, b)) === m + 1n, 'add');
+  const plaintexts = new Array<bigint>(BATCH).fill(m);
+  const block = prepared.encryptBatch(plaintexts);
+  const product = startProduct(publicKey, block, backend);
+  const checkBatch = (): void => {
+    expect(
+      decryptor.decryptBatch(block, BATCH).every((found) => found === m),
+      'decrypt in batches',
+    );
+  };
+  const remark = `in batches of ${BATCH}`;
+  const fast = backend.kernel !== undefined;
   return [
-    { row: { operation: 'encrypt', ...ours }, repeats: 4, run: repeat(4, () => prepared.encrypt(m)) },
-    { row: { operation: 'encrypt', ...theirs }, repeats: 1, run: () => publicKey.encrypt(m) },
-    {
-      row: { operation: 'encrypt', ...ours, remark: 'before the table is built' },
-      repeats: 2,
-      run: repeat(2, () => plain.encrypt(m)),
-    },
+    // Without a kernel a table is BigInt's affair.
+    ...(backend.name === 'bigint'
+      ? []
+      : [{ row: { operation: 'encrypt', ...ours } as const, repeats: 4, run: repeat(4, () => prepared.encrypt(m)) }]),
+    ...(backend.name === 'openssl'
+      ? [
+          {
+            row: { operation: 'encrypt', ...ours, remark: 'before the table is built' } as const,
+            repeats: 2,
+            run: repeat(2, () => plain.encrypt(m)),
+          },
+        ]
+      : []),
+    ...(fast
+      ? [
+          {
+            row: { operation: 'encrypt', ...ours, remark } as const,
+            repeats: BATCH,
+            run: () => prepared.encryptBatch(plaintexts),
+          },
+        ]
+      : []),
     {
       row: { operation: 'decrypt', ...ours },
-      repeats: 4,
-      run: repeat(4, () => {
+      repeats: fast ? 4 : 1,
+      run: repeat(fast ? 4 : 1, () => {
         expect(decryptor.decrypt(a) === m, 'decrypt');
       }),
     },
+    ...(fast ? [{ row: { operation: 'decrypt', ...ours, remark } as const, repeats: BATCH, run: checkBatch }] : []),
+    {
+      row: { operation: 'add', ...ours, remark },
+      repeats: BATCH * (fast ? 8 : 1),
+      run: repeat(fast ? 8 : 1, () => {
+        product.multiply(block);
+      }),
+    },
+    {
+      row: { operation: 'fold', ...ours, remark },
+      repeats: BATCH,
+      run: () => {
+        checkCiphertexts(publicKey, block, BATCH, backend);
+        const folded = startProduct(publicKey, block, backend);
+        folded.multiply(block);
+        folded.bytes();
+      },
+    },
+  ];
+}
+
+/** Cases of paillier-bigint, and of what is BigInt's in both. */
+function commonCases({ publicKey, privateKey }: KeyPair, { prepared, plain }: Measured): Case[] {
+  const row = singleRow(publicKey);
+  const theirs = { ...row, implementation: 'paillier-bigint', backend: 'bigint' } as const;
+  const m = VALUE_BOUND - 12_345n;
+  const [a, b] = [prepared.encrypt(m), plain.encrypt(1n)];
+  return [
+    { row: { operation: 'encrypt', ...theirs }, repeats: 1, run: () => publicKey.encrypt(m) },
     {
       row: { operation: 'decrypt', ...theirs },
       repeats: 1,
@@ -137,24 +194,31 @@ function singleCases(keys: KeyPair, prepared: Encryptor, plain: Encryptor): Case
       },
     },
     {
-      row: { operation: 'decrypt', ...ours, backend: 'bigint', remark: 'without OpenSSL' },
-      repeats: 1,
-      run: () => {
-        expect(fallback.decrypt(a) === m, 'decrypt without OpenSSL');
-      },
+      row: { operation: 'add', ...row, implementation: 'sealsum', backend: 'bigint' },
+      repeats: 200,
+      run: repeat(200, () => addCiphertexts(publicKey, a, b)),
     },
-    { row: { operation: 'add', ...ours }, repeats: 200, run: repeat(200, () => addCiphertexts(publicKey, a, b)) },
     { row: { operation: 'add', ...theirs }, repeats: 200, run: repeat(200, () => publicKey.addition(a, b)) },
   ];
+}
+
+function singleRow(publicKey: KeyPair['publicKey']) {
+  return {
+    key_bits: publicKey.n.toString(2).length,
+    values: 1,
+    owners: 1,
+    bytes_per_value: ciphertextBytes(publicKey),
+  };
 }
 
 /** The aggregation of the owners' vectors from integers to integers, with one encryptor for each owner and one more. */
 function aggregateCases(
   keys: KeyPair,
+  backend: ModularBackend,
   owners: readonly Encryptor[],
   facilitator: Encryptor,
-  decryptor: Decryptor,
 ): Case[] {
+  const decryptor = createDecryptor(keys.privateKey, { backend });
   const { publicKey, privateKey } = keys;
   const plan = createPlan({
     keyBits: publicKey.n.toString(2).length,
@@ -180,7 +244,7 @@ function aggregateCases(
       row: {
         ...common,
         implementation: 'sealsum',
-        backend: selectBackend().name,
+        backend: backend.name,
         bytes_per_value: packedBytes(plan, keys),
       },
       repeats: 1,
@@ -227,32 +291,49 @@ function packedBytes(plan: Plan, { publicKey }: KeyPair): number {
 async function measureKeySize(bits: number, say: (what: string) => void): Promise<Row[]> {
   say(`${bits} bits: a key`);
   const keys = await generateKeyPair({ bits });
-  const encryptors = Array.from({ length: OWNERS + 1 }, () => createEncryptor(keys.publicKey));
-  const builds: number[] = [];
-  for (const [index, encryptor] of encryptors.entries()) {
-    say(`${bits} bits: table ${index + 1} of ${encryptors.length}`);
-    const started = performance.now();
-    await encryptor.prepare();
-    builds.push(performance.now() - started);
+  const cases: Case[] = [];
+  const aggregations: Case[] = [];
+  const prepares: Row[] = [];
+  for (const backend of availableBackends()) {
+    say(`${bits} bits: tables, ${backend.name}`);
+    const encryptors = Array.from({ length: OWNERS + 1 }, () => createEncryptor(keys.publicKey, { backend }));
+    const builds: number[] = [];
+    for (const encryptor of encryptors) {
+      const started = performance.now();
+      await encryptor.prepare();
+      builds.push(performance.now() - started);
+    }
+    const [facilitator, ...owners] = encryptors;
+    if (facilitator === undefined) throw new Error('at least one encryptor');
+    const measured: Measured = {
+      backend,
+      prepared: facilitator,
+      plain: createEncryptor(keys.publicKey, { backend }),
+      decryptor: createDecryptor(keys.privateKey, { backend }),
+    };
+    if (cases.length === 0) cases.push(...commonCases(keys, measured));
+    cases.push(...backendCases(keys, measured));
+    // Its tables are those of the one before.
+    if (backend.name === 'bigint') continue;
+    prepares.push({
+      operation: 'prepare',
+      implementation: 'sealsum',
+      backend: backend.name,
+      key_bits: bits,
+      values: 0,
+      owners: 1,
+      median_ms: Number(median(builds).toPrecision(4)),
+      bytes_per_value: 0,
+      table_bytes: facilitator.tableBytes,
+    });
+    const [ours, theirs] = aggregateCases(keys, backend, owners, facilitator);
+    if (ours !== undefined) aggregations.push(ours);
+    if (theirs !== undefined && aggregations.length === 1) aggregations.push(theirs);
   }
-  const [facilitator, ...owners] = encryptors;
-  if (facilitator === undefined) throw new Error('at least one encryptor');
-  const prepare: Row = {
-    operation: 'prepare',
-    implementation: 'sealsum',
-    backend: selectBackend().name,
-    key_bits: bits,
-    values: 0,
-    owners: 1,
-    median_ms: Number(median(builds).toPrecision(4)),
-    bytes_per_value: 0,
-    table_bytes: facilitator.tableBytes,
-  };
-  say(`${bits} bits: single operations`);
-  const single = measure(singleCases(keys, facilitator, createEncryptor(keys.publicKey)), 15);
+  say(`${bits} bits: single operations and batches`);
+  const single = measure(cases, 15);
   say(`${bits} bits: aggregations`);
-  const whole = measure(aggregateCases(keys, owners, facilitator, createDecryptor(keys.privateKey)), 5);
-  return [prepare, ...single, ...whole];
+  return [...prepares, ...single, ...measure(aggregations, 5)];
 }
 
 function machine(): Record<string, string | number> {
@@ -279,11 +360,19 @@ function print(rows: readonly Row[]): void {
   );
   const line = (cells: readonly string[]): void => {
     console.log(
-      cells.map((cell, column) => (column === 0 ? cell.padEnd(46) : cell.padStart(column === 2 ? 19 : 12))).join(''),
+      cells
+        .map((cell, column) =>
+          column < 2 ? cell.padEnd(column === 0 ? 42 : 16) : cell.padStart(column === 3 ? 17 : 11),
+        )
+        .join(''),
     );
   };
-  line(['operation', 'sealsum', 'paillier-bigint', 'faster by', 'B/value']);
-  for (const row of rows.filter(({ implementation }) => implementation === 'sealsum')) {
+  line(['operation', 'backend', 'sealsum', 'paillier-bigint', 'faster by', 'B/value']);
+  const order: readonly Operation[] = ['prepare', 'encrypt', 'decrypt', 'add', 'fold', 'aggregate'];
+  const sorted = rows
+    .filter(({ implementation }) => implementation === 'sealsum')
+    .toSorted((a, b) => a.key_bits - b.key_bits || order.indexOf(a.operation) - order.indexOf(b.operation));
+  for (const row of sorted) {
     const peer = rows.find(
       (other) =>
         other.implementation === 'paillier-bigint' &&
@@ -293,10 +382,11 @@ function print(rows: readonly Row[]): void {
     const what = row.operation === 'aggregate' ? `${row.owners} × ${row.values} values` : (row.remark ?? '');
     line([
       `${row.operation} ${row.key_bits} bits${what === '' ? '' : `, ${what}`}`,
+      row.backend,
       milliseconds(row),
       peer === undefined ? '–' : `${milliseconds(peer)}${peer.scaled_from === undefined ? '' : ' *'}`,
       peer === undefined ? '–' : `${(peer.median_ms / row.median_ms).toFixed(1)}×`,
-      row.bytes_per_value === 0 ? '–' : row.bytes_per_value.toString(),
+      row.operation === 'fold' ? throughput(row) : row.bytes_per_value === 0 ? '–' : row.bytes_per_value.toString(),
     ]);
   }
   const tables = rows.filter(({ operation }) => operation === 'prepare');
@@ -305,7 +395,8 @@ function print(rows: readonly Row[]): void {
       '',
       `* measured on ${SAMPLE} values and scaled; paillier-bigint sends ${peerBytes(rows)} bytes a value`,
       `aggregate: slots of ${SLOT_BITS} bits, everything from integers to integers, with tables prepared before`,
-      `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits`).join(', ')}`,
+      `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits (${row.backend})`).join(', ')}`,
+      `fold: a ciphertext is checked and multiplied into another, from bytes to bytes; on one core`,
     ].join('\n'),
   );
 }
@@ -318,11 +409,16 @@ function peerBytes(rows: readonly Row[]): string {
 }
 
 function milliseconds({ median_ms: time }: Row): string {
+  if (time < 0.1) return `${Number((1000 * time).toPrecision(3))} µs`;
   return time >= 1000 ? `${Number((time / 1000).toPrecision(3))} s` : `${Number(time.toPrecision(3))} ms`;
 }
 
 function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(0)} MB`;
+  return `${Number((bytes / 1e6).toPrecision(2))} MB`;
+}
+
+function throughput({ bytes_per_value: bytes, median_ms: time }: Row): string {
+  return `${(bytes / 1000 / time).toFixed(0)} MB/s`;
 }
 
 const { values: options } = parseArgs({
