@@ -26,9 +26,10 @@ import { findKernels, type Kernel, notBuilt } from './native/kernel.ts';
 /** base^exponent mod modulus in [0, modulus), for any base and an exponent of at least 0 (else exponent_out_of_range). */
 export type ModularPower = (base: bigint, exponent: bigint) => bigint;
 
-/** The backends: `native` is the kernel's fastest engine here, `native-portable` the one that runs on every machine. */
-export const backendNames = ['native', 'native-portable', 'openssl', 'bigint'] as const;
+/** The backends: `native` is the kernel's fastest engine here, whichever it is; the others of its names are slower ones. */
+export const backendNames = ['native', 'native-mulx', 'native-portable', 'openssl', 'bigint'] as const;
 export type BackendName = (typeof backendNames)[number];
+type NativeName = Exclude<BackendName, 'openssl' | 'bigint'>;
 
 /** A way to compute modular powers, and with a kernel whole operations. */
 export interface ModularBackend {
@@ -103,7 +104,7 @@ function opensslPower(modulus: bigint): ModularPower {
 
 let opensslWorks: boolean | undefined;
 let kernels: readonly Kernel[] | string | undefined;
-const nativeBackends = new Map<'native' | 'native-portable', ModularBackend>();
+const nativeBackends = new Map<NativeName, ModularBackend>();
 let preferredBackend: BackendName | undefined;
 
 /**
@@ -125,6 +126,7 @@ export function selectBackend(preferred: BackendName | undefined = preferredBack
         'backend: OpenSSL in this Node does not compute modular powers as expected; use the bigint backend',
       );
     case 'native':
+    case 'native-mulx':
     case 'native-portable': {
       const found = nativeBackend(preferred);
       if (found !== undefined) return found;
@@ -155,7 +157,11 @@ export function preferBackend(setting: string | undefined): void {
 
 /** All backends that work here, the fastest first. */
 export function availableBackends(): ModularBackend[] {
-  const native = [nativeBackend('native'), nativeBackend('native-portable')].filter((each) => each !== undefined);
+  const native = (['native', 'native-mulx', 'native-portable'] as const)
+    .map(nativeBackend)
+    .filter((each) => each !== undefined)
+    // Where `native` is one of the others, once is enough.
+    .filter(({ kernel }, index, all) => all.findIndex((other) => other.kernel === kernel) === index);
   return [...native, ...(opensslPasses() ? [opensslBackend] : []), bigintBackend];
 }
 
@@ -178,10 +184,10 @@ function whyNoKernel(): string {
   return typeof found === 'string' ? found : 'it has no engine for this processor';
 }
 
-function nativeBackend(name: 'native' | 'native-portable'): ModularBackend | undefined {
+function nativeBackend(name: NativeName): ModularBackend | undefined {
   const found = kernelsHere();
   if (typeof found === 'string') return undefined;
-  const kernel = name === 'native' ? found[0] : found.find(({ engine }) => engine === 'portable');
+  const kernel = name === 'native' ? found[0] : found.find(({ engine }) => `native-${engine}` === name);
   if (kernel === undefined) return undefined;
   const backend = nativeBackends.get(name) ?? {
     name,

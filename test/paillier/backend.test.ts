@@ -189,7 +189,7 @@ test('a process uses the backend that it is told to prefer, and refuses a name t
     {
       code: 'config_invalid',
       field: 'SEALSUM_BACKEND',
-      message: 'SEALSUM_BACKEND: expected one of native, native-portable, openssl, bigint',
+      message: 'SEALSUM_BACKEND: expected one of native, native-mulx, native-portable, openssl, bigint',
     },
   );
   assert.equal(selectBackend(), bigintBackend);

@@ -20,8 +20,12 @@ export interface KernelDecryption {
 
 const tested = new Map<EngineName, boolean>();
 
-/** The kernel's decryption for primes p < q of equal length, or undefined where it fails its test; that is said once. */
+/**
+ * The kernel's decryption for primes p < q of equal length, or undefined where it fails its test, which is said once, or where the
+ * engine is the portable one: OpenSSL's powers are in assembler for every processor, and faster than what compilers make of C++.
+ */
 export function kernelDecryption(kernel: Kernel, p: bigint, q: bigint): KernelDecryption | undefined {
+  if (kernel.engine === 'portable') return undefined;
   let agrees = tested.get(kernel.engine);
   if (agrees === undefined) {
     agrees = decryptionAgrees(kernel);

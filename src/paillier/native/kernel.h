@@ -7,6 +7,7 @@
 #include "decryption.h"
 #include "fixed_base.h"
 #include "ifma.h"
+#include "mulx.h"
 #include "portable.h"
 #include "products.h"
 
@@ -158,6 +159,8 @@ inline const Engine* engine(const std::string& name) {
 #if defined(__x86_64__)
   static const EngineOf<Ifma> ifma;
   if (name == "ifma" && Ifma::available()) return &ifma;
+  static const EngineOf<Mulx> mulx;
+  if (name == "mulx" && MulxRow::available()) return &mulx;
 #endif
   return nullptr;
 }

@@ -6,7 +6,7 @@
  */
 import { modPow } from 'bigint-crypto-utils';
 import { bigintToBytes, bitLength, writeBigint } from '../bytes.ts';
-import { type Addon, type EngineName, type KernelObject, loadAddon } from './addon.ts';
+import { type Addon, type EngineName, engineNames, type KernelObject, loadAddon } from './addon.ts';
 
 export { notBuilt } from './addon.ts';
 
@@ -95,7 +95,7 @@ function kernelProduct(addon: Addon, product: KernelObject<'product'>): KernelPr
 /** The kernels of this machine that pass their test, the fastest first, or why there are none. */
 export function findKernels(found: Addon | string = loadAddon()): readonly Kernel[] | string {
   if (typeof found === 'string') return found;
-  const kernels = (['ifma', 'portable'] as const)
+  const kernels = engineNames
     .filter((engine) => found.available(engine))
     .map((engine): Kernel => ({ engine, addon: found }));
   const failing = kernels.find((kernel) => !kernelAgrees(kernel));

@@ -1,4 +1,5 @@
-// The engine for any 64-bit machine: one number at a time, in limbs of 64 bits.
+// The engines for any 64-bit machine: one number at a time, in limbs of 64 bits. They differ in how they add a row, which is
+// a number times one limb, to an accumulator: in C++, or in mulx.h.
 //
 // An engine is the inner loops of Montgomery arithmetic (Montgomery, "Modular multiplication without trial division",
 // Mathematics of Computation 44, 1985) and nothing else; montgomery.h and square_ring.h say what they are for. `limbs` is the
@@ -9,7 +10,21 @@
 
 namespace sealsum {
 
-struct Portable {
+// target += row·factor over `limbs` limbs; gives the carry.
+struct PlainRow {
+  static Word add(Word* target, const Word* row, Word factor, std::size_t limbs) {
+    Word carry = 0;
+    for (std::size_t j = 0; j < limbs; ++j) {
+      const Wide sum = Wide{row[j]} * factor + target[j] + carry;
+      target[j] = static_cast<Word>(sum);
+      carry = static_cast<Word>(sum >> 64);
+    }
+    return carry;
+  }
+};
+
+template <class Row>
+struct Scalar {
   static constexpr unsigned lanes = 1;
   static constexpr unsigned bits = 64;
 
@@ -17,7 +32,7 @@ struct Portable {
   static void multiply_add(Word* accumulator, const Word* a, const Word* b, std::size_t limbs) {
     Word top = 0;
     for (std::size_t i = 0; i < limbs; ++i) {
-      const Word carry = add_row(accumulator + i, b, a[i], limbs);
+      const Word carry = Row::add(accumulator + i, b, a[i], limbs);
       const Wide sum = Wide{accumulator[i + limbs]} + carry + top;
       accumulator[i + limbs] = static_cast<Word>(sum);
       top = static_cast<Word>(sum >> 64);
@@ -28,7 +43,7 @@ struct Portable {
   static void square(Word* accumulator, const Word* a, std::size_t limbs) {
     std::memset(accumulator, 0, 2 * limbs * sizeof(Word));
     for (std::size_t i = 0; i + 1 < limbs; ++i)
-      accumulator[i + limbs] = add_row(accumulator + 2 * i + 1, a + i + 1, a[i], limbs - i - 1);
+      accumulator[i + limbs] = Row::add(accumulator + 2 * i + 1, a + i + 1, a[i], limbs - i - 1);
     Word shifted = 0;
     Word carry = 0;
     for (std::size_t i = 0; i < limbs; ++i) {
@@ -74,7 +89,7 @@ struct Portable {
     Word top = 0;
     for (std::size_t i = 0; i < limbs; ++i) {
       q[i] = accumulator[i] * inverse[0];
-      const Word carry = add_row(accumulator + i, m, q[i], limbs);
+      const Word carry = Row::add(accumulator + i, m, q[i], limbs);
       const Wide sum = Wide{accumulator[i + limbs]} + carry + top;
       accumulator[i + limbs] = static_cast<Word>(sum);
       top = static_cast<Word>(sum >> 64);
@@ -125,17 +140,6 @@ struct Portable {
   }
 
  private:
-  // target += row·factor over `limbs` limbs; gives the carry.
-  static inline Word add_row(Word* target, const Word* row, Word factor, std::size_t limbs) {
-    Word carry = 0;
-    for (std::size_t j = 0; j < limbs; ++j) {
-      const Wide sum = Wide{row[j]} * factor + target[j] + carry;
-      target[j] = static_cast<Word>(sum);
-      carry = static_cast<Word>(sum >> 64);
-    }
-    return carry;
-  }
-
   // a − (b & mask) into `out` when there is one; gives the borrow of a − b (without an `out`: of the whole b).
   static inline Word difference(Word* out, const Word* a, const Word* b, Word mask, std::size_t limbs) {
     const Word taken = out == nullptr ? ~Word{0} : mask;
@@ -148,5 +152,7 @@ struct Portable {
     return borrow;
   }
 };
+
+using Portable = Scalar<PlainRow>;
 
 }  // namespace sealsum

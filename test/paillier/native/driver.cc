@@ -5,7 +5,7 @@
 //     decrypt ENGINE p q factor-p factor-q p⁻¹ c… → plaintexts, or "refused INDEX"
 //     valid   ENGINE n c…                         → yes or no
 //     product ENGINE n times c…                   → c^(times + 1) mod n² each
-//     fuzz SEED ROUNDS                            → "agree" when both engines give the same for numbers of chance
+//     fuzz SEED ROUNDS                            → "agree" when all engines give the same for numbers of chance
 #include <cstdio>
 #include <iostream>
 #include <random>
@@ -127,7 +127,7 @@ class Chance {
   std::mt19937_64 generator_;
 };
 
-// What both engines say to the same numbers; they need not be primes for that, nor ciphertexts.
+// What two engines say to the same numbers; they need not be primes for that, nor ciphertexts.
 bool agree(const Engine& a, const Engine& b, Chance& chance) {
   const std::size_t half_bits = 8 + chance.below(chance.below(8) == 0 ? 900 : 200);
   const std::size_t bits = 2 * half_bits;
@@ -152,11 +152,15 @@ bool agree(const Engine& a, const Engine& b, Chance& chance) {
 
 std::string fuzz(std::uint64_t seed, std::size_t rounds) {
   const Engine* portable = engine("portable");
-  const Engine* other = engine("ifma") == nullptr ? portable : engine("ifma");
+  std::vector<const Engine*> others;
+  for (const char* name : {"ifma", "mulx"})
+    if (engine(name) != nullptr) others.push_back(engine(name));
+  if (others.empty()) others.push_back(portable);
   Chance chance(seed);
   for (std::size_t round = 0; round < rounds; ++round)
-    if (!agree(*portable, *other, chance)) return "disagree in round " + std::to_string(round);
-  return other == portable ? "agree, but there is one engine only" : "agree";
+    for (const Engine* other : others)
+      if (!agree(*portable, *other, chance)) return "disagree in round " + std::to_string(round);
+  return others[0] == portable ? "agree, but there is one engine only" : "agree";
 }
 
 std::string answer(const std::string& line) {

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { modInv, modPow } from 'bigint-crypto-utils';
 import { suite } from 'uvu';
 import { testOnlyGenerateKeyPair } from '../../../src/paillier/key-generation.ts';
+import { engineNames } from '../../../src/paillier/native/addon.ts';
 import { primesOf } from '../../../src/paillier/private-key.ts';
 import { randomBelow, randomBits, systemRandom } from '../../../src/paillier/random.ts';
 
@@ -55,7 +56,7 @@ function ask(lines: readonly string[]): string[] {
 const engines = missing === undefined ? enginesHere() : [];
 
 function enginesHere(): string[] {
-  return ['ifma', 'portable'].filter((engine) => ask([`valid ${engine} f 2`])[0] !== 'no such engine');
+  return engineNames.filter((engine) => ask([`valid ${engine} f 2`])[0] !== 'no such engine');
 }
 
 const hex = (...values: readonly bigint[]): string => values.map((value) => value.toString(16)).join(' ');
@@ -128,7 +129,7 @@ testDriver('every engine computes what BigInt computes, for keys of many lengths
   for (const [index, found] of ask(lines).entries()) assert.equal(found, expected[index], lines[index]);
 });
 
-testDriver('both engines agree on numbers of chance, and nothing is read or written that should not be', () => {
+testDriver('all engines agree on numbers of chance, and nothing is read or written that should not be', () => {
   const seed = randomBits(32, systemRandom);
   const [found] = ask([`fuzz ${seed} ${slow ? 5000 : 150}`]);
   if (found?.includes('one engine only') === true)
