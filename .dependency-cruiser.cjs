@@ -31,7 +31,10 @@ module.exports = {
       comment: 'The facilitator multiplies ciphertexts; nothing it can load may decrypt one or hold a private key.',
       severity: 'error',
       from: { path: '^parties/facilitator/' },
-      to: { path: '^src/(paillier/(decryptor|private-key|key-generation|native/decryption)|pipeline|index)\\.ts$', reachable: true },
+      to: {
+        path: '^src/(paillier/(decryptor|private-key|key-generation|native/decryption)|pipeline|index)\\.ts$',
+        reachable: true,
+      },
     },
     {
       name: 'parties-know-each-other-by-http-only',
