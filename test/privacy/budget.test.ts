@@ -3,7 +3,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { type Composition, NO_ROUNDS } from '../../src/privacy/accounting/composition.ts';
+import {
+  type Composition,
+  compose,
+  epsilonOf,
+  NO_ROUNDS,
+  type RoundLoss,
+  roundsOf,
+} from '../../src/privacy/accounting/composition.ts';
 import { rhoFromEpsilon } from '../../src/privacy/accounting/zcdp.ts';
 import { brokenCaps, type Caps, createCaps, greatestTotal, isLimited, leftOf } from '../../src/privacy/budget.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
@@ -128,6 +135,91 @@ test('a refusal says what was asked and what the cap is, and whether less would 
     whyOf(1, rational(1n, 2n)),
     'a round that spends rho 0.125 is more than is left of the 0.5 that this owner allows in all',
   );
+});
+
+const someTarget = fc.record({
+  epsilon: fc.double({ min: 0.05, max: 30, noNaN: true }),
+  delta: fc.double({ min: -10, max: -2, noNaN: true }).map((exponent) => 10 ** exponent),
+});
+const someChance = fc.double({ min: -4, max: -1e-6, noNaN: true }).map((exponent) => 10 ** exponent);
+const someLoss = fc.record({
+  rho: fc.double({ min: -7, max: 0, noNaN: true }).map((exponent) => rationalFromNumber(10 ** exponent)),
+  sampling: fc.oneof({ weight: 3, arbitrary: someChance }, { weight: 1, arbitrary: fc.constant(1) }),
+});
+const someSpent = fc
+  .array(fc.tuple(someLoss, fc.integer({ min: 1, max: 500 })), { maxLength: 3 })
+  .map((kinds) => compose(kinds.map(([loss, count]) => roundsOf(loss, count))));
+
+test('an epsilon counts sampling: what breaks it is what the accountant finds too much; caps in rho do not count it', () => {
+  fc.assert(
+    fc.property(someTarget, someLoss, fc.integer({ min: 1, max: 300 }), someSpent, (target, loss, count, spent) => {
+      const caps = createCaps(target);
+      const broken = brokenCaps(caps, { loss, rounds: count, spent }).map(({ field }) => field);
+      const after = compose([spent, roundsOf(loss, count)]);
+      const { epsilon } = epsilonOf(after, target.delta);
+      // At the very edge the exact fraction decides, which is more exact than a double of ε.
+      if (Math.abs(epsilon / target.epsilon - 1) > 1e-9)
+        assert.deepEqual(broken, epsilon > target.epsilon ? ['policy.epsilon'] : [], `${epsilon}`);
+      const rho = multiplyRationals(rational(BigInt(count)), loss.rho);
+      assert.deepEqual(brokenCaps({ rhoTotal: rho }, { loss, rounds: count, spent: NO_ROUNDS }), [], 'the last of ρ');
+      const less = multiplyRationals(rho, rational(999n, 1000n));
+      const fields = brokenCaps({ rhoTotal: less }, { loss, rounds: count, spent: NO_ROUNDS }).map(({ field }) => field);
+      assert.deepEqual(fields, ['policy.rho_total'], 'a caps of ρ in full');
+    }),
+    { numRuns: numRuns / 3 },
+  );
+});
+
+test('chance never costs: what fits when everybody takes part fits when they do by chance, to the last fraction', () => {
+  fc.assert(
+    fc.property(someTarget, fc.integer({ min: 1, max: 300 }), someChance, (target, count, sampling) => {
+      const caps = createCaps(target);
+      assert.ok(caps.target !== undefined, 'a target');
+      const rho = multiplyRationals(caps.target.rho, rational(1n, BigInt(count)));
+      for (const each of [1, sampling]) {
+        const fields = brokenCaps(caps, { loss: { rho, sampling: each }, rounds: count, spent: NO_ROUNDS });
+        assert.deepEqual(fields, [], `sampling ${each}`);
+      }
+    }),
+    { numRuns },
+  );
+});
+
+test('what is left beside sampled rounds fits, and one per cent more does not', () => {
+  fc.assert(
+    fc.property(someTarget, someSpent, (target, spent) => {
+      const caps = createCaps(target);
+      const left = leftOf(caps, spent);
+      assert.ok(left !== undefined && left.numerator >= 0n, 'limited');
+      const fits = (loss: RoundLoss): boolean => brokenCaps(caps, { loss, rounds: 1, spent }).length === 0;
+      if (left.numerator > 0n) assert.ok(fits({ rho: left, sampling: 1 }), 'what is left fits');
+      // Beneath 2^−63 nothing is said to be left.
+      const more = multiplyRationals(addRationals(left, rational(1n, 2n ** 60n)), rational(101n, 100n));
+      assert.ok(!fits({ rho: more, sampling: 1 }), 'more does not');
+    }),
+    { numRuns: numRuns / 5 },
+  );
+});
+
+test('what a sampled job promises fits a cap of just that, and not a second time', () => {
+  for (const [epsilon, delta] of [
+    [1, 1e-5],
+    [0.2, 1e-9],
+    [8, 1e-6],
+  ] as const)
+    for (const sampling of [0.01, 0.3, 0.999_999])
+      for (const count of [1, 40]) {
+        const { rhoPerRound: rho } = calibrate({ epsilon, delta }, count, { sampling });
+        const caps = createCaps({ epsilon, delta });
+        const asked = { loss: { rho, sampling }, rounds: count };
+        assert.deepEqual(brokenCaps(caps, { ...asked, spent: NO_ROUNDS }), [], `${epsilon}, ${sampling}, ${count}`);
+        const twice = brokenCaps(caps, { ...asked, spent: roundsOf(asked.loss, count) });
+        assert.deepEqual(
+          twice.map(({ field }) => field),
+          ['policy.epsilon'],
+          `${epsilon}, ${sampling}, ${count} twice`,
+        );
+      }
 });
 
 test.run();

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { epsilonOf, roundsOf } from '../../src/privacy/accounting/composition.ts';
+import { epsilonOfSampledGaussian } from '../../src/privacy/accounting/renyi.ts';
 import { rhoFromEpsilon } from '../../src/privacy/accounting/zcdp.ts';
-import { calibrate } from '../../src/privacy/calibration.ts';
+import { calibrate, rhoOfRound } from '../../src/privacy/calibration.ts';
 import { CLIP_SCALE } from '../../src/privacy/clipping.ts';
 import {
   compareRationals,
@@ -107,6 +109,62 @@ test('refuses what makes no sense, naming the field', () => {
   }
   assert.throws(() => calibrate({ rho: 1 }, 1, { sensitivity: 0n }), { code: 'privacy_invalid', field: 'sensitivity' });
   assert.throws(() => calibrate({ epsilon: 1e-300, delta: 1e-300 }, 1), { code: 'privacy_invalid', field: 'epsilon' });
+});
+
+testCases(test, 'with sampling, the noise that figures by others belong to', 'rdp_poisson_gaussian', (each) => {
+  const { sigma, q: sampling, steps, delta, epsilon_integer_orders: epsilon } = each;
+  // Just above, so that what rounding adds does not ask for more.
+  const found = calibrate({ epsilon: epsilon * (1 + 1e-9), delta }, steps, { sampling });
+  const multiplier = Math.sqrt(toNumber(found.variance)) / Number(CLIP_SCALE);
+  assert.ok(multiplier <= sigma * (1 + 1e-8), `${JSON.stringify(each)}: ${multiplier}`);
+  if (sampling === 1) return;
+  // Real orders without sampling may ask for less still; and where ε hardly depends on the noise, a trace of ε is much noise.
+  const lessNoise = { noiseMultiplier: multiplier * 0.999, sampling, rounds: steps };
+  assert.ok(epsilonOfSampledGaussian(lessNoise, delta).epsilon > epsilon, `${JSON.stringify(each)}: ${multiplier}`);
+});
+
+const someSampledTarget = fc.record({
+  epsilon: fc.double({ min: -1.5, max: 1.5, noNaN: true }).map((exponent) => 10 ** exponent),
+  delta: fc.double({ min: -10, max: -1, noNaN: true }).map((exponent) => 10 ** exponent),
+  rounds: fc.integer({ min: 1, max: 5000 }),
+  sampling: fc.double({ min: -4, max: 0, noNaN: true, maxExcluded: true }).map((exponent) => 10 ** exponent),
+  shares: fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
+});
+
+test('with sampling: the target holds, next to no less noise would do, and it is never more than without', () => {
+  fc.assert(
+    fc.property(someSampledTarget, ({ epsilon, delta, rounds, sampling, shares }) => {
+      const found = calibrate({ epsilon, delta }, rounds, { sampling, shares });
+      const whole = calibrate({ epsilon, delta }, rounds, { shares });
+      assert.equal(found.variance.denominator, 1n, 'a whole number');
+      assert.ok(compareRationals(found.variance, whole.variance) <= 0, 'never more noise than without sampling');
+      assert.ok(compareRationals(found.rhoPerRound, whole.rhoPerRound) >= 0, 'nor less ρ');
+      assert.ok(found.epsilon !== undefined && found.epsilon <= epsilon, 'what is promised is what was asked for');
+      const lossAt = (variance: bigint): number => {
+        const rho = rhoOfRound({ variance: rational(variance), sensitivity: CLIP_SCALE, shares }, shares);
+        return epsilonOf(roundsOf({ rho, sampling }, rounds), delta).epsilon;
+      };
+      const sigmaSquared = found.variance.numerator;
+      if (compareRationals(found.variance, whole.variance) < 0)
+        assert.ok(lossAt(sigmaSquared) <= epsilon, `${lossAt(sigmaSquared)} of ${epsilon}`);
+      const less = sigmaSquared - (sigmaSquared >> 28n) - 1n;
+      const least = shares === undefined ? 1n : 4096n;
+      if (less >= least) assert.ok(lossAt(less) > epsilon, `${lossAt(less)} would do for ${epsilon}`);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('sampling needs an epsilon with its delta, and a chance', () => {
+  assert.throws(() => calibrate({ rho: 1, delta: 1e-5 }, 1, { sampling: 0.5 }), {
+    code: 'privacy_invalid',
+    field: 'sampling',
+  });
+  for (const sampling of [0, -1, 1.5, Number.NaN])
+    assert.throws(() => calibrate({ epsilon: 1, delta: 1e-5 }, 1, { sampling }), {
+      code: 'privacy_invalid',
+      field: 'sampling',
+    });
 });
 
 test.run();
