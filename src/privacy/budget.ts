@@ -116,9 +116,9 @@ function difference(total: Rational, spent: Rational): Rational {
 }
 
 /** The greatest ρ that a target leaves where some of what is spent was sampled, to nine digits, rounded downwards. */
-function leftBesideSampled({ epsilon, delta }: NonNullable<Caps['target']>, spent: Composition): Rational {
+function leftBesideSampled(target: NonNullable<Caps['target']>, spent: Composition): Rational {
   const fits = (rho: number): boolean =>
-    epsilonOf({ ...spent, rho: addRationals(spent.rho, rationalFromNumber(rho)) }, delta).epsilon <= epsilon;
+    !exceeds({ ...spent, rho: addRationals(spent.rho, rationalFromNumber(rho)) }, target);
   const tooMuch = leastWhere((rho) => !fits(rho), { least: 2 ** -64, greatest: GREATEST, tolerance: 1e-10 });
   const left = (tooMuch ?? GREATEST) * (1 - 2e-10);
   return left > 2 ** -63 && fits(left) ? rationalFromNumber(left) : ZERO;
@@ -171,10 +171,10 @@ export function brokenCaps(caps: Caps, { loss, rounds, spent }: Spending): Broke
   return broken;
 }
 
-/** Exactly, where every unit takes part in every round. */
+/** Exactly, where every unit takes part in every round; and what fits like that fits with sampling too, whatever an ε is rounded to. */
 function exceeds(composition: Composition, { epsilon, delta, rho }: NonNullable<Caps['target']>): boolean {
-  if (composition.sampled.length === 0) return compareRationals(composition.rho, rho) > 0;
-  return epsilonOf(composition, delta).epsilon > epsilon;
+  if (compareRationals(rhoOf(composition), rho) <= 0) return false;
+  return composition.sampled.length === 0 || epsilonOf(composition, delta).epsilon > epsilon;
 }
 
 /** The rule that nothing goes out without differential privacy. */

@@ -96,14 +96,26 @@ export function epsilonOf(composition: Composition, delta: number): { epsilon: n
 /** Their divergences together, at every order of `RENYI_ORDERS`. */
 function divergencesOf({ rho, sampled }: Composition): RenyiDivergence[] {
   const slope = toNumberAbove(rho);
-  const kinds = sampled.map((kind) => ({ rounds: kind.rounds, divergences: divergencesOfKind(kind) }));
+  const together = divergencesOfKinds(sampled);
   return RENYI_ORDERS.map((order, index) => {
-    const total = kinds.reduce(
-      (sum, { rounds, divergences }) => sum + rounds * (divergences[index]?.divergence ?? Infinity),
-      slope * order,
-    );
-    return { order, divergence: total * (1 + ROUNDING * (2 + kinds.length)) };
+    const total = slope * order + (together[index] ?? Infinity);
+    return { order, divergence: total * (1 + ROUNDING * (2 + sampled.length)) };
   });
+}
+
+/** A search for the ρ that is left beside the same sampled rounds asks for these some eighty times. */
+const known = new WeakMap<Composition['sampled'], Float64Array>();
+
+/** Of sampled rounds together, at every order of `RENYI_ORDERS`, before rounding is charged. */
+function divergencesOfKinds(sampled: Composition['sampled']): Float64Array {
+  const found = known.get(sampled);
+  if (found !== undefined) return found;
+  const together = new Float64Array(RENYI_ORDERS.length);
+  for (const kind of sampled)
+    for (const [index, { divergence }] of divergencesOfKind(kind).entries())
+      together[index] = (together[index] ?? 0) + kind.rounds * divergence;
+  known.set(sampled, together);
+  return together;
 }
 
 /** Of one round. */
