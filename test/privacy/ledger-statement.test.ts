@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { ledgerStatementSchema } from '../../src/http/data-owner-client.ts';
+import { epsilonOf, roundsOf } from '../../src/privacy/accounting/composition.ts';
 import { epsilonFromRho } from '../../src/privacy/accounting/zcdp.ts';
 import { createCaps } from '../../src/privacy/budget.ts';
 import type { LedgerEntry } from '../../src/privacy/ledger.ts';
@@ -110,6 +111,25 @@ test('epsilon is told at the delta of the caps, and not where rounds went withou
   assert.deepEqual([vast?.spent.epsilon, vast?.left?.epsilon, vast?.left?.rho.value], [null, 0, 0]);
   const [plain] = ledgerStatement([entryOf(1)], createCaps({ rhoTotal: 1 })).accounts;
   assert.deepEqual([plain?.spent.epsilon, plain?.left?.epsilon], [null, null]);
+});
+
+test('sampled rounds: the epsilon that is spent counts sampling, the rho does not, and what is left goes beside them', () => {
+  const [delta, sampling, count] = [1e-6, 0.1, 30];
+  const each = { rho: rational(1n, 200n), sampling };
+  const entries = Array.from({ length: count }, (_, index) => entryOf(index + 1, each));
+  const statement = ledgerStatement(entries, createCaps({ epsilon: 1, delta }));
+  const [account] = statement.accounts;
+  assert.ok(account?.left);
+  assert.deepEqual(exact(account.spent.rho), rational(30n, 200n));
+  const spent = roundsOf(each, count);
+  assert.equal(account.spent.epsilon, epsilonOf(spent, delta).epsilon);
+  assert.ok((account.spent.epsilon ?? Infinity) < epsilonFromRho(0.15, delta).epsilon / 2, 'chance saves');
+  // Without sampling the cap would have been passed long ago.
+  assert.ok(epsilonFromRho(0.15, delta).epsilon > 1 && account.left.rho.value > 0.005, `${account.left.rho.value}`);
+  const after = epsilonOf({ ...spent, rho: rationalFromNumber(account.left.rho.value) }, delta).epsilon;
+  assert.ok(after <= 1 && after > 1 - 1e-6, `${after}`);
+  assert.equal(statement.entries[0]?.sampling, sampling);
+  assert.deepEqual(ledgerStatementSchema.parse(JSON.parse(JSON.stringify(statement))), statement);
 });
 
 test.run();

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { rhoOf } from '../../src/privacy/accounting/composition.ts';
-import type { Caps } from '../../src/privacy/budget.ts';
-import { type Charge, createLedger, type LedgerEntry, type LedgerStore } from '../../src/privacy/ledger.ts';
-import { compareRationals, type Rational, rational, sumRationals, ZERO } from '../../src/privacy/rational.ts';
+import { epsilonOf, rhoOf } from '../../src/privacy/accounting/composition.ts';
+import { type Caps, createCaps } from '../../src/privacy/budget.ts';
+import { calibrate } from '../../src/privacy/calibration.ts';
+import { type Charge, createLedger, type LedgerEntry, type LedgerStore, spentOn } from '../../src/privacy/ledger.ts';
+import { compareRationals, type Rational, rational, rationalFromNumber, sumRationals, ZERO } from '../../src/privacy/rational.ts';
 
 const test = suite('ledger');
 
@@ -344,6 +345,71 @@ test('whatever is asked, fails or is started anew, no account is ever past its c
     assert.equal(new Set(rounds).size, rounds.length);
   });
   await fc.assert(property, { numRuns: process.env.SLOW === undefined ? 200 : 5000 });
+});
+
+test('sampled rounds: as many as their epsilon was promised for go through, and no more, also after a restart', async () => {
+  const [target, rounds, sampling] = [{ epsilon: 1, delta: 1e-6 }, 12, 0.1] as const;
+  const job = { rho: calibrate(target, rounds, { sampling }).rhoPerRound, sampling };
+  const caps = createCaps(target);
+  const store = createTestStore();
+  for (let round = 1; round <= rounds; round += 1)
+    assert.equal(await createLedger(store).charge(chargeOf('a', round, job), caps), true, `round ${round}`);
+  assert.ok(epsilonOf(spentOn(store.kept), target.delta).epsilon > target.epsilon * (1 - 1e-6), 'to the last');
+  for (const refused of [chargeOf('a', rounds + 1, job), chargeOf('b', 1, job), chargeOf('b', 1, { ...job, sampling: 1 })])
+    for (const ledger of [createLedger(store), createLedger(createTestStore([...store.kept].reverse()))])
+      await assert.rejects(ledger.charge(refused, caps), { code: 'policy_refused', field: 'policy.epsilon' });
+  // What is in the books stays paid, by the chance it was charged with and no other.
+  const ledger = createLedger(store);
+  assert.equal(await ledger.charge(chargeOf('a', 1, job), caps), false);
+  for (const other of [0.2, 1])
+    await assert.rejects(ledger.charge(chargeOf('a', 1, { ...job, sampling: other }), caps), { code: 'privacy_invalid' });
+  assert.equal(store.kept.length, rounds);
+});
+
+test('a hundred sampled charges at once at the last of an epsilon: exactly those that fit go through', async () => {
+  const [target, sampling] = [{ epsilon: 2, delta: 1e-5 }, 0.2] as const;
+  const { rhoPerRound: each } = calibrate(target, 7, { sampling });
+  const caps = createCaps(target);
+  const store = createTestStore();
+  const ledger = createLedger(store);
+  const asked = Array.from({ length: 100 }, (_, job) =>
+    ledger.charge(chargeOf(`job-${job}`, 1, { rho: each, sampling }), caps),
+  );
+  const outcomes = await Promise.allSettled(asked);
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 7);
+  assert.equal(store.kept.length, 7);
+});
+
+test('a cap in rho counts sampled rounds in full', async () => {
+  const caps: Caps = { rhoTotal: rational(2n, 20n), rhoPerRound: rho };
+  const ledger = createLedger(createTestStore());
+  for (const round of [1, 2]) assert.equal(await ledger.charge(chargeOf('a', round, { sampling: 0.001 }), caps), true);
+  await assert.rejects(ledger.charge(chargeOf('a', 3, { sampling: 0.001 }), caps), { field: 'policy.rho_total' });
+  const more = { rho: rational(1n, 19n), sampling: 0.001 };
+  await assert.rejects(ledger.charge(chargeOf('b', 1, more), { rhoPerRound: rho }), { field: 'policy.rho_per_round' });
+});
+
+test('with and without sampling, whatever is charged, the accountant never finds more than the epsilon allowed', async () => {
+  const anyCharge = fc.record({
+    rho: fc.double({ min: -5, max: 0, noNaN: true }).map((exponent) => rationalFromNumber(10 ** exponent)),
+    sampling: fc.constantFrom(1, 0.5, 0.1, 0.01),
+  });
+  const target = { epsilon: 1.5, delta: 1e-6 };
+  const caps = createCaps(target);
+  const property = fc.asyncProperty(fc.array(anyCharge, { maxLength: 25 }), async (charges) => {
+    const store = createTestStore();
+    let ledger = createLedger(store);
+    for (const [round, charge] of charges.entries()) {
+      if (round % 7 === 6) ledger = createLedger(store);
+      const kept = store.kept.length;
+      const entry = entryOf('a', round + 1, charge);
+      const { epsilon } = epsilonOf(spentOn([...store.kept, entry]), target.delta);
+      const went = await ledger.charge(chargeOf('a', round + 1, charge), caps).catch(() => false);
+      assert.equal(store.kept.length, kept + Number(went), 'charged or refused');
+      if (Math.abs(epsilon / target.epsilon - 1) > 1e-9) assert.equal(went, epsilon < target.epsilon, `${epsilon}`);
+    }
+  });
+  await fc.assert(property, { numRuns: 30 });
 });
 
 test.run();
