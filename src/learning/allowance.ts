@@ -79,11 +79,9 @@ export function signShare({ unit, adaptive_clip: adaptive }: PrivacySettings, va
   if (adaptive === undefined) return undefined;
   const countNoise = rationalFromNumber(adaptive.count_noise);
   const noiseMultiplierSquared = divideRationals(variance, rational(CLIP_SCALE ** 2n));
-  const { signs } = splitNoise({
-    unit,
-    noiseMultiplierSquared,
-    countVariance: multiplyRationals(countNoise, countNoise),
-  });
+  const { signs } = inModel(() =>
+    splitNoise({ unit, noiseMultiplierSquared, countVariance: multiplyRationals(countNoise, countNoise) }),
+  );
   const { numerator, denominator } = divideRationals(variance, signs);
   const share = integerSquareRoot(numerator / denominator);
   if (share >= 1n && CLIP_SCALE ** 2n - share ** 2n >= LEAST_ALLOWANCE ** 2n) return share;
@@ -94,4 +92,14 @@ export function signShare({ unit, adaptive_clip: adaptive }: PrivacySettings, va
       : `count_noise: ${adaptive.count_noise} leaves next to nothing for the sum; raise it`,
     { field: 'privacy.adaptive_clip.count_noise' },
   );
+}
+
+/** What is refused is named as model.json has it. */
+function inModel<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SealsumError) || error.field !== 'count_noise') throw error;
+    throw new SealsumError(error.code, error.message, { field: `privacy.adaptive_clip.${error.field}`, cause: error });
+  }
 }

@@ -54,7 +54,7 @@ export function splitNoise({ unit, noiseMultiplierSquared, countVariance }: Adap
     throw new SealsumError(
       'privacy_invalid',
       `count_noise: the noise multiplier is ${shown(noiseMultiplierSquared)}, and twice the noise on the count, ` +
-        `${shown(signs)}, must be more: it would leave nothing for the sum; raise either`,
+        `${shown(signs)}, must be more: it would leave nothing for the sum; raise count_noise, or lower the noise multiplier`,
       { field: 'count_noise' },
     );
   }

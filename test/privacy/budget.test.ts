@@ -163,7 +163,9 @@ test('an epsilon counts sampling: what breaks it is what the accountant finds to
       const rho = multiplyRationals(rational(BigInt(count)), loss.rho);
       assert.deepEqual(brokenCaps({ rhoTotal: rho }, { loss, rounds: count, spent: NO_ROUNDS }), [], 'the last of ρ');
       const less = multiplyRationals(rho, rational(999n, 1000n));
-      const fields = brokenCaps({ rhoTotal: less }, { loss, rounds: count, spent: NO_ROUNDS }).map(({ field }) => field);
+      const fields = brokenCaps({ rhoTotal: less }, { loss, rounds: count, spent: NO_ROUNDS }).map(
+        ({ field }) => field,
+      );
       assert.deepEqual(fields, ['policy.rho_total'], 'a caps of ρ in full');
     }),
     { numRuns: numRuns / 3 },

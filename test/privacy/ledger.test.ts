@@ -6,7 +6,14 @@ import { epsilonOf, rhoOf } from '../../src/privacy/accounting/composition.ts';
 import { type Caps, createCaps } from '../../src/privacy/budget.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
 import { type Charge, createLedger, type LedgerEntry, type LedgerStore, spentOn } from '../../src/privacy/ledger.ts';
-import { compareRationals, type Rational, rational, rationalFromNumber, sumRationals, ZERO } from '../../src/privacy/rational.ts';
+import {
+  compareRationals,
+  type Rational,
+  rational,
+  rationalFromNumber,
+  sumRationals,
+  ZERO,
+} from '../../src/privacy/rational.ts';
 
 const test = suite('ledger');
 
@@ -355,14 +362,20 @@ test('sampled rounds: as many as their epsilon was promised for go through, and 
   for (let round = 1; round <= rounds; round += 1)
     assert.equal(await createLedger(store).charge(chargeOf('a', round, job), caps), true, `round ${round}`);
   assert.ok(epsilonOf(spentOn(store.kept), target.delta).epsilon > target.epsilon * (1 - 1e-6), 'to the last');
-  for (const refused of [chargeOf('a', rounds + 1, job), chargeOf('b', 1, job), chargeOf('b', 1, { ...job, sampling: 1 })])
+  for (const refused of [
+    chargeOf('a', rounds + 1, job),
+    chargeOf('b', 1, job),
+    chargeOf('b', 1, { ...job, sampling: 1 }),
+  ])
     for (const ledger of [createLedger(store), createLedger(createTestStore([...store.kept].reverse()))])
       await assert.rejects(ledger.charge(refused, caps), { code: 'policy_refused', field: 'policy.epsilon' });
   // What is in the books stays paid, by the chance it was charged with and no other.
   const ledger = createLedger(store);
   assert.equal(await ledger.charge(chargeOf('a', 1, job), caps), false);
   for (const other of [0.2, 1])
-    await assert.rejects(ledger.charge(chargeOf('a', 1, { ...job, sampling: other }), caps), { code: 'privacy_invalid' });
+    await assert.rejects(ledger.charge(chargeOf('a', 1, { ...job, sampling: other }), caps), {
+      code: 'privacy_invalid',
+    });
   assert.equal(store.kept.length, rounds);
 });
 

@@ -14,7 +14,8 @@ function bytesOf(seed: number): RandomBytes {
   let counter = 0;
   return (length) => {
     const blocks: Buffer[] = [];
-    for (let got = 0; got < length; got += 32) blocks.push(createHash('sha256').update(`${seed} ${counter++}`).digest());
+    for (let got = 0; got < length; got += 32)
+      blocks.push(createHash('sha256').update(`${seed} ${counter++}`).digest());
     return new Uint8Array(Buffer.concat(blocks).subarray(0, length));
   };
 }

@@ -123,9 +123,7 @@ test('ρ is added up exactly with no regard to sampling, and ε never exceeds wh
   fc.assert(
     fc.property(fc.array(someKind, { maxLength: 3 }), someDelta, (kinds, delta) => {
       const whole = composed(kinds);
-      const rho = sumRationals(
-        kinds.map((kind) => multiplyRationals(rational(BigInt(kind.rounds)), kind.rho)),
-      );
+      const rho = sumRationals(kinds.map((kind) => multiplyRationals(rational(BigInt(kind.rounds)), kind.rho)));
       assert.deepEqual(rhoOf(whole), rho, 'ρ');
       const { epsilon } = epsilonOf(whole, delta);
       assert.ok(epsilon <= epsilonFromRho(toNumberAbove(rho), delta).epsilon, `${epsilon}`);
@@ -138,7 +136,8 @@ test('ρ is added up exactly with no regard to sampling, and ε never exceeds wh
 test('more rounds, a greater ρ, a greater chance to take part, a smaller δ or another job never mean less', () => {
   fc.assert(
     fc.property(someKind, someKind, someDelta, (kind, other, delta) => {
-      const of = (changed: Partial<Kind>, at = delta): number => epsilonOf(composed([{ ...kind, ...changed }]), at).epsilon;
+      const of = (changed: Partial<Kind>, at = delta): number =>
+        epsilonOf(composed([{ ...kind, ...changed }]), at).epsilon;
       const epsilon = of({});
       const least = epsilon * (1 - 1e-12) - 1e-14;
       assert.ok(of({ rounds: kind.rounds + 1 }) >= least, 'rounds');
