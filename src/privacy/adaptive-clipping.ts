@@ -92,7 +92,7 @@ export interface QuantileFollower {
  * The clip of the next round, from the noised fraction of owners that this round's left as they were.
  *
  * It is a function of what is public, so it costs nothing more. `clip` is finite and above 0, and so is the result: it stops at
- * the least and the greatest normal double. Throws `privacy_invalid` naming the field.
+ * 2^−1000 and at 2^1000, so that what an integer stands for, clip/N, remains a double too. Throws `privacy_invalid` naming the field.
  */
 export function nextClip(clip: number, noisedFraction: number, { target, learningRate }: QuantileFollower): number {
   requireField('clip', clip, 'a finite length above 0', Number.isFinite(clip) && clip > 0);
@@ -100,7 +100,8 @@ export function nextClip(clip: number, noisedFraction: number, { target, learnin
   requireField('target', target, 'a number from 0 to 1', target >= 0 && target <= 1);
   requireField('learning_rate', learningRate, 'more than 0 and at most 10', learningRate > 0 && learningRate <= 10);
   const next = clip * Math.exp(-learningRate * (Math.min(1, Math.max(0, noisedFraction)) - target));
-  return Math.min(Number.MAX_VALUE, Math.max(2 ** -1022, next));
+  // A clip that is beyond them already comes back, or stays.
+  return Math.min(Math.max(clip, 2 ** 1000), Math.max(Math.min(clip, 2 ** -1000), next));
 }
 
 /** The root of a variance, for people. */

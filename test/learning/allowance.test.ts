@@ -62,11 +62,9 @@ test('weight, metrics, statistics and sign at their most are within S, exactly, 
   );
 });
 
-const someVariance = fc
-  .double({ min: 0, max: 46, noNaN: true })
-  .map((bits) => rational(BigInt(Math.floor(2 ** bits)) + 1n));
+const someVariance = fc.integer({ min: 0, max: 460 }).map((tenths) => rational(BigInt(Math.floor(2 ** (tenths / 10))) + 1n));
 /** Such that B is about 2^shift: from less than 1 to more than S. */
-const someShift = fc.double({ min: -3, max: 23, noNaN: true });
+const someShift = fc.integer({ min: -300, max: 2300 }).map((hundredths) => hundredths / 100);
 
 /** (σ/2B)², the variance of the count's noise by signs of length B. */
 function countVariance(variance: Rational, share: bigint): Rational {

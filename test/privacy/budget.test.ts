@@ -139,11 +139,11 @@ test('a refusal says what was asked and what the cap is, and whether less would 
 
 const someTarget = fc.record({
   epsilon: fc.double({ min: 0.05, max: 30, noNaN: true }),
-  delta: fc.double({ min: -10, max: -2, noNaN: true }).map((exponent) => 10 ** exponent),
+  delta: fc.integer({ min: -10000, max: -2000 }).map((thousandths) => 10 ** (thousandths / 1000)),
 });
-const someChance = fc.double({ min: -4, max: -1e-6, noNaN: true }).map((exponent) => 10 ** exponent);
+const someChance = fc.integer({ min: -4000, max: -1 }).map((thousandths) => 10 ** (thousandths / 1000));
 const someLoss = fc.record({
-  rho: fc.double({ min: -7, max: 0, noNaN: true }).map((exponent) => rationalFromNumber(10 ** exponent)),
+  rho: fc.integer({ min: -7000, max: 0 }).map((thousandths) => rationalFromNumber(10 ** (thousandths / 1000))),
   sampling: fc.oneof({ weight: 3, arbitrary: someChance }, { weight: 1, arbitrary: fc.constant(1) }),
 });
 const someSpent = fc
@@ -174,8 +174,8 @@ test('an epsilon counts sampling: what breaks it is what the accountant finds to
 
 /** Also of an ε so great that all the figures a double has go into its whole part. */
 const anyTarget = fc.record({
-  epsilon: fc.double({ min: -2, max: 4, noNaN: true }).map((exponent) => 10 ** exponent),
-  delta: fc.double({ min: -15, max: -0.3, noNaN: true }).map((exponent) => 10 ** exponent),
+  epsilon: fc.integer({ min: -2000, max: 4000 }).map((thousandths) => 10 ** (thousandths / 1000)),
+  delta: fc.integer({ min: -15000, max: -300 }).map((thousandths) => 10 ** (thousandths / 1000)),
 });
 
 test('chance never costs: what fits when everybody takes part fits when they do by chance, to the last fraction', () => {

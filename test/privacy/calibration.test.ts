@@ -17,7 +17,7 @@ import { agree, testCases } from './vectors.ts';
 
 const test = suite('calibration');
 
-const someRho = fc.double({ min: -12, max: 6, noNaN: true }).map((exponent) => 10 ** exponent);
+const someRho = fc.integer({ min: -12000, max: 6000 }).map((thousandths) => 10 ** (thousandths / 1000));
 const someRounds = fc.integer({ min: 1, max: 100_000 });
 const someSensitivity = fc.oneof(fc.constant(CLIP_SCALE), fc.bigInt(1n, 2n ** 40n));
 
@@ -124,10 +124,10 @@ testCases(test, 'with sampling, the noise that figures by others belong to', 'rd
 });
 
 const someSampledTarget = fc.record({
-  epsilon: fc.double({ min: -1.5, max: 1.5, noNaN: true }).map((exponent) => 10 ** exponent),
-  delta: fc.double({ min: -10, max: -1, noNaN: true }).map((exponent) => 10 ** exponent),
+  epsilon: fc.integer({ min: -1500, max: 1500 }).map((thousandths) => 10 ** (thousandths / 1000)),
+  delta: fc.integer({ min: -10000, max: -1000 }).map((thousandths) => 10 ** (thousandths / 1000)),
   rounds: fc.integer({ min: 1, max: 5000 }),
-  sampling: fc.double({ min: -4, max: 0, noNaN: true, maxExcluded: true }).map((exponent) => 10 ** exponent),
+  sampling: fc.integer({ min: -4000, max: -1 }).map((thousandths) => 10 ** (thousandths / 1000)),
   shares: fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
 });
 
