@@ -62,7 +62,9 @@ test('weight, metrics, statistics and sign at their most are within S, exactly, 
   );
 });
 
-const someVariance = fc.integer({ min: 0, max: 460 }).map((tenths) => rational(BigInt(Math.floor(2 ** (tenths / 10))) + 1n));
+const someVariance = fc
+  .integer({ min: 0, max: 460 })
+  .map((tenths) => rational(BigInt(Math.floor(2 ** (tenths / 10))) + 1n));
 /** Such that B is about 2^shift: from less than 1 to more than S. */
 const someShift = fc.integer({ min: -300, max: 2300 }).map((hundredths) => hundredths / 100);
 

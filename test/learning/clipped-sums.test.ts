@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import type { WeightedVector } from '../../src/encoding/contribution.ts';
 import { type ClippingReport, clippedSums, sampleRecords } from '../../src/learning/clipped-sums.ts';
-import type { Records } from '../../src/learning/features.ts';
 import { gradientSums } from '../../src/learning/families.ts';
+import type { Records } from '../../src/learning/features.ts';
 import { compileFeatures } from '../../src/learning/features.ts';
 import type { Model } from '../../src/learning/model.ts';
 import { atClip, contribution, createTask, statisticsOf, type Task } from '../../src/learning/task.ts';
@@ -39,13 +39,29 @@ const squaredNorm = ({ weight, values }: WeightedVector): bigint =>
 const anyNumber = fc.oneof(
   fc.double(),
   scaled,
-  fc.constantFrom(0, -0, Number.NaN, Infinity, -Infinity, 1e308, -1e308, 2 ** -1074, -(2 ** -1022), 2 ** 512, 2 ** -540),
+  fc.constantFrom(
+    0,
+    -0,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    1e308,
+    -1e308,
+    2 ** -1074,
+    -(2 ** -1022),
+    2 ** 512,
+    2 ** -540,
+  ),
 );
 const wild = (length: number): fc.Arbitrary<Float64Array> =>
   fc.array(anyNumber, { minLength: length, maxLength: length }).map((values) => Float64Array.from(values));
 
 const types = ['LINEAR_REGRESSION', 'LOGISTIC_REGRESSION', 'SOFTMAX_REGRESSION'] as const;
-const targetsOf = { LINEAR_REGRESSION: scaled, LOGISTIC_REGRESSION: fc.nat({ max: 1 }), SOFTMAX_REGRESSION: fc.nat({ max: 2 }) };
+const targetsOf = {
+  LINEAR_REGRESSION: scaled,
+  LOGISTIC_REGRESSION: fc.nat({ max: 1 }),
+  SOFTMAX_REGRESSION: fc.nat({ max: 2 }),
+};
 
 for (const type of types)
   for (const metrics of ['summed', 'local'] as const) {
@@ -64,7 +80,9 @@ for (const type of types)
           const size = unit === 'owner' ? { minLength: 1, maxLength: 6 } : { minLength: 1, maxLength: 1 };
           const records = recordsOf(task.width, targetsOf[type], size).chain((tame) =>
             wildRecords
-              ? fc.tuple(wild(tame.x.length), wild(tame.count)).map(([x, y]): Records => ({ ...tame, x, y: type === 'LINEAR_REGRESSION' ? y : tame.y }))
+              ? fc
+                  .tuple(wild(tame.x.length), wild(tame.count))
+                  .map(([x, y]): Records => ({ ...tame, x, y: type === 'LINEAR_REGRESSION' ? y : tame.y }))
               : fc.constant(tame),
           );
           return fc.tuple(fc.constant(task), records, wild(task.parameterCount));
@@ -89,25 +107,34 @@ for (const type of types)
   }
 
 test('metrics that stay at home take nothing of the allowance, and nothing of them leaves', () => {
-  const [summed, local] = (['summed', 'local'] as const).map((metrics) => taskOf(modelOf('LOGISTIC_REGRESSION', { metrics })));
+  const [summed, local] = (['summed', 'local'] as const).map((metrics) =>
+    taskOf(modelOf('LOGISTIC_REGRESSION', { metrics })),
+  );
   assert.ok(summed?.clipping !== undefined && local?.clipping !== undefined);
   assert.deepEqual([summed.length - summed.statistics, local.length - local.statistics], [2, 0]);
   assert.ok(local.clipping.norm > summed.clipping.norm, 'more is left for the gradient');
   assert.equal(local.clipping.norm ** 2n <= S ** 2n - (S / 4n) ** 2n, true);
   assert.equal(local.rounds, summed.rounds - 1, 'no round to evaluate');
   fc.assert(
-    fc.property(recordsOf(3, fc.nat({ max: 1 })), fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 }), (records, sent) => {
-      const parameters = Float64Array.from(sent);
-      const reports: ClippingReport[] = [];
-      contribution(local, records, parameters, (report) => reports.push(report));
-      const [report] = reports;
-      assert.deepEqual(report?.metrics.map(({ name }) => name), ['loss', 'correct']);
-      const sums = gradientSums(local.family, records, parameters);
-      for (const [index, { mean }] of (report?.metrics ?? []).entries())
-        assert.ok(Math.abs(mean - (sums[3 + index] ?? 0) / records.count) < 1e-12, 'their exact means');
-      // Where they are summed, the report has none.
-      contribution(summed, records, parameters, ({ metrics }) => assert.deepEqual(metrics, []));
-    }),
+    fc.property(
+      recordsOf(3, fc.nat({ max: 1 })),
+      fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 }),
+      (records, sent) => {
+        const parameters = Float64Array.from(sent);
+        const reports: ClippingReport[] = [];
+        contribution(local, records, parameters, (report) => reports.push(report));
+        const [report] = reports;
+        assert.deepEqual(
+          report?.metrics.map(({ name }) => name),
+          ['loss', 'correct'],
+        );
+        const sums = gradientSums(local.family, records, parameters);
+        for (const [index, { mean }] of (report?.metrics ?? []).entries())
+          assert.ok(Math.abs(mean - (sums[3 + index] ?? 0) / records.count) < 1e-12, 'their exact means');
+        // Where they are summed, the report has none.
+        contribution(summed, records, parameters, ({ metrics }) => assert.deepEqual(metrics, []));
+      },
+    ),
     { numRuns: 50 },
   );
 });
@@ -122,13 +149,24 @@ const many = (count: number): Records => ({
 });
 
 test('records that take part are whole, in their order, and add what they would by themselves', () => {
-  const task = taskOf(small('LINEAR_REGRESSION', 1, { training: { solver: 'gradient' }, privacy: { epsilon: 1, delta: 1e-5, sampling: 0.4 } }).model);
+  const task = taskOf(
+    small('LINEAR_REGRESSION', 1, {
+      training: { solver: 'gradient' },
+      privacy: { epsilon: 1, delta: 1e-5, sampling: 0.4 },
+    }).model,
+  );
   assert.ok(task.clipping !== undefined);
   const all = many(50);
   const parameters = Float64Array.of(0.3, -0.7);
   for (let round = 0; round < 20; round += 1) {
     const sample = sampleRecords(task.clipping, all, systemRandom);
-    assert.deepEqual(sample, pick(all, [...sample.lines].map((line) => line - 1)));
+    assert.deepEqual(
+      sample,
+      pick(
+        all,
+        [...sample.lines].map((line) => line - 1),
+      ),
+    );
     const alone = [...sample.lines].map((line) => contribution(task, pick(all, [line - 1]), parameters));
     const none = { weight: 0n, values: new Array<bigint>(task.length).fill(0n) };
     const { sum, report } = clippedSums(task, task.clipping, sample, parameters);
@@ -139,7 +177,12 @@ test('records that take part are whole, in their order, and add what they would 
 
 // Chance of failing though right: 1e-6 for χ²; two samples alike have a chance below 2^−480.
 test('a fresh sample for every contribution: the same records, other coins', () => {
-  const task = taskOf(small('LINEAR_REGRESSION', 1, { training: { solver: 'gradient' }, privacy: { epsilon: 1, delta: 1e-5, sampling: 0.5 } }).model);
+  const task = taskOf(
+    small('LINEAR_REGRESSION', 1, {
+      training: { solver: 'gradient' },
+      privacy: { epsilon: 1, delta: 1e-5, sampling: 0.5 },
+    }).model,
+  );
   assert.ok(task.clipping !== undefined);
   const all = many(500);
   const samples = Array.from({ length: 40 }, () => sampleRecords(task.clipping ?? assert.fail(), all, systemRandom));
@@ -193,7 +236,10 @@ test('an owner says whether its mean was longer than the clip of the round, and 
     const statistics = statisticsOf(now, sum, 3);
     assert.ok(Math.abs((statistics.unclipped ?? Number.NaN) - fraction) < 1e-12, `clip ${clip}`);
     const mean = [0.1, 0.4, 0.9].reduce((total, length) => total + Math.min(length, clip), 0) / 3;
-    assert.ok(Math.abs((statistics.statistics[0] ?? 0) + mean) < 1e-5, `clip ${clip}: the gradient in units of the clip`);
+    assert.ok(
+      Math.abs((statistics.statistics[0] ?? 0) + mean) < 1e-5,
+      `clip ${clip}: the gradient in units of the clip`,
+    );
   }
   for (const clip of [0, -1, Number.NaN, Infinity])
     assert.throws(() => atClip(task, clip), { code: 'privacy_invalid', field: 'clip' });
@@ -203,7 +249,10 @@ test('an owner says whether its mean was longer than the clip of the round, and 
 test('the clip follows its path, and a training that was interrupted anywhere goes on with it', () => {
   const adaptive_clip = { quantile: 0.25, learning_rate: 0.7, count_noise: 5 };
   const training = { solver: 'gradient', rounds: 6, optimizer: 'adam' };
-  const { model, map } = small('LINEAR_REGRESSION', 1, { training, privacy: { rho: 1, unit: 'owner', clip: 3, adaptive_clip } });
+  const { model, map } = small('LINEAR_REGRESSION', 1, {
+    training,
+    privacy: { rho: 1, unit: 'owner', clip: 3, adaptive_clip },
+  });
   const task = createTask(model, map, 2n ** 10n);
   const fractions = [1.4, 1, 0.3, -0.2, 0.25, 0.6, 0.1];
   fc.assert(
@@ -216,7 +265,12 @@ test('the clip follows its path, and a training that was interrupted anywhere go
           trainer = restoreTrainer(model, map, task, state);
         }
         assert.equal(trainer.clip, clip, `round ${round}`);
-        const statistics = { weight: 3, statistics: Float64Array.of(0.1, 0.2), metrics: Float64Array.of(0.5), unclipped };
+        const statistics = {
+          weight: 3,
+          statistics: Float64Array.of(0.1, 0.2),
+          metrics: Float64Array.of(0.5),
+          unclipped,
+        };
         trainer.absorb(statistics);
         clip = nextClip(clip, unclipped, { target: 0.25, learningRate: 0.7 });
       }
@@ -237,7 +291,10 @@ test('a clip that falls or grows without end stays one that a round can have', (
   ] as const) {
     const adaptive_clip = { quantile, learning_rate: 10, count_noise: 5 };
     const training = { solver: 'gradient', rounds: 200, optimizer: 'sgd' };
-    const { model, map } = small('LINEAR_REGRESSION', 1, { training, privacy: { rho: 1, unit: 'owner', adaptive_clip } });
+    const { model, map } = small('LINEAR_REGRESSION', 1, {
+      training,
+      privacy: { rho: 1, unit: 'owner', adaptive_clip },
+    });
     const task = createTask(model, map, 2n ** 10n);
     const trainer = createTrainer(model, map, task);
     for (let round = 0; round < 150; round += 1) {

@@ -151,7 +151,7 @@ test('with sampling: the target holds, next to no less noise would do, and it is
       const least = shares === undefined ? 1n : 4096n;
       if (less >= least) assert.ok(lossAt(less) > epsilon, `${lossAt(less)} would do for ${epsilon}`);
     }),
-    { numRuns: 40 },
+    { numRuns: 15 },
   );
 });
 

@@ -34,3 +34,60 @@ export function leastWhere(holds: (x: number) => boolean, search: Search = {}): 
   }
   return high;
 }
+
+/**
+ * The same for a falling function: the least positive x, to a relative tolerance, from which on it is at most `most`, above 0.
+ *
+ * By the secant between logarithms, in which ε over noise is nearly a line, so that a function that takes long is asked six
+ * times instead of fifteen; where the secant does not halve what is left, the middle does.
+ */
+export function leastFallenTo(
+  falling: (x: number) => number,
+  most: number,
+  { start = 1, least = 2 ** -500, greatest = 2 ** 500, tolerance = 1e-12 }: Search = {},
+): number | undefined {
+  const pointAt = (x: number): Point => {
+    const value = falling(x);
+    return { x, holds: value <= most, excess: Math.log(value) - Math.log(most) };
+  };
+  const within = (x: number): number => Math.min(greatest, Math.max(least, x));
+  // From the start to the other side of the answer: as far as where f falls like 1/x, or twice, four times … as far.
+  let high = pointAt(within(start));
+  let low = high;
+  for (let times = 1.1; high.holds === low.holds; times = Math.min(2 ** 60, 2 * times)) {
+    const edge = high.holds ? low.x : high.x;
+    if (edge === (high.holds ? least : greatest)) return high.holds ? least : undefined;
+    const factor = Math.min(
+      2,
+      Math.max(1 + times * tolerance, Math.exp(times * Math.abs(high.holds ? low.excess : high.excess))),
+    );
+    const next = pointAt(within(high.holds ? edge / factor : edge * factor));
+    if (next.holds === high.holds) [low, high] = [next, next];
+    else if (next.holds) high = next;
+    else low = next;
+  }
+  const narrow = (x: number): void => {
+    if (!(x > low.x && x < high.x)) return;
+    const point = pointAt(x);
+    if (point.holds) high = point;
+    else low = point;
+  };
+  while (high.x - low.x > tolerance * high.x) {
+    const gap = high.x - low.x;
+    const share = high.excess / (high.excess - low.excess);
+    const root = high.x * Math.exp(share * Math.log(low.x / high.x));
+    // From a little above, and once that holds from a little below, so that both ends come near.
+    const above = root * (1 + tolerance / 4);
+    narrow(above);
+    if (high.x === above) narrow(above * (1 - 0.75 * tolerance));
+    if (high.x - low.x > gap / 2 && high.x - low.x > tolerance * high.x) narrow((low.x + high.x) / 2);
+  }
+  return high.x;
+}
+
+interface Point {
+  readonly x: number;
+  readonly holds: boolean;
+  /** ln f(x) − ln most. */
+  readonly excess: number;
+}

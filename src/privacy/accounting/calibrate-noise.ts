@@ -1,12 +1,12 @@
 /**
- * From (ε, δ) to the noise that gives it, for every accountant: ε falls as noise grows, so bisection finds the least.
+ * From (ε, δ) to the noise that gives it, for every accountant: ε falls as noise grows, so a search finds the least.
  *
  * The other way, from noise to ε, is `Accountant.epsilonOf`. calibration.ts does the same for the rounds of a job, in exact
  * fractions and whole numbers.
  */
 import { SealsumError } from '../../errors.ts';
 import type { Accountant } from './accountants.ts';
-import { leastWhere } from './bisection.ts';
+import { leastFallenTo } from './bisection.ts';
 import { GREATEST, type NoisyRounds, requireInRange } from './parameters.ts';
 
 export interface NoiseTarget extends Omit<NoisyRounds, 'noiseMultiplier'> {
@@ -25,8 +25,9 @@ export interface NoiseTarget extends Omit<NoisyRounds, 'noiseMultiplier'> {
 export function leastNoiseMultiplier(accountant: Accountant, target: NoiseTarget, start = 1): number {
   const { epsilon, delta, sampling, rounds } = target;
   requireInRange('epsilon', epsilon);
-  const found = leastWhere(
-    (noiseMultiplier) => accountant.epsilonOf({ noiseMultiplier, sampling, rounds }, delta).epsilon <= epsilon,
+  const found = leastFallenTo(
+    (noiseMultiplier) => accountant.epsilonOf({ noiseMultiplier, sampling, rounds }, delta).epsilon,
+    epsilon,
     { start, least: 1 / GREATEST, greatest: GREATEST, tolerance: accountant.tolerance },
   );
   if (found === undefined) {

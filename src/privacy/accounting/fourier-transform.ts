@@ -32,9 +32,18 @@ export function fourierTransform(length: number): FourierTransform {
   // exp(−2πi·index/length) for the first half of the circle; four times as fast to fill as by a function for each element.
   const cos = new Float64Array(length / 2);
   const sin = new Float64Array(length / 2);
-  for (let index = 0; index < cos.length; index++) {
-    cos[index] = Math.cos((2 * Math.PI * index) / length);
-    sin[index] = -Math.sin((2 * Math.PI * index) / length);
+  // Only the first eighth is worked out, and mirrored into the others. Places beyond the table, which short ones have, are not written.
+  for (let index = 0, quarter = length / 4; index <= length / 8; index++) {
+    const c = Math.cos((2 * Math.PI * index) / length);
+    const s = Math.sin((2 * Math.PI * index) / length);
+    cos[length / 2 - index] = -c;
+    sin[length / 2 - index] = -s;
+    cos[quarter + index] = -s;
+    sin[quarter + index] = -c;
+    cos[quarter - index] = s;
+    sin[quarter - index] = -c;
+    cos[index] = c;
+    sin[index] = -s;
   }
   const odd = Math.log2(length) % 2 === 1;
   return {

@@ -162,11 +162,21 @@ function leastBound(logMoment: (rate: number) => number, last: number): number {
   return Math.min(atLeft, atRight);
 }
 
-/** Σ probabilities[i]·base^i, by Horner's rule. */
+/** Σ probabilities[i]·base^i, by Horner's rule in four sums side by side: in one, every step would wait for the one before. */
 function geometricSum(probabilities: Float64Array, base: number): number {
-  let sum = 0;
-  for (let index = probabilities.length - 1; index >= 0; index--) sum = sum * base + (probabilities[index] as number);
-  return sum;
+  const whole = probabilities.length - (probabilities.length % 4);
+  let [b, c, d] = [0, 0, 0];
+  let a = 0;
+  for (let index = probabilities.length - 1; index >= whole; index--) a = a * base + (probabilities[index] as number);
+  const square = base * base;
+  const fourth = square * square;
+  for (let index = whole - 4; index >= 0; index -= 4) {
+    a = a * fourth + (probabilities[index] as number);
+    b = b * fourth + (probabilities[index + 1] as number);
+    c = c * fourth + (probabilities[index + 2] as number);
+    d = d * fourth + (probabilities[index + 3] as number);
+  }
+  return a + base * b + square * (c + base * d);
 }
 
 function wrapped(probabilities: Float64Array, length: number): Float64Array {
@@ -185,6 +195,8 @@ function wrapped(probabilities: Float64Array, length: number): Float64Array {
  */
 function raiseBoth(re: Float64Array, im: Float64Array, rounds: number): void {
   const power = { re: 0, im: 0 };
+  // |z|^rounds < 1e-35 where |z|² is below this: most of a long composition.
+  const nothing = 1e-35 ** (2 / rounds);
   for (let place = 0; place < re.length; place++) {
     const negative = placeOfNegative(place);
     if (negative < place) continue;
@@ -192,10 +204,10 @@ function raiseBoth(re: Float64Array, im: Float64Array, rounds: number): void {
     const fi = im[place] as number;
     const gr = re[negative] as number;
     const gi = im[negative] as number;
-    raise((fr + gr) / 2, (fi - gi) / 2, rounds, power);
+    raise((fr + gr) / 2, (fi - gi) / 2, rounds, nothing, power);
     const ar = power.re;
     const ai = power.im;
-    raise((fi + gi) / 2, (gr - fr) / 2, rounds, power);
+    raise((fi + gi) / 2, (gr - fr) / 2, rounds, nothing, power);
     re[place] = ar - power.im;
     im[place] = ai + power.re;
     re[negative] = ar + power.im;
@@ -203,11 +215,11 @@ function raiseBoth(re: Float64Array, im: Float64Array, rounds: number): void {
   }
 }
 
-/** power = (re + i·im)^exponent, by repeated squaring; 0 where that is below 1e-35, which most of a long composition is. */
-function raise(re: number, im: number, exponent: number, power: { re: number; im: number }): void {
+/** power = (re + i·im)^exponent, by repeated squaring; 0 where the square of the base's magnitude is less than `nothing`. */
+function raise(re: number, im: number, exponent: number, nothing: number, power: { re: number; im: number }): void {
   power.re = 0;
   power.im = 0;
-  if ((re * re + im * im) ** (exponent / 2) < 1e-35) return;
+  if (re * re + im * im < nothing) return;
   power.re = 1;
   for (let rest = exponent; ; ) {
     if (rest % 2 === 1) {

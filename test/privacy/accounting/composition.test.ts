@@ -55,7 +55,9 @@ testCases(test, "never less than Google's accountant of loss distributions finds
   assert.ok(found.epsilon >= each.epsilon - 1e-4, `${JSON.stringify(each)}: ${found.epsilon}`);
 });
 
-const someRho = fc.integer({ min: -9000, max: 2000 }).map((thousandths) => rationalFromNumber(10 ** (thousandths / 1000)));
+const someRho = fc
+  .integer({ min: -9000, max: 2000 })
+  .map((thousandths) => rationalFromNumber(10 ** (thousandths / 1000)));
 const someSampling = fc.oneof(
   fc.constant(1),
   fc.integer({ min: -6000, max: 0 }).map((thousandths) => 10 ** (thousandths / 1000)),
