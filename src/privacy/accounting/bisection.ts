@@ -59,6 +59,7 @@ export function leastFallenTo(
     if (edge === (high.holds ? least : greatest)) return high.holds ? least : undefined;
     const factor = Math.min(
       2,
+      1 + 0.3 * times,
       Math.max(1 + times * tolerance, Math.exp(times * Math.abs(high.holds ? low.excess : high.excess))),
     );
     const next = pointAt(within(high.holds ? edge / factor : edge * factor));
@@ -66,21 +67,27 @@ export function leastFallenTo(
     else if (next.holds) high = next;
     else low = next;
   }
-  const narrow = (x: number): void => {
-    if (!(x > low.x && x < high.x)) return;
+  // The Illinois rule (Dowell, Jarratt 1971): an end that stays twice counts half in the next secant, so that both come near.
+  let [weightOfHigh, weightOfLow] = [1, 1];
+  let movedHigh: boolean | undefined;
+  for (let step = 1, gap = Infinity; high.x - low.x > tolerance * high.x; step += 1) {
+    const [above, below] = [weightOfHigh * high.excess, weightOfLow * low.excess];
+    const root = high.x * Math.exp((above / (above - below)) * Math.log(low.x / high.x));
+    // No nearer to an end than what would then be left is wide enough.
+    let x = Math.max(low.x * (1 + 0.75 * tolerance), Math.min(high.x * (1 - 0.75 * tolerance), root));
+    if (step % 4 === 0) {
+      if (!(high.x - low.x < gap / 4)) x = (low.x + high.x) / 2;
+      gap = high.x - low.x;
+    }
+    if (!(x > low.x && x < high.x)) x = (low.x + high.x) / 2;
     const point = pointAt(x);
-    if (point.holds) high = point;
-    else low = point;
-  };
-  while (high.x - low.x > tolerance * high.x) {
-    const gap = high.x - low.x;
-    const share = high.excess / (high.excess - low.excess);
-    const root = high.x * Math.exp(share * Math.log(low.x / high.x));
-    // From a little above, and once that holds from a little below, so that both ends come near.
-    const above = root * (1 + tolerance / 4);
-    narrow(above);
-    if (high.x === above) narrow(above * (1 - 0.75 * tolerance));
-    if (high.x - low.x > gap / 2 && high.x - low.x > tolerance * high.x) narrow((low.x + high.x) / 2);
+    if (point.holds) [high, weightOfHigh] = [point, 1];
+    else [low, weightOfLow] = [point, 1];
+    if (movedHigh === point.holds) {
+      if (point.holds) weightOfLow /= 2;
+      else weightOfHigh /= 2;
+    }
+    movedHigh = point.holds;
   }
   return high.x;
 }
