@@ -13,9 +13,10 @@
 import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 import { pack, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
-import { type ClippingReport, sampleRecords } from './learning/clipped-sums.ts';
+import type { ClippingReport } from './learning/clipped-sums.ts';
+import { contribute } from './learning/contribute.ts';
 import type { Records } from './learning/features.ts';
-import { contribution, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { type Statistics, statisticsOf, type Task } from './learning/task.ts';
 import { decryptMany } from './paillier/decrypt-many.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import { encryptMany } from './paillier/encrypt-many.ts';
@@ -72,8 +73,7 @@ export async function seal(
   parameters: Float64Array,
   tags?: readonly bigint[],
 ): Promise<Uint8Array> {
-  const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, random);
-  const vector = contribution(task, chosen, parameters, observe);
+  const vector = await contribute(task, records, parameters, { random, observe, ...spreading });
   const draws = noise && (await drawNoise(plan.slots - 1, noise.variance, noise.random, spreading));
   const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
   return encryptMany(encryptor, plaintexts, spreading);

@@ -134,7 +134,21 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     const made = await make(participation, round, view);
     await send(made, made.bytes);
     // Nobody waits for it: what is there when the next round is opened is used.
-    void participation.prepareNext(round, signal);
+    void prepareNext(participation, round);
+  }
+
+  async function prepareNext(participation: Participation, round: number): Promise<void> {
+    notePrepared(participation);
+    const started = clock.monotonic();
+    await participation.prepareNext(round, signal);
+    meter.crypto('prepare', clock.monotonic() - started);
+    notePrepared(participation);
+  }
+
+  function notePrepared({ descriptor: { job }, prepared }: Participation): void {
+    const { randomisers, bytes } = prepared();
+    // The job may be over by now.
+    if (open.has(job)) meter.prepared(job, randomisers, bytes);
   }
 
   /** What is left to do about a round that this owner has contributed to. */
@@ -296,6 +310,7 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     drop: async (job) => {
       await store.forgetBytes(job);
       open.delete(job);
+      meter.prepared(job, 0, 0);
     },
   };
 }

@@ -19,7 +19,7 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
   });
   const seconds = new Counter({
     name: 'sealsum_crypto_seconds_total',
-    help: 'Seconds spent on making contributions (gradient, packing, encryption) and on verifying keys.',
+    help: 'Seconds spent on making contributions (gradient, packing, encryption), on verifying keys, and on what is computed ahead.',
     labelNames: ['operation'],
     registers,
   });
@@ -39,7 +39,36 @@ export function createOwnerMeter(registry: Registry): OwnerMeter {
     labelNames: ['metric'],
     registers,
   });
+  /** By job: how many are ready, and their bytes. */
+  const prepared = new Map<string, readonly [ready: number, bytes: number]>();
+  const sumOf = (part: 0 | 1): number => [...prepared.values()].reduce((sum, each) => sum + each[part], 0);
+  const randomisers = new Counter({
+    name: 'sealsum_randomisers_total',
+    help: 'Random parts of ciphertexts that were computed ahead; each is used once at most, and kept in memory only.',
+    registers,
+  });
+  new Gauge({
+    name: 'sealsum_randomisers_ready',
+    help: 'Of these, how many wait for the next contributions.',
+    registers,
+    collect() {
+      this.set(sumOf(0));
+    },
+  });
+  new Gauge({
+    name: 'sealsum_randomisers_bytes',
+    help: 'The memory of those that wait.',
+    registers,
+    collect() {
+      this.set(sumOf(1));
+    },
+  });
   return {
+    prepared: (job, ready, bytes) => {
+      randomisers.inc(Math.max(0, ready - (prepared.get(job)?.[0] ?? 0)));
+      if (ready === 0) prepared.delete(job);
+      else prepared.set(job, [ready, bytes]);
+    },
     contributed: (count) => {
       contributions.inc();
       bytes.inc(count);

@@ -9,11 +9,12 @@ import { hkdfSync } from 'node:crypto';
 import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
+import { shareRecords } from '../../src/learning/features.ts';
 import { type Model, parseModel } from '../../src/learning/model.ts';
 import { atClip } from '../../src/learning/task.ts';
 import { bitLength } from '../../src/paillier/bytes.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
-import { modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { ciphertextBytes, modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { type Noise, type Sealer, seal } from '../../src/pipeline.ts';
 import { type Composition, NO_ROUNDS } from '../../src/privacy/accounting/composition.ts';
@@ -63,6 +64,8 @@ export interface Participation {
    * contributes meanwhile. @throws SealsumError aborted when the signal fires
    */
   prepare(signal: AbortSignal): Promise<void>;
+  /** What is computed ahead: randomisers of ciphertexts, and their bytes. */
+  readonly prepared: () => { readonly randomisers: number; readonly bytes: number };
   /** Makes the contribution to the round after this one faster, while there is nothing else to do. */
   prepareNext(round: number, signal: AbortSignal): Promise<void>;
 }
@@ -131,7 +134,8 @@ export async function acceptJob(
   const tagSecret = createTagSecret(tagSeed(dependencies.storageKey, digest));
   const tagKey = tagSecret.agree(descriptor.tag_key, owner);
 
-  const records = await dataset.records(model, terms.map, signal);
+  const read = await dataset.records(model, terms.map, signal);
+  const records = pool === undefined ? read : shareRecords(read);
   progress('data-owner.records-read');
   const { rounds, parameterCount } = terms.task;
   const expected = rounds * terms.plan.ciphertexts;
@@ -157,8 +161,10 @@ export async function acceptJob(
       const tags = tagsOf(tagKey, context, terms.plan.ciphertexts);
       return seal({ ...sealer, task: atClip(terms.task, clip), observe }, records, Float64Array.from(parameters), tags);
     },
+    prepared: () => ({ randomisers: encryptor.ready, bytes: encryptor.ready * ciphertextBytes(publicKey) }),
     prepareNext: async (round, until) => {
-      if (round < rounds) await encryptor.prepareNext(Math.min(terms.plan.ciphertexts, mostPrepared), until);
+      if (round >= rounds) return;
+      await encryptor.prepareNext(Math.min(terms.plan.ciphertexts, mostPrepared), until);
     },
     prepare: async (until) => {
       if (expected > encryptor.breakEven) await encryptor.prepare(until);

@@ -49,6 +49,17 @@ export interface Records {
   readonly dropped: number;
 }
 
+/** The same records in memory that threads share, so that none of them needs a copy. */
+export function shareRecords(records: Records): Records {
+  return { ...records, x: shared(records.x), y: shared(records.y) };
+}
+
+function shared(numbers: Float64Array): Float64Array {
+  const copy = new Float64Array(new SharedArrayBuffer(numbers.byteLength));
+  copy.set(numbers);
+  return copy;
+}
+
 /** The records at these positions, in their order. */
 export function selectRecords(records: Records, positions: readonly number[]): Records {
   const { width } = records;

@@ -24,6 +24,8 @@ import type { Model } from './model.ts';
 import { exactTriangleSums, triangleLength, triangleNames } from './normal-equations.ts';
 
 export interface Task extends UnitVectors {
+  /** What it is the task of. */
+  readonly model: Model;
   /** Columns of a record. */
   readonly width: number;
   /** Parameters that go out before a round; none for normal equations. */
@@ -77,6 +79,7 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const clipping = model.privacy === undefined ? undefined : divideAllowance(model.privacy, family, metrics, sign);
   const signs = clipping?.sign === undefined ? [] : ['unclipped owners'];
   const shared = {
+    model,
     width,
     parameterCount: gradient ? statistics : 0,
     length: statistics + metrics.length + signs.length,

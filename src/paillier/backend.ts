@@ -42,6 +42,11 @@ export interface ModularBackend {
 /** The sizes of modulus, in bits, that OpenSSL's Diffie–Hellman takes (DH_MIN_MODULUS_BITS, OPENSSL_DH_MAX_MODULUS_BITS). */
 const opensslBits = { least: 512, most: 10_000 } as const;
 
+/** How many numbers a backend works on at once. */
+export function lanesOf({ kernel }: ModularBackend): number {
+  return kernel === undefined ? 1 : 8;
+}
+
 /** Modular powers through bigint-crypto-utils. */
 export const bigintBackend: ModularBackend = {
   name: 'bigint',

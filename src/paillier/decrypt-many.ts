@@ -1,8 +1,8 @@
 /** Many ciphertexts at once: decrypted here, or on threads. */
 import { type Spreading, spread } from '../threads/spread.ts';
+import { lanesOf } from './backend.ts';
 import type { DecryptionOrder } from './decryption-thread.ts';
 import type { Decryptor } from './decryptor.ts';
-import { lanesOf } from './encrypt-many.ts';
 import { primesOf } from './private-key.ts';
 import { ciphertextBytes, type Plaintext } from './public-key.ts';
 

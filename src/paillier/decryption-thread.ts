@@ -1,5 +1,5 @@
 /** Decryption on a thread of its own. */
-import { answering, remembering } from '../threads/thread.ts';
+import { answering, remembering, type ThreadFunction } from '../threads/thread.ts';
 import { type BackendName, selectBackend } from './backend.ts';
 import { createDecryptor, type Decryptor } from './decryptor.ts';
 import { privateKeyFromPrimes } from './private-key.ts';
@@ -16,7 +16,7 @@ export interface DecryptionOrder {
 
 const decryptors = remembering<Decryptor>(4);
 
-export const decrypt = answering(({ p, q, backend, bytes, count }: DecryptionOrder): Plaintext[] =>
+export const decrypt: ThreadFunction<DecryptionOrder, Plaintext[]> = answering(({ p, q, backend, bytes, count }) =>
   decryptors(`${backend} ${p * q}`, () =>
     createDecryptor(privateKeyFromPrimes(p, q), { backend: selectBackend(backend) }),
   ).decryptBatch(bytes, count),

@@ -1,7 +1,7 @@
 /** Many plaintexts at once, which is what takes time in a round: here, or on threads. */
 import { Buffer } from 'node:buffer';
 import { type Spreading, spread } from '../threads/spread.ts';
-import type { ModularBackend } from './backend.ts';
+import { lanesOf } from './backend.ts';
 import type { EncryptionOrder } from './encryption-thread.ts';
 import type { Encryptor } from './encryptor.ts';
 
@@ -32,9 +32,4 @@ export async function encryptMany(
   );
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : new Uint8Array(Buffer.concat(parts));
-}
-
-/** How many numbers a backend works on at once. */
-export function lanesOf({ kernel }: ModularBackend): number {
-  return kernel === undefined ? 1 : 8;
 }

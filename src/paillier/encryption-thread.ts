@@ -1,5 +1,5 @@
 /** Encryption on a thread of its own, with an h_s and a table that are the thread's. */
-import { answering, remembering } from '../threads/thread.ts';
+import { answering, remembering, type ThreadFunction } from '../threads/thread.ts';
 import { type BackendName, selectBackend } from './backend.ts';
 import type { Encryptor } from './encryptor.ts';
 import { createEncryptor } from './encryptor.ts';
@@ -16,10 +16,12 @@ export interface EncryptionOrder {
 /** Tables are some megabytes each. */
 const encryptors = remembering<Encryptor>(4);
 
-export const encrypt = answering(async ({ n, backend, expected, plaintexts }: EncryptionOrder): Promise<Uint8Array> => {
-  const encryptor = encryptors(`${backend} ${expected} ${n}`, () =>
-    createEncryptor(publicKeyFromModulus(n), { backend: selectBackend(backend), expected }),
-  );
-  if (expected > encryptor.breakEven) await encryptor.prepare();
-  return encryptor.encryptBatch(plaintexts);
-});
+export const encrypt: ThreadFunction<EncryptionOrder, Uint8Array> = answering(
+  async ({ n, backend, expected, plaintexts }) => {
+    const encryptor = encryptors(`${backend} ${expected} ${n}`, () =>
+      createEncryptor(publicKeyFromModulus(n), { backend: selectBackend(backend), expected }),
+    );
+    if (expected > encryptor.breakEven) await encryptor.prepare();
+    return encryptor.encryptBatch(plaintexts);
+  },
+);

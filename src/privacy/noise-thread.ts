@@ -1,5 +1,5 @@
 /** Noise drawn on a thread of its own, from the operating system's generator. */
-import { answering } from '../threads/thread.ts';
+import { answering, type ThreadFunction } from '../threads/thread.ts';
 import { sampleDiscreteGaussians } from './discrete-gaussian.ts';
 import type { Rational } from './rational.ts';
 
@@ -8,4 +8,6 @@ export interface NoiseOrder {
   readonly variance: Rational;
 }
 
-export const draw = answering(({ count, variance }: NoiseOrder): bigint[] => sampleDiscreteGaussians(count, variance));
+export const draw: ThreadFunction<NoiseOrder, bigint[]> = answering(({ count, variance }) =>
+  sampleDiscreteGaussians(count, variance),
+);

@@ -6,10 +6,13 @@ export type Answer<Result> =
   | { readonly result: Result }
   | { readonly refused: { readonly code: ErrorCode; readonly message: string; readonly field?: string } };
 
-/** What a thread's module exports: `work`, whose refusals arrive as such. */
+/** What a thread's module exports. */
+export type ThreadFunction<Input, Result> = (input: Input) => Promise<Answer<Result>>;
+
+/** `work` for threads: its refusals arrive as such. */
 export function answering<Input, Result>(
   work: (input: Input) => Result | Promise<Result>,
-): (input: Input) => Promise<Answer<Result>> {
+): ThreadFunction<Input, Result> {
   return async (input) => {
     try {
       return { result: await work(input) };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { PublicKey } from 'paillier-bigint';
 import { suite } from 'uvu';
-import { opensslBackend } from '../../src/paillier/backend.ts';
+import { lanesOf, opensslBackend } from '../../src/paillier/backend.ts';
 import { decodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { breakEven } from '../../src/paillier/encryption.ts';
@@ -257,17 +257,21 @@ test('what is computed ahead is used once, for encrypting and re-randomising ali
 test('computing ahead serves the event loop, runs once at a time, and ends with its signal', async () => {
   const { random, lengths } = countedRandom();
   const encryptor = createEncryptor(publicKey, { random });
+  // As many as are computed in one go.
+  const lanes = lanesOf(encryptor.backend);
   const stop = new AbortController();
   const before = lengths.length;
   const first = encryptor.prepareNext(1000, stop.signal);
   const second = encryptor.prepareNext(1000);
   await second;
-  assert.equal(lengths.length, before + 1);
+  assert.deepEqual([lengths.length, encryptor.ready], [before + lanes, lanes]);
   stop.abort();
   await first;
-  assert.ok(lengths.length <= before + 2);
-  await encryptor.prepareNext(4);
-  assert.equal(lengths.length, before + 4);
+  assert.ok(lengths.length <= before + 2 * lanes);
+  await encryptor.prepareNext(2 * lanes + 3);
+  assert.deepEqual([lengths.length, encryptor.ready], [before + 2 * lanes + 3, 2 * lanes + 3]);
+  encryptor.encryptBatch(new Array<bigint>(lanes).fill(1n));
+  assert.deepEqual([lengths.length, encryptor.ready], [before + 2 * lanes + 3, lanes + 3]);
 });
 
 /** A ciphertext of m by another encryptor. */

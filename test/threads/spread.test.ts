@@ -2,6 +2,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { contribute } from '../../src/learning/contribute.ts';
+import { shareRecords } from '../../src/learning/features.ts';
+import { parseModel } from '../../src/learning/model.ts';
+import { contribution } from '../../src/learning/task.ts';
 import { decryptMany } from '../../src/paillier/decrypt-many.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { encryptMany } from '../../src/paillier/encrypt-many.ts';
@@ -9,6 +13,7 @@ import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { drawNoise } from '../../src/privacy/draw-noise.ts';
 import { rational } from '../../src/privacy/rational.ts';
+import { termsOf } from '../../src/protocol/terms.ts';
 import { createThreadPool, type ThreadPool, type ThreadWork } from '../../src/threads/pool.ts';
 import { type Items, spread } from '../../src/threads/spread.ts';
 import { backends } from '../paillier/backends.ts';
@@ -116,7 +121,7 @@ for (const backend of backends)
     const { publicKey, privateKey } = await generateKeyPair({ bits: 2048 });
     const [encryptor, decryptor] = [createEncryptor(publicKey, { backend }), createDecryptor(privateKey, { backend })];
     // As many as take threads: some 200 ms of work.
-    const count = { native: 2000, 'native-portable': 400, openssl: 160, bigint: 30 }[backend.name];
+    const count = backend.kernel !== undefined ? 1500 : backend.name === 'openssl' ? 160 : 30;
     const plaintexts = Array.from({ length: count }, (_, index) => publicKey.n - 1n - BigInt(index) ** 3n);
     const asked: string[] = [];
     const noting: ThreadPool = {
@@ -154,6 +159,61 @@ test('noise that threads draw has the variance that was asked for', async () => 
   assert.ok(Math.abs(squares - count) < 6 * Math.sqrt(2 * count), `χ² = ${squares}`);
   const sum = draws.reduce((total, each) => total + Number(each), 0);
   assert.ok(Math.abs(sum) < 6 * Math.sqrt(count * variance), `sum ${sum}`);
+});
+
+test('many records are summed on a thread, to the same sums; by chance other records in every round', async () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const features = names.map((name) => ({ name, type: 'continuous', range: [-1, 1] }));
+  const document = {
+    model_type: 'LINEAR_REGRESSION',
+    data_props: { header: true, features, target: { name: 'y', type: 'continuous', range: [-1, 1] } },
+    training: { solver: 'gradient' },
+    participation: { max_records: 2 ** 20 },
+  };
+  const count = 210_000;
+  const random = fc.sample(fc.double({ min: -1, max: 1, noNaN: true }), { numRuns: 1000, seed: 5 });
+  const numbers = (step: number): Float64Array =>
+    Float64Array.from({ length: count * (step === 1 ? 5 : 1) }, (_, at) =>
+      step === 1 && at % 5 === 0 ? 1 : (random[(at * 7 + step) % 1000] ?? 0),
+    );
+  const records = shareRecords({
+    count,
+    width: 5,
+    x: numbers(1),
+    y: numbers(3),
+    lines: new Int32Array(count),
+    dropped: 0,
+  });
+  const asked: string[] = [];
+  const noting: ThreadPool = {
+    ...pool,
+    run: (order, input, signal) => {
+      asked.push(order.name);
+      return pool.run(order, input, signal);
+    },
+  };
+  const parameters = Float64Array.of(0.5, -1, 0.25, 0, 1);
+  for (const privacy of [undefined, { epsilon: 1, delta: 1e-6 }, { epsilon: 1, delta: 1e-6, sampling: 0.5 }]) {
+    const model = parseModel({ ...document, ...(privacy === undefined ? {} : { privacy }) });
+    const { task } = termsOf(model, 3);
+    const reports: number[] = [];
+    const options = {
+      pool: noting,
+      observe: ({ units }: { readonly units: number }): void => {
+        reports.push(units);
+      },
+    };
+    const sum = await contribute(task, records, parameters, options);
+    assert.equal(asked.pop(), 'contribute');
+    if (privacy?.sampling === undefined) assert.deepEqual(sum, contribution(task, records, parameters));
+    else {
+      const again = await contribute(task, records, parameters, options);
+      assert.notDeepEqual(again, sum);
+      // Binomial with 210,000 coins: six standard deviations.
+      for (const units of reports) assert.ok(Math.abs(units - count / 2) < 6 * Math.sqrt(count / 4), `${units} units`);
+    }
+    assert.equal(reports.length, privacy === undefined ? 0 : 'sampling' in privacy ? 2 : 1);
+  }
 });
 
 test.after(() => pool.close());

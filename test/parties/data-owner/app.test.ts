@@ -223,7 +223,7 @@ test('counts contributions, bytes, seconds, jobs, the queue and the ledger', asy
   const { get, life } = await serve(world);
   await contribute(world);
   await until('nothing is under way', () => life.owner.queued() === 0);
-  const text = await (await get('/metrics')).text();
+  let text = await (await get('/metrics')).text();
   const value = (name: string): number => {
     const line = text.split('\n').find((each) => each.startsWith(`${name} `));
     assert.ok(line !== undefined, `there is no ${name}`);
@@ -231,6 +231,13 @@ test('counts contributions, bytes, seconds, jobs, the queue and the ledger', asy
   };
   assert.equal(value('sealsum_contributions_total'), 1);
   assert.equal(value('sealsum_contribution_bytes_total'), world.script.sent[0]?.bytes.length);
+  // What is computed ahead for round 2: as many as a contribution has ciphertexts of 512 bytes.
+  await until('all is ready for the next round', async () => {
+    text = await (await get('/metrics')).text();
+    return value('sealsum_randomisers_ready') === descriptor.plan.ciphertexts;
+  });
+  assert.equal(value('sealsum_randomisers_bytes'), 512 * descriptor.plan.ciphertexts);
+  assert.equal(value('sealsum_randomisers_total'), descriptor.plan.ciphertexts);
   assert.equal(value('sealsum_jobs{status="ready"}'), 1);
   assert.equal(value('sealsum_queue_length'), 0);
   assert.equal(value('sealsum_connected'), 1);

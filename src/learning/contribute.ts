@@ -1,0 +1,44 @@
+/** What an owner adds to a round's sum, from its records: here where they are few, on a thread where they are many. */
+import type { WeightedVector } from '../encoding/contribution.ts';
+import { type RandomBytes, systemRandom } from '../paillier/random.ts';
+import { aborted } from '../threads/pool.ts';
+import type { Spreading } from '../threads/spread.ts';
+import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
+import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
+import type { Records } from './features.ts';
+import { contribution, type Task } from './task.ts';
+
+export interface Contributing extends Spreading {
+  /** Where the coins come from by which units take part; the operating system's generator by default, and on threads always. */
+  readonly random?: RandomBytes;
+  /** Told what clipping did, for the owner's own eyes. */
+  readonly observe?: ((clipping: ClippingReport) => void) | undefined;
+}
+
+/** Numbers that are computed with in some ten milliseconds. */
+const muchWork = 1_000_000;
+
+/**
+ * The sums over the records, or over those of them that take part in this round by chance.
+ *
+ * @param parameters `task.parameterCount` of them
+ * @throws SealsumError as contribution() does; aborted when the signal fires
+ */
+export async function contribute(
+  task: Task,
+  records: Records,
+  parameters: Float64Array,
+  { random = systemRandom, observe, pool, signal }: Contributing = {},
+): Promise<WeightedVector> {
+  if (signal?.aborted === true) throw aborted(signal);
+  const { clipping, model } = task;
+  if (pool === undefined || random !== systemRandom || records.count * task.statistics < muchWork) {
+    const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
+    return contribution(task, chosen, parameters, observe);
+  }
+  const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
+  const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };
+  const { sum, report } = await pool.run<OwnContribution>(work, order, signal);
+  if (report !== undefined) observe?.(report);
+  return sum;
+}

@@ -1,0 +1,35 @@
+/** The sums over an owner's records on a thread of their own. */
+import type { WeightedVector } from '../encoding/contribution.ts';
+import { systemRandom } from '../paillier/random.ts';
+import { answering, type ThreadFunction } from '../threads/thread.ts';
+import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
+import { compileFeatures, type Records } from './features.ts';
+import type { Model } from './model.ts';
+import { atClip, contribution, createTask } from './task.ts';
+
+/** Tasks have functions, which threads are not given: this is what one is made of. */
+export interface ContributionOrder {
+  readonly model: Model;
+  readonly sign: bigint | undefined;
+  readonly clip: number | undefined;
+  /** Those in shared memory (`shareRecords`) are not copied. */
+  readonly records: Records;
+  readonly parameters: Float64Array;
+}
+
+export interface OwnContribution {
+  readonly sum: WeightedVector;
+  readonly report: ClippingReport | undefined;
+}
+
+export const contribute: ThreadFunction<ContributionOrder, OwnContribution> = answering(
+  ({ model, sign, clip, records, parameters }) => {
+    const task = atClip(createTask(model, compileFeatures(model), sign), clip);
+    const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, systemRandom);
+    let report: ClippingReport | undefined;
+    const sum = contribution(task, chosen, parameters, (said) => {
+      report = said;
+    });
+    return { sum, report };
+  },
+);
