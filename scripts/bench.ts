@@ -391,7 +391,7 @@ function print(rows: readonly Row[], samplers: readonly SamplerRow[]): void {
     console.log(
       cells
         .map((cell, column) =>
-          column < 2 ? cell.padEnd(column === 0 ? 42 : 16) : cell.padStart(column === 3 ? 17 : 11),
+          column < 2 ? cell.padEnd(column === 0 ? 48 : 17) : cell.padStart(column === 3 ? 17 : 11),
         )
         .join(''),
     );
