@@ -5,7 +5,7 @@
 // exponents p − 1 and q − 1 are fixed windows with tables that are read whole. For c coprime to p, c^(p−1) is 1 + b·p, so
 // L_p of it is b itself; for any other c it is no 1 modulo p, which is how it is found out.
 //
-// On an AMD EPYC (Zen 5) four ciphertexts take 0.92 ms of one core at 2048 bits and 2.6 ms at 3072, and one takes as long.
+// On an AMD EPYC (Zen 5) four ciphertexts take 0.9 to 1.1 ms of one core at 2048 bits and 2.6 to 3.1 ms at 3072, and one takes as long.
 //
 // All that is computed from the key or from the plaintext is computed here, on limbs: no blinding is needed.
 #pragma once
