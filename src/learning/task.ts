@@ -186,7 +186,8 @@ export function statisticsOf(task: Task, sum: WeightedVector, contributors: numb
       'weight_zero',
       task.clipping === undefined
         ? 'weight: the records of all owners add up to none'
-        : 'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed',
+        : 'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed' +
+            (task.clipping.sampling < 1 ? '; or a greater privacy.sampling, where too few took part' : ''),
       { field: 'weight' },
     );
   }

@@ -124,15 +124,18 @@ test('metrics that stay at home take nothing of the allowance, and nothing of th
         const reports: ClippingReport[] = [];
         contribution(local, records, parameters, (report) => reports.push(report));
         const [report] = reports;
+        assert.ok(report !== undefined);
         assert.deepEqual(
-          report?.metrics.map(({ name }) => name),
+          report.metrics.map(({ name }) => name),
           ['loss', 'correct'],
         );
         const sums = gradientSums(local.family, records, parameters);
-        for (const [index, { mean }] of (report?.metrics ?? []).entries())
+        for (const [index, { mean }] of report.metrics.entries())
           assert.ok(Math.abs(mean - (sums[3 + index] ?? 0) / records.count) < 1e-12, 'their exact means');
         // Where they are summed, the report has none.
-        contribution(summed, records, parameters, ({ metrics }) => assert.deepEqual(metrics, []));
+        contribution(summed, records, parameters, ({ metrics }) => {
+          assert.deepEqual(metrics, []);
+        });
       },
     ),
     { numRuns: 50 },
@@ -210,6 +213,9 @@ test('an owner takes part with all of its records or with none, and as none it a
     }
   }
   assert.ok(Math.abs(took - 600) < 127, `${took} of 2000`);
+  // A round without anybody has no mean, and what is said of it names the chance.
+  const nobody = contribution(task, pick(all, []), new Float64Array(task.parameterCount));
+  assert.throws(() => statisticsOf(task, nobody, 3), { code: 'weight_zero', message: /privacy\.sampling/ });
 });
 
 test('without sampling every record takes part, and no randomness is asked for', () => {

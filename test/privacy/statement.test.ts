@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
+import { epsilonOf, roundsOf } from '../../src/privacy/accounting/composition.ts';
+import { epsilonFromRho } from '../../src/privacy/accounting/zcdp.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
 import type { PrivacyMode } from '../../src/privacy/mode.ts';
 import { type PrivacyPromise, type PrivacyTerms, privacyStatement } from '../../src/privacy/statement.ts';
@@ -82,6 +84,37 @@ test('refuses more rounds than the noise was calibrated for', () => {
       field: 'rounds',
     });
   }
+});
+
+test('with sampling: another guarantee, which ε tells and ρ does not, and the sample must stay secret', () => {
+  const [target, rounds, sampling] = [{ epsilon: 1, delta: 1e-5 }, 50, 0.1] as const;
+  const calibration = calibrate(target, rounds, { sampling });
+  const terms: PrivacyTerms = { mode: { ...mode, sampling }, calibration };
+  let before = 0;
+  for (const run of [0, 1, 7, 50]) {
+    const statement = privacyStatement(terms, run);
+    assert.ok(statement.guarantee === 'Rényi differential privacy with Poisson sampling');
+    assert.equal(statement.sampling, sampling);
+    const { promised, spent } = statement;
+    assert.ok((promised.epsilon ?? Infinity) <= 1 && (promised.epsilon ?? 0) > 1 - 1e-6, `${promised.epsilon}`);
+    assert.ok(
+      (spent.epsilon ?? Infinity) >= before && (spent.epsilon ?? Infinity) <= 1,
+      `${spent.epsilon} after ${run}`,
+    );
+    before = spent.epsilon ?? Infinity;
+    if (run === 0) assert.equal(spent.epsilon, 0);
+    else {
+      const rounds = roundsOf({ rho: calibration.rhoPerRound, sampling }, run);
+      assert.equal(spent.epsilon, Math.min(1, epsilonOf(rounds, target.delta).epsilon));
+    }
+    // ρ is that of rounds in which everybody takes part, far more than ε is worth.
+    assert.ok(epsilonFromRho(promised.rho.number, target.delta).epsilon > 5);
+    assert.ok(
+      statement.does_not_protect_against.some((sentence) => sentence.startsWith('Whoever learns which records')),
+    );
+  }
+  const { does_not_protect_against: whole } = privacyStatement({ mode, calibration: calibrate(target, rounds) }, 0);
+  assert.ok(!whole.some((sentence) => sentence.startsWith('Whoever learns which')));
 });
 
 test.run();
