@@ -59,14 +59,16 @@ export function answersTo(question: Question): Answers {
       });
       continue;
     }
-    const at = (count: number): { epsilon: number; order: number | null } =>
-      accountant.epsilonOf({ noiseMultiplier, sampling, rounds: count }, delta);
+    const found = milestones(rounds).map((count) => ({
+      rounds: count,
+      ...accountant.epsilonOf({ noiseMultiplier, sampling, rounds: count }, delta),
+    }));
     rows.push({
       accountant,
       noiseMultiplier,
       rho: accountant.name === 'zcdp' ? toNumberAbove(rhoOfRounds({ noiseMultiplier, sampling, rounds })) : null,
-      order: at(rounds).order,
-      epsilons: milestones(rounds).map((count) => ({ rounds: count, epsilon: at(count).epsilon })),
+      order: found.at(-1)?.order ?? null,
+      epsilons: found.map(({ rounds: count, epsilon }) => ({ rounds: count, epsilon })),
     });
   }
   return { rows, missing };
