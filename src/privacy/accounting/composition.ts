@@ -7,8 +7,9 @@
  * noise multiplier z = 1/√(2ρ), as renyi.ts has them, at integer orders α; of a round in which every unit takes part, ρ·α. They add
  * up order by order (Mironov 2017, Proposition 1).
  *
- * A ρ may be that of noise in shares: their sum is as near to one discrete Gaussian as makes divergences of order α ≥ 2 grow by
- * at most 3τd < 2^−58000 (distributed-gaussian.ts), which is less than any rounding here.
+ * A ρ may be that of noise in shares, with what is charged for their sum not being one discrete Gaussian (distributed-gaussian.ts).
+ * Of the noise the formula only asks that E[L^k] ≤ exp((k² − k)·ρ) for the ratio L of the noise moved to the noise, which is
+ * what ρ-zCDP at order k says, and that a reflection exchanges the two: a sum of symmetric draws has it.
  */
 import { SealsumError } from '../../errors.ts';
 import {
