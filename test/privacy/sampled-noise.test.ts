@@ -54,7 +54,7 @@ function recorded(): { readonly random: RandomBytes; readonly again: RandomBytes
 
 // Chance of failing though right: 2e-9 for χ² on either side; two samples of 600 records alike have one below 2^-100.
 for (const unit of ['record', 'owner'] as const)
-  test(`each ${unit} by a coin of its own: exact sums are those of the sample, and the shares of the noise are there in full`, () => {
+  test(`each ${unit} by a coin of its own: exact sums are those of the sample, and the shares of the noise are there in full`, async () => {
     const privacy = { epsilon: 8, delta: 1e-5, sampling: 0.6, place: 'data-owners', unit };
     const { model } = small('LINEAR_REGRESSION', 2, {
       training: { solver: 'gradient', rounds: 5 },
@@ -77,26 +77,26 @@ for (const unit of ['record', 'owner'] as const)
       weightUnit: task.weightUnit,
       noiseBound: 2n ** 30n,
     });
-    const release = (
+    const release = async (
       variance: typeof calibration.variance | undefined,
-    ): [exact: WeightedVector, opened: WeightedVector] => {
+    ): Promise<[exact: WeightedVector, opened: WeightedVector]> => {
       const exact: WeightedVector[] = [];
-      const sealed = records.map((each) => {
+      const sealed: Uint8Array[] = [];
+      for (const each of records) {
         const { random, again } = recorded();
         const noise = variance && { variance, random: systemRandom };
-        const bytes = seal({ task, plan, encryptor, random, noise }, each, parameters);
+        sealed.push(await seal({ task, plan, encryptor, random, noise }, each, parameters));
         exact.push(contribution(task, sampleRecords(clipping, each, again), parameters));
-        return bytes;
-      });
+      }
       const product = aggregate(encryptor, plan.ciphertexts, sealed);
       return [addUp(exact), openVector(plan, decryptor, product, owners)];
     };
-    const [exact, opened] = release(undefined);
+    const [exact, opened] = await release(undefined);
     assert.deepEqual(opened, exact, 'without noise, to the last unit');
     let statistic = 0;
     const seen = new Set<string>();
     for (let round = 0; round < releases; round += 1) {
-      const [sum, noised] = release(calibration.variance);
+      const [sum, noised] = await release(calibration.variance);
       seen.add([sum.weight, ...sum.values].join());
       const variance = owners * toNumber(calibration.variance);
       statistic += Number(noised.weight - sum.weight) ** 2 / variance;
