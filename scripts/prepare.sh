@@ -47,7 +47,8 @@ install_alone() {
 build_native_alone() {
   local sources="$root/src/paillier/native"
   local made
-  made="$(find "$root/build" -name 'kernel-*.node' -print -quit 2>/dev/null)"
+  [ -d "$sources" ] || return 0
+  made="$(find "$root" -maxdepth 2 -path "$root/build/kernel-*.node" -print -quit)"
   if [ -w "$root" ] && command -v "${CXX:-c++}" >/dev/null &&
     { [ -z "$made" ] || [ -n "$(find "$sources" -newer "$made" \( -name '*.h' -o -name '*.cc' \) -print -quit)" ]; }; then
     echo 'building the native kernel …' >&2

@@ -2,6 +2,7 @@
  * Work on many items that take about the same time each: where it is little, here, in slices between which the event loop is
  * served; where it is much, on threads.
  */
+import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { aborted, type ThreadPool, type ThreadWork } from './pool.ts';
@@ -76,10 +77,25 @@ async function onThreads<Part>(
   signal: AbortSignal | undefined,
 ): Promise<Part[]> {
   const size = wholeOf(portionSize, together);
+  // One signal for all portions: the caller's is listened to once, and when one portion fails the others are not worth their time.
+  const all = new AbortController();
+  setMaxListeners(0, all.signal);
+  const stop = (): void => {
+    all.abort(signal?.reason);
+  };
+  signal?.addEventListener('abort', stop, { once: true });
   const waiting: Promise<Part>[] = [];
   for (let at = from; at < count; at += size) {
     const { work, input } = there(at, Math.min(count, at + size));
-    waiting.push(pool.run<Part>(work, input, signal));
+    waiting.push(pool.run<Part>(work, input, all.signal));
   }
-  return Promise.all(waiting);
+  try {
+    return await Promise.all(waiting);
+  } catch (error) {
+    all.abort();
+    await Promise.allSettled(waiting);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
 }

@@ -120,7 +120,7 @@ test('with privacy the report says what was spent, whom it protects against and 
   assert.match(output, /^privacy {13}zero-concentrated differential privacy$/m);
   // Three updates and the round that evaluates.
   assert.match(output, /^spent {15}rho 0\.\d+ \(epsilon [34](\.\d+)?, delta 0\.000001\) per record, over 4 rounds$/m);
-  assert.match(output, /^ {20}against whoever sees the model, not against the model owner$/m);
+  assert.match(output, /^does not protect {4}against The model owner: it decrypts the exact sum of every round/m);
 });
 
 test('in a terminal there is a progress bar that reaches its end', async (context) => {
