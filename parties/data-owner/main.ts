@@ -54,7 +54,11 @@ await runParty('data owner', async (signal, fail) => {
 
   const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);
-  const pool = createThreadPool();
+  const pool = createThreadPool({
+    onTrouble: (error) => {
+      log.warn({ err: error }, 'work that takes long is done without threads');
+    },
+  });
   const release = async (): Promise<void> => {
     await pool.close();
     await transport[Symbol.asyncDispose]();

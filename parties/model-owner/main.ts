@@ -53,7 +53,11 @@ await runParty('model owner', async (signal) => {
   const database = await openDatabase(party.store, { role: 'model-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);
   const signedFetch = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
-  const pool = createThreadPool();
+  const pool = createThreadPool({
+    onTrouble: (error) => {
+      log.warn({ err: error }, 'work that takes long is done without threads');
+    },
+  });
   const store = createModelStore(database, createAuditLog(identity, clock));
   const metrics = new Registry();
   const modelOwner = createModelOwner({

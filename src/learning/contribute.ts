@@ -32,13 +32,19 @@ export async function contribute(
 ): Promise<WeightedVector> {
   if (signal?.aborted === true) throw aborted(signal);
   const { clipping, model } = task;
-  if (pool === undefined || random !== systemRandom || records.count * task.statistics < muchWork) {
-    const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
-    return contribution(task, chosen, parameters, observe);
+  const isMuch = records.count * task.statistics >= muchWork;
+  if (pool?.usable() === true && random === systemRandom && isMuch) {
+    const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
+    const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };
+    try {
+      const { sum, report } = await pool.run<OwnContribution>(work, order, signal);
+      if (report !== undefined) observe?.(report);
+      return sum;
+    } catch (error) {
+      // Without threads everything else waits for it.
+      if (pool.usable()) throw error;
+    }
   }
-  const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
-  const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };
-  const { sum, report } = await pool.run<OwnContribution>(work, order, signal);
-  if (report !== undefined) observe?.(report);
-  return sum;
+  const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
+  return contribution(task, chosen, parameters, observe);
 }

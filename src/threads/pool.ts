@@ -2,7 +2,8 @@
  * Threads for work that would keep the event loop from everything else: integers in, integers out, nothing of the program's state.
  *
  * The threads are Piscina's. They are started when there is work for them, end when there has been none for some minutes, and are
- * kept meanwhile, since some hold tables that took a while to make. A thread whose work is aborted ends with it.
+ * kept meanwhile, since some hold tables that took a while to make. A thread whose work is aborted ends with it. Where none can be
+ * started, whoever has work does it without.
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
@@ -22,38 +23,69 @@ export interface ThreadWork {
 export interface ThreadPool {
   /** The most that run at once; at least 1. */
   readonly threads: number;
-  /** @throws SealsumError aborted when the signal fires; what the work throws */
+  /** False once a thread could not be started: run() refuses from then on. */
+  usable(): boolean;
+  /** @throws SealsumError aborted when the signal fires; backend_unavailable when no thread can be started; what the work throws */
   run<Result>(work: ThreadWork, input: unknown, signal?: AbortSignal): Promise<Result>;
   /** Ends all threads, whatever they do. */
   close(): Promise<void>;
 }
 
+export interface ThreadPoolOptions {
+  /** As many as the machine has processors unless given. */
+  readonly threads?: number;
+  /** Told once why no thread can be started. */
+  readonly onTrouble?: (error: SealsumError) => void;
+  /** What threads are started with, as for a process; what reads TypeScript when they run from source, and else nothing, unless given. */
+  readonly execArgv?: readonly string[];
+}
+
 /** How long a thread without work is kept, in milliseconds. */
 const idleTimeout = 300_000;
 
-/** @param threads as many as the machine has processors unless given */
-export function createThreadPool(threads: number = availableParallelism()): ThreadPool {
+export function createThreadPool(options: ThreadPoolOptions = {}): ThreadPool {
+  const { threads = availableParallelism(), onTrouble } = options;
   let pool: Piscina | undefined;
-  const start = (source: boolean): Piscina =>
-    new Piscina({
-      minThreads: 0,
-      maxThreads: threads,
-      idleTimeout,
-      // In the sources, which tests run, threads need what reads TypeScript; a processor's flags are no business of theirs.
-      execArgv: source ? ['--import', 'tsx'] : [],
+  let trouble: SealsumError | undefined;
+  /** Piscina leaves work waiting for ever when its threads do not start. */
+  const waiting = new Set<(error: SealsumError) => void>();
+
+  function start(source: boolean): Piscina {
+    const { execArgv = source ? ['--import', import.meta.resolve('tsx')] : [] } = options;
+    const started = new Piscina({ minThreads: 0, maxThreads: threads, idleTimeout, execArgv: [...execArgv] });
+    started.on('error', (cause: unknown) => {
+      if (trouble !== undefined) return;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      trouble = new SealsumError('backend_unavailable', `threads cannot be started here: ${why}`, { cause });
+      onTrouble?.(trouble);
+      for (const refuse of waiting) refuse(trouble);
     });
+    return started;
+  }
+
   return {
     threads,
+    usable() {
+      return trouble === undefined;
+    },
     run: async <Result>({ beside, file, name }: ThreadWork, input: unknown, signal?: AbortSignal): Promise<Result> => {
+      if (trouble !== undefined) throw trouble;
       const source = beside.endsWith('.ts');
       pool ??= start(source);
       const filename = new URL(`${file}.${source ? 'ts' : 'js'}`, beside).href;
+      let refuse: (error: SealsumError) => void = () => undefined;
+      const refused = new Promise<never>((_, reject) => {
+        refuse = reject;
+        waiting.add(reject);
+      });
       try {
-        const options = { filename, name, ...(signal === undefined ? {} : { signal }) };
-        return resultOf((await pool.run(input, options)) as Answer<Result>);
+        const answer = pool.run(input, { filename, name, ...(signal === undefined ? {} : { signal }) });
+        return resultOf((await Promise.race([answer, refused])) as Answer<Result>);
       } catch (error) {
         if (signal?.aborted === true) throw aborted(signal);
         throw error;
+      } finally {
+        waiting.delete(refuse);
       }
     },
     close: async () => {

@@ -49,9 +49,14 @@ export async function spread<Part>(items: Items<Part>, { pool, signal }: Spreadi
     const each = (performance.now() - started) / (to - done);
     done = to;
     if (done === count) break;
-    if ((count - done) * each > worthThreads) {
+    if (pool.usable() && (count - done) * each > worthThreads) {
       const fair = (count - done) / pool.threads / 2;
-      return [...parts, ...(await onThreads(items, done, Math.min(fair, portion / each), pool, signal))];
+      try {
+        return [...parts, ...(await onThreads(items, done, Math.min(fair, portion / each), pool, signal))];
+      } catch (error) {
+        // Without threads it takes longer.
+        if (pool.usable()) throw error;
+      }
     }
     size = wholeOf(slice / each, together);
     await turn();

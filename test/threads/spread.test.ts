@@ -20,7 +20,7 @@ import { backends } from '../paillier/backends.ts';
 
 const test = suite('threads');
 
-const pool = createThreadPool(2);
+const pool = createThreadPool({ threads: 2 });
 const work = (name: string): ThreadWork => ({ beside: import.meta.url, file: './work-thread', name });
 
 /** A pool that does what it is given on this thread, and notes it. */
@@ -29,6 +29,7 @@ function poolHere(answers: (input: unknown) => unknown): ThreadPool & { readonly
   return {
     given,
     threads: 2,
+    usable: () => true,
     run: <Result>(_: ThreadWork, input: unknown) => {
       given.push(input);
       return Promise.resolve(answers(input) as Result);
@@ -126,6 +127,7 @@ for (const backend of backends)
     const asked: string[] = [];
     const noting: ThreadPool = {
       ...pool,
+      usable: () => true,
       run: (order, input, signal) => {
         asked.push(order.name);
         return pool.run(order, input, signal);
@@ -161,6 +163,34 @@ test('noise that threads draw has the variance that was asked for', async () => 
   assert.ok(Math.abs(sum) < 6 * Math.sqrt(count * variance), `sum ${sum}`);
 });
 
+test('where no thread can be started the work is done here, and one is told why', async () => {
+  const troubles: string[] = [];
+  const broken = createThreadPool({
+    execArgv: ['--import', 'no-such-loader'],
+    onTrouble: ({ code, message }) => {
+      troubles.push(`${code} ${message}`);
+    },
+  });
+  const items: Items<number[]> = {
+    count: 60,
+    here: (from, to) => {
+      burn(3 * (to - from));
+      return Array.from({ length: to - from }, (_, at) => from + at);
+    },
+    there: () => ({ work: work('double'), input: 1n }),
+  };
+  const parts = await spread(items, { pool: broken });
+  assert.deepEqual(
+    parts.flat(),
+    Array.from({ length: 60 }, (_, at) => at),
+  );
+  assert.equal(troubles.length, 1);
+  assert.match(troubles[0] ?? '', /^backend_unavailable threads cannot be started here: /);
+  assert.equal(broken.usable(), false);
+  await assert.rejects(broken.run(work('double'), 1n), { code: 'backend_unavailable' });
+  await broken.close();
+});
+
 test('many records are summed on a thread, to the same sums; by chance other records in every round', async () => {
   const names = ['a', 'b', 'c', 'd'];
   const features = names.map((name) => ({ name, type: 'continuous', range: [-1, 1] }));
@@ -187,6 +217,7 @@ test('many records are summed on a thread, to the same sums; by chance other rec
   const asked: string[] = [];
   const noting: ThreadPool = {
     ...pool,
+    usable: () => true,
     run: (order, input, signal) => {
       asked.push(order.name);
       return pool.run(order, input, signal);
