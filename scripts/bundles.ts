@@ -3,7 +3,7 @@
  * files that they share. Loading some hundred modules one by one takes a process up to two seconds of a processor; making these
  * takes a few for all of them.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -75,6 +75,8 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
       plugins: [ownAddresses(addressOf)],
     });
   copyFileSync('package.json', join(folder, 'package.json'));
+  // The native kernel, where it is built.
+  if (existsSync('build')) symlinkSync(resolve('build'), join(folder, 'build'));
   await Promise.all([
     bundleGroup('test', tests, (path) => path),
     bundleGroup('program', programs, (path) => of(relative('', path))),

@@ -43,6 +43,10 @@ const programs = [
   'scripts/demo.ts',
   'test/storage/writer.ts',
   'test/storage/ledger-writer.ts',
+  // What threads of these load.
+  ...readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('-thread.ts'))
+    .map((path) => join('src', path)),
 ];
 const programsVariable = 'PROGRAMS_OF_SEALSUM';
 
