@@ -44,7 +44,7 @@ const programs = [
   'test/storage/writer.ts',
   'test/storage/ledger-writer.ts',
   // What threads of these load.
-  ...readdirSync('src', { recursive: true, encoding: 'utf8' })
+  ...(existsSync('src') ? readdirSync('src', { recursive: true, encoding: 'utf8' }) : [])
     .filter((path) => path.endsWith('-thread.ts'))
     .map((path) => join('src', path)),
 ];
