@@ -38,6 +38,16 @@ function poolHere(answers: (input: unknown) => unknown): ThreadPool & { readonly
   };
 }
 
+/** The pool, and what it is asked to run. */
+function notingPool(): { readonly asked: string[]; readonly noting: ThreadPool } {
+  const asked: string[] = [];
+  const run: ThreadPool['run'] = (order, input, signal) => {
+    asked.push(order.name);
+    return pool.run(order, input, signal);
+  };
+  return { asked, noting: { ...pool, run } };
+}
+
 /** Keeps the processor for so many milliseconds. */
 function burn(milliseconds: number): void {
   const end = performance.now() + milliseconds;
@@ -124,15 +134,7 @@ for (const backend of backends)
     // As many as take threads: some 200 ms of work.
     const count = backend.kernel !== undefined ? 1500 : backend.name === 'openssl' ? 160 : 30;
     const plaintexts = Array.from({ length: count }, (_, index) => publicKey.n - 1n - BigInt(index) ** 3n);
-    const asked: string[] = [];
-    const noting: ThreadPool = {
-      ...pool,
-      usable: () => true,
-      run: (order, input, signal) => {
-        asked.push(order.name);
-        return pool.run(order, input, signal);
-      },
-    };
+    const { asked, noting } = notingPool();
     const bytes = await encryptMany(encryptor, plaintexts, { pool: noting });
     assert.equal(bytes.length, count * 512);
     assert.deepEqual(decryptor.decryptBatch(bytes, count), plaintexts);
@@ -214,15 +216,7 @@ test('many records are summed on a thread, to the same sums; by chance other rec
     lines: new Int32Array(count),
     dropped: 0,
   });
-  const asked: string[] = [];
-  const noting: ThreadPool = {
-    ...pool,
-    usable: () => true,
-    run: (order, input, signal) => {
-      asked.push(order.name);
-      return pool.run(order, input, signal);
-    },
-  };
+  const { asked, noting } = notingPool();
   const parameters = Float64Array.of(0.5, -1, 0.25, 0, 1);
   for (const privacy of [undefined, { epsilon: 1, delta: 1e-6 }, { epsilon: 1, delta: 1e-6, sampling: 0.5 }]) {
     const model = parseModel({ ...document, ...(privacy === undefined ? {} : { privacy }) });
