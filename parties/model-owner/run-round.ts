@@ -193,7 +193,9 @@ async function openClosed(work: Work, signed: SignedRound, closed: RoundView, ag
   try {
     return await openVerified(work, signed, closed, aggregate);
   } catch (error) {
-    if (error instanceof SealsumError && journal.failed() === undefined) {
+    // A process that stops refuses nothing: the sum is opened by the next one.
+    const isRefusal = error instanceof SealsumError && error.code !== 'aborted';
+    if (isRefusal && journal.failed() === undefined) {
       measures.round('refused');
       const { code, field } = error;
       await journal.commit({

@@ -47,12 +47,14 @@ export interface LifeOptions
   readonly newKey: NewKeySource;
   /** Where it dies: a place, and how often that must have been reached. */
   readonly deadAt?: { readonly place: ModelOwnerCheckpoint; readonly count?: number };
+  /** Where SIGTERM reaches it. */
+  readonly parkAt?: ModelOwnerCheckpoint;
 }
 
 /** What nobody lives to see. */
 class Died extends Error {}
 
-export function startLife({ consortium, store, deadAt, ...options }: LifeOptions): Life {
+export function startLife({ consortium, store, deadAt, parkAt, ...options }: LifeOptions): Life {
   const ending = new AbortController();
   const reached: string[] = [];
   let alive = true;
@@ -74,6 +76,7 @@ export function startLife({ consortium, store, deadAt, ...options }: LifeOptions
     checkpoint: (place) => {
       if (!alive) throw new Died(place);
       reached.push(place);
+      if (place === parkAt) ending.abort();
       if (place !== deadAt?.place) return;
       left -= 1;
       if (left > 0) return;

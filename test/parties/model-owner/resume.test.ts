@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { type ModelOwnerCheckpoint, modelOwnerCheckpoints } from '../../../parties/model-owner/checkpoints.ts';
+import { readAuditLog } from '../../../src/storage/audit-log.ts';
 import type { ModelRecord } from '../../../src/storage/model-store.ts';
 import { linearSample } from '../../end-to-end/data.ts';
-import { within } from '../../support/until.ts';
+import { until, within } from '../../support/until.ts';
 import { newWorlds, patience, sharedKey, type World } from './lives.ts';
 
 const test = suite('a model owner that is stopped and started');
@@ -96,6 +97,19 @@ for (const place of modelOwnerCheckpoints.filter((each) => each.startsWith('mode
     await world.live().modelOwner.start();
     await requireWhole(world, id);
   });
+
+test('is stopped while it opens a sum: nothing is refused, and the sum is opened by the next life', async () => {
+  const world = await newWorld();
+  const first = world.live({ parkAt: 'model-owner.opening.committed' });
+  const { id } = await first.modelOwner.train(document);
+  await until('the sum is about to be opened', () => first.reached.includes('model-owner.opening.committed'), patience);
+  await first.modelOwner.idle();
+  assert.ok(!first.reached.includes('model-owner.sum.decrypted'));
+  const entries = await readAuditLog(world.database, 0, 1000);
+  assert.ok(!entries.some(({ body }) => body.type === 'sum.refused'));
+  await world.live().modelOwner.start();
+  await requireWhole(world, id);
+});
 
 test('dies anywhere, again and again', async () => {
   const death = fc.record({
