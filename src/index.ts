@@ -120,3 +120,6 @@ export {
   tagsOf,
 } from './protocol/tags.ts';
 export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';
+// Threads, for seal() and open() of much.
+export { createThreadPool, type ThreadPool, type ThreadPoolOptions } from './threads/pool.ts';
+export type { Spreading } from './threads/spread.ts';

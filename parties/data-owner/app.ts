@@ -115,9 +115,10 @@ const routes = {
     description: [
       'Every `rho` is an exact fraction in zero-concentrated differential privacy, with the double nearest to it that says neither',
       'too little of what is spent nor too much of what is left. `accounts` has one entry for each data set and unit; `left` is',
-      'null where no cap limits the total; `epsilon` is what the rho gives with the `delta` of the policy, and null where there is',
+      'null where no cap limits the total; `epsilon` is what the rounds give with the `delta` of the policy, and null where there is',
       'none or where rounds went without differential privacy (`unprotected_rounds`), which no rho accounts for. `neighbours` says',
-      'between which neighbours what is spent holds. `spent_rho` is the sum of everything, whatever it hides.',
+      'between which neighbours what is spent holds. `spent_rho` is the sum of everything, whatever it hides. A `sampling` below 1 is',
+      'the probability with which a unit took part: `epsilon` counts it, and no `rho` does.',
     ].join(' '),
     responses: {
       200: jsonAnswer(ledgerStatementSchema, 'The ledger; an entry with rho null had no differential privacy.'),

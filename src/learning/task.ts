@@ -62,7 +62,7 @@ export interface Statistics {
 const BOUND_BITS = 10;
 
 /** How many rounds a job of a model takes at most: where metrics are summed, one more than updates evaluates the last of them. */
-export function roundsOf({ training, privacy }: Model): number {
+export function mostRoundsOf({ training, privacy }: Model): number {
   if (training.solver === 'normal-equations') return 1;
   return training.rounds + (privacy?.metrics === 'local' ? 0 : 1);
 }
@@ -91,7 +91,7 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
       ...metrics,
       ...signs,
     ],
-    rounds: roundsOf(model),
+    rounds: mostRoundsOf(model),
     fractionBits,
     family,
     clipping,

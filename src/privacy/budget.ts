@@ -140,7 +140,10 @@ export interface BrokenRule {
   readonly why: string;
 }
 
-/** Which caps something would break, in exact arithmetic; what is spent to the last is not too much. */
+/**
+ * Which caps something would break; what is spent to the last is not too much. In exact arithmetic, but for an ε where units are
+ * sampled, which is rounded upwards.
+ */
 export function brokenCaps(caps: Caps, { loss, rounds, spent }: Spending): BrokenRule[] {
   if (!isLimited(caps)) return [];
   if (loss === null) return [withoutPrivacy];

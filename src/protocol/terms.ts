@@ -7,7 +7,7 @@ import { createPlan, type Plan } from '../encoding/plan.ts';
 import { signShare } from '../learning/allowance.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
-import { createTask, roundsOf, type Task } from '../learning/task.ts';
+import { createTask, mostRoundsOf, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
 import { CLIP_SCALE } from '../privacy/clipping.ts';
 import { multiplyRationals, type Rational, rational, toNumber } from '../privacy/rational.ts';
@@ -49,7 +49,7 @@ function calibrationOf(model: Model): Calibration | undefined {
   const { privacy, participation } = model;
   if (privacy === undefined) return undefined;
   const { place, neighbours, silent_owners: silent, sampling } = privacy;
-  return calibrate(privacy, roundsOf(model), {
+  return calibrate(privacy, mostRoundsOf(model), {
     sensitivity: neighbours === 'substitution' ? 2n * CLIP_SCALE : CLIP_SCALE,
     shares: place === 'data-owners' ? participation.quorum - silent : undefined,
     sampling,

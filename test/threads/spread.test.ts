@@ -1,5 +1,6 @@
 /** Work in slices and on threads: every part once, in order, whoever did it; refusals keep their codes; aborting ends it. */
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { contribute } from '../../src/learning/contribute.ts';
@@ -98,14 +99,37 @@ test('the event loop is served between slices', async () => {
     },
     there: (from, to) => ({ work: work('none'), input: to - from }),
   };
-  // Three milliseconds an item are 20 slices; a processor that is busy with others makes it look like work for threads.
-  const parts = await spread(items, { pool: poolHere((input) => input) });
+  // Three milliseconds an item are a slice each, and 60 are no work for threads; nor is it where a busy processor makes it look so.
+  const parts = await spread(items, { pool: { ...pool, usable: () => false } });
   going = false;
   assert.equal(
     parts.reduce((sum, each) => sum + each, 0),
     20,
   );
-  assert.ok(turns >= 1, `${turns} turns`);
+  assert.ok(turns >= 10, `${turns} turns`);
+});
+
+test('a signal that lives long is listened to once, however many portions there are, and not any more afterwards', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => {
+    warnings.push(warning);
+  };
+  process.on('warning', note);
+  const { signal } = new AbortController();
+  const items: Items<bigint> = {
+    count: 400,
+    here: (from, to) => {
+      burn(10 * (to - from));
+      return 0n;
+    },
+    there: () => ({ work: work('double'), input: 1n }),
+  };
+  const parts = await spread(items, { pool, signal });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  assert.ok(parts.length > 20, `${parts.length} parts`);
+  assert.deepEqual(warnings, []);
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 test('a refusal of a thread arrives with its code and field, a mistake as what it is, and the pool goes on', async () => {
@@ -135,10 +159,11 @@ for (const backend of backends)
     const count = backend.kernel !== undefined ? 1500 : backend.name === 'openssl' ? 160 : 30;
     const plaintexts = Array.from({ length: count }, (_, index) => publicKey.n - 1n - BigInt(index) ** 3n);
     const { asked, noting } = notingPool();
-    const bytes = await encryptMany(encryptor, plaintexts, { pool: noting });
+    const { signal } = new AbortController();
+    const bytes = await encryptMany(encryptor, plaintexts, { pool: noting, signal });
     assert.equal(bytes.length, count * 512);
     assert.deepEqual(decryptor.decryptBatch(bytes, count), plaintexts);
-    assert.deepEqual(await decryptMany(decryptor, bytes, count, { pool: noting }), plaintexts);
+    assert.deepEqual(await decryptMany(decryptor, bytes, count, { pool: noting, signal }), plaintexts);
     assert.ok(asked.includes('encrypt') && asked.includes('decrypt'), `threads were asked: ${asked.join(' ')}`);
     const again = await encryptMany(encryptor, plaintexts, { pool: noting });
     assert.notDeepEqual(again, bytes);
