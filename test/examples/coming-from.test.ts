@@ -1,0 +1,47 @@
+/** The pages for those who come from another library: their code runs, as one program for each page, and prints what they say. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { suite } from 'uvu';
+import { root } from '../support/program.ts';
+
+const test = suite('coming from other libraries');
+
+const pages = readdirSync(join(root, 'docs')).filter((name) => name.startsWith('coming-from-') && codeOf(name) !== '');
+assert.ok(pages.includes('coming-from-python-paillier.md'));
+
+/** The code of a page's ```ts blocks, one after the other. */
+function codeOf(page: string): string {
+  const text = readFileSync(join(root, 'docs', page), 'utf8');
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code).join('');
+}
+
+/** What a page says that its code prints: the comments at the end of lines, and those that are a line of their own. */
+function promisedBy(code: string): string[] {
+  return [...code.matchAll(/(?:^|; )\/\/ (.*)$/gm)].map(([, promise = '']) => promise);
+}
+
+for (const page of pages) {
+  test(`${page}: its code prints what stands beside it`, async () => {
+    const code = codeOf(page);
+    const promised = promisedBy(code);
+    assert.ok(promised.length > 0);
+    const folder = await mkdtemp(join(tmpdir(), 'sealsum-page-'));
+    try {
+      const program = join(folder, 'page.mts');
+      const library = pathToFileURL(join(root, 'src', 'index.ts')).href;
+      await writeFile(program, code.replaceAll("'sealsum'", `'${library}'`));
+      const loader = ['--import', import.meta.resolve('tsx')];
+      const printed = execFileSync(process.execPath, [...loader, program], { cwd: root, encoding: 'utf8' });
+      assert.deepEqual(printed.trimEnd().split('\n'), promised);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+}
+
+test.run();
