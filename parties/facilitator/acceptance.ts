@@ -43,10 +43,10 @@ interface Arrived {
 }
 
 /** Contributions that are accepted in one commit, at most: whoever came first need not wait for all that come later. */
-const acceptedAtOnce = 64;
+const acceptedAtOnce = 32;
 
 export function createAcceptance(context: FacilitatorContext, keys: Keys, rounds: Rounds): Acceptance {
-  const { clock, checkpoint, metrics, books } = context;
+  const { clock, checkpoint, metrics, books, turns } = context;
   const products = createProducts(context);
   /** By job and round. */
   const waiting = new Map<string, Arrived[]>();
@@ -76,6 +76,7 @@ export function createAcceptance(context: FacilitatorContext, keys: Keys, rounds
   async function takeWaiting(job: JobId, round: number, arrived: Arrived[], blocks: Blocks): Promise<void> {
     // Those whose bytes are here already come along.
     await others();
+    await turns.take();
     const batch = arrived.splice(0, acceptedAtOnce);
     if (arrived.length === 0) waiting.delete(`${job} ${round}`);
     else void books.inTurn(job, () => takeWaiting(job, round, arrived, blocks));

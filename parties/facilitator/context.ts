@@ -6,6 +6,8 @@ import type { Clock } from '../../src/protocol/clock.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { FacilitatorStore, Retention } from '../../src/storage/facilitator-store.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
+import { createTurns, type Turns } from '../../src/threads/turns.ts';
 import { type Books, createBooks } from './books.ts';
 import { type FacilitatorCheckpoint, facilitatorCheckpoint } from './checkpoints.ts';
 import { createFacilitatorMetrics, type FacilitatorMetrics } from './metrics.ts';
@@ -31,6 +33,10 @@ export interface FacilitatorDependencies {
   readonly parties: () => Parties;
   readonly store: FacilitatorStore;
   readonly clock: Clock;
+  /** Those of the event loop; by default shared by this facilitator's own work alone. */
+  readonly turns?: Turns;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool | undefined;
   readonly log: Logger;
   /** Names uploads and re-randomises aggregates; the operating system's generator unless told. */
   readonly random?: RandomBytes;
@@ -57,6 +63,8 @@ export function createContext(dependencies: FacilitatorDependencies): Facilitato
     parties,
     store,
     clock,
+    turns: dependencies.turns ?? createTurns(() => clock.monotonic()),
+    pool: dependencies.pool,
     log,
     random: dependencies.random ?? systemRandom,
     checkpoint: facilitatorCheckpoint(dependencies.checkpoint ?? noCheckpoint),

@@ -39,7 +39,7 @@ export interface Receipt {
 export type Contribute = (party: Party, request: ContributionRequest) => Promise<Receipt>;
 
 export function createContribute(context: FacilitatorContext, keys: Keys, rounds: Rounds): Contribute {
-  const { identity, parties, checkpoint, metrics, limits, books } = context;
+  const { identity, parties, checkpoint, metrics, limits, books, turns } = context;
   const uploads = createUploads(context);
   const acceptance = createAcceptance(context, keys, rounds);
 
@@ -56,6 +56,8 @@ export function createContribute(context: FacilitatorContext, keys: Keys, rounds
     const blocks = blocksOf(record.signed.descriptor.plan, limits.blockBytes);
     if (bytes > blocks.bytes) throw tooLong(blocks);
     if (bytes < blocks.bytes) throw tooShort(blocks, bytes);
+    // Many may have waited for the same round.
+    await turns.take();
     verifyObject(parties(), { name: owner, role: 'data-owner' }, 'contribution', statement, signature);
     const accepted: AcceptedContribution = { owner, digest, bytes, signature };
     if (acceptance.foresee(found.state, accepted) === found.state) {
@@ -67,6 +69,8 @@ export function createContribute(context: FacilitatorContext, keys: Keys, rounds
     checkpoint('facilitator.contribution.signature-verified');
     await using upload = await uploads.receive(request, blocks, keys.publicKeyOf(record));
     const created = await acceptance.accept(accepted, upload, blocks);
+    // Many are accepted at once, and each has its receipt signed and sent.
+    await turns.take();
     const value = receiptFor(statement);
     checkpoint('facilitator.contribution.before-answer');
     return { created, value };

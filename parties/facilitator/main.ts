@@ -21,6 +21,8 @@ import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { openDatabase, storeCheckpoints } from '../../src/storage/database.ts';
 import { createFacilitatorStore } from '../../src/storage/durable-facilitator-store.ts';
 import { createNonceStore } from '../../src/storage/durable-nonce-store.ts';
+import { createThreadPool } from '../../src/threads/pool.ts';
+import { systemTurns } from '../../src/threads/turns.ts';
 import { version } from '../../src/version.ts';
 import { createFacilitatorApp } from './app.ts';
 import { facilitatorCheckpoints } from './checkpoints.ts';
@@ -48,11 +50,22 @@ await runParty('facilitator', async (signal) => {
 
   const database = await openDatabase(store, { role: 'facilitator', signal, checkpoint });
   const metrics = createFacilitatorMetrics();
+  const pool = createThreadPool({
+    onTrouble: (error) => {
+      log.warn({ err: error }, 'work that takes long is done without threads');
+    },
+  });
+  const release = async (): Promise<void> => {
+    await pool.close();
+    await database.close();
+  };
   const facilitator = createFacilitator({
     identity,
     parties,
     store: createFacilitatorStore(database, createAuditLog(identity, clock)),
     clock,
+    turns: systemTurns,
+    pool,
     log,
     random: systemRandom,
     checkpoint,
@@ -97,13 +110,13 @@ await runParty('facilitator', async (signal) => {
       ...listeningOf(config, tls),
       onStop: facilitator.stop,
       // Turns under way are finished, closings are parked, and then nothing needs the store any more.
-      drain: () => facilitator.drained().then(() => database.close()),
+      drain: () => facilitator.drained().then(release),
     });
     return server;
   } catch (error) {
     facilitator.stop();
     await facilitator.drained();
-    await database.close();
+    await release();
     throw error;
   }
 });

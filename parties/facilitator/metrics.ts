@@ -59,7 +59,7 @@ export function createFacilitatorMetrics(registry: Registry = new Registry()): F
   });
   const crypto = new Histogram({
     name: 'sealsum_crypto_seconds',
-    help: 'Computing with one block of ciphertexts',
+    help: 'Until what is computed with one block of ciphertexts is there, the turns of others included',
     labelNames: ['step'],
     buckets,
     registers,

@@ -4,22 +4,17 @@
  * same noise is in the round's aggregate: two aggregates of one round with noise of their own would tell more than one.
  */
 import { packOne } from '../../src/encoding/packing.ts';
-import type { Plan } from '../../src/encoding/plan.ts';
-import { encodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
+import { encryptMany } from '../../src/paillier/encrypt-many.ts';
 import type { Encryptor } from '../../src/paillier/encryptor.ts';
-import type { Ciphertext } from '../../src/paillier/public-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
-import { sampleDiscreteGaussians } from '../../src/privacy/discrete-gaussian.ts';
+import { drawNoise } from '../../src/privacy/draw-noise.ts';
 import { rational } from '../../src/privacy/rational.ts';
 import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
 import { planFromWire } from '../../src/protocol/wire-plan.ts';
+import type { Spreading } from '../../src/threads/spread.ts';
 
-/**
- * Draws noise for the ciphertexts from number `first` on, `count` of them, and encrypts it.
- *
- * @param pause awaited after every ciphertext, as rerandomiseBlock() does
- */
-export type EncryptNoise = (first: number, count: number, pause: () => Promise<unknown>) => Promise<Uint8Array>;
+/** Draws noise for the ciphertexts from number `first` on, `count` of them, and encrypts it. @throws SealsumError aborted */
+export type EncryptNoise = (first: number, count: number, spreading: Spreading) => Promise<Uint8Array>;
 
 /** @returns undefined where the facilitator adds none */
 export function noiseOf(
@@ -31,19 +26,16 @@ export function noiseOf(
   const plan = planFromWire(wire);
   const variance = rational(BigInt(noise.variance));
   const { publicKey } = encryptor;
-  return async (first, count, pause) => {
-    const ciphertexts: Ciphertext[] = [];
-    for (let ciphertext = first; ciphertext < first + count; ciphertext += 1) {
-      const draws = sampleDiscreteGaussians(slotsOf(plan, ciphertext), variance, random);
-      // The very first slot counts contributors, which the manifest names.
-      const digits = ciphertext === 0 ? [0n, ...draws.slice(1)] : draws;
-      ciphertexts.push(encryptor.encrypt(packOne(plan, ciphertext, digits, publicKey.n)));
-      await pause();
-    }
-    return encodeCiphertexts(publicKey, ciphertexts);
+  return async (first, count, spreading) => {
+    const { slots, slotsPerCiphertext } = plan;
+    const from = first * slotsPerCiphertext;
+    const draws = await drawNoise(Math.min(count * slotsPerCiphertext, slots - from), variance, random, spreading);
+    // The very first slot counts contributors, which the manifest names.
+    if (first === 0) draws[0] = 0n;
+    const plaintexts = Array.from({ length: count }, (_, at) => {
+      const digits = draws.slice(at * slotsPerCiphertext, (at + 1) * slotsPerCiphertext);
+      return packOne(plan, first + at, digits, publicKey.n);
+    });
+    return encryptMany(encryptor, plaintexts, spreading);
   };
-}
-
-function slotsOf({ slots, slotsPerCiphertext }: Plan, ciphertext: number): number {
-  return Math.min(slotsPerCiphertext, slots - ciphertext * slotsPerCiphertext);
 }

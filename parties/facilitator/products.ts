@@ -9,8 +9,9 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as others } from 'node:timers/promises';
 import { SealsumError } from '../../src/errors.ts';
-import { rerandomiseBlock, startProduct } from '../../src/paillier/aggregate.ts';
+import { rerandomiseBlock } from '../../src/paillier/aggregate.ts';
 import type { Encryptor } from '../../src/paillier/encryptor.ts';
+import { multiplyMany } from '../../src/paillier/multiply-many.ts';
 import type { PublicKey } from '../../src/paillier/public-key.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
@@ -61,13 +62,7 @@ export function productPlace({ job, round }: RoundPlace, count: number): BlockPl
   return { job, round, series: `product:${count}` };
 }
 
-function productOf(publicKey: PublicKey, first: Uint8Array, second: Uint8Array): Uint8Array {
-  const product = startProduct(publicKey, first);
-  product.multiply(second);
-  return product.bytes();
-}
-
-export function createProducts({ store, clock, checkpoint, metrics }: FacilitatorContext): Products {
+export function createProducts({ store, clock, pool, checkpoint, metrics }: FacilitatorContext): Products {
   async function blockOf(place: BlockPlace, index: number): Promise<Uint8Array> {
     const found = await store.block(place, index);
     if (found === undefined)
@@ -99,17 +94,12 @@ export function createProducts({ store, clock, checkpoint, metrics }: Facilitato
       const before = productPlace(round, count);
       const place = productPlace(round, count + uploads.length);
       const folded = async (index: number): Promise<Uint8Array> => {
-        let product = count === 0 ? undefined : startProduct(publicKey, await blockOf(before, index));
-        for (const upload of uploads) {
-          const block = index < upload.kept ? await upload.block(index) : upload.last;
-          const started = clock.monotonic();
-          if (product === undefined) product = startProduct(publicKey, block);
-          else product.multiply(block);
-          metrics.crypto('fold', (clock.monotonic() - started) / 1000);
-          await others();
-        }
-        if (product === undefined) throw new Error('there is no contribution to multiply');
-        return product.bytes();
+        const factors = count === 0 ? [] : [await blockOf(before, index)];
+        for (const upload of uploads) factors.push(index < upload.kept ? await upload.block(index) : upload.last);
+        const started = clock.monotonic();
+        const product = await multiplyMany(publicKey, factors, { pool, pause: others });
+        metrics.crypto('fold', (clock.monotonic() - started) / 1000);
+        return product;
       };
       const last = blocks.count - 1;
       for (let index = 0; index < last; index++) {
@@ -127,15 +117,17 @@ export function createProducts({ store, clock, checkpoint, metrics }: Facilitato
         if (signal.aborted) throw new SealsumError('aborted', `closing round ${round.round} was stopped`);
         await others();
       };
+      const spreading = { pool, signal, pause };
       for (let index = 0; ; index++) {
+        await pause();
         const product = await blockOf(productPlace(round, count), index);
         const started = clock.monotonic();
         const noise =
-          encryptNoise && (await noiseBlock(round, index, blocks, (first, n) => encryptNoise(first, n, pause)));
+          encryptNoise && (await noiseBlock(round, index, blocks, (first, n) => encryptNoise(first, n, spreading)));
         const bytes =
           noise === undefined
-            ? await rerandomiseBlock(encryptor, product, pause)
-            : productOf(encryptor.publicKey, product, noise);
+            ? await rerandomiseBlock(encryptor, product, spreading)
+            : await multiplyMany(encryptor.publicKey, [product, noise], spreading);
         metrics.crypto('rerandomise', (clock.monotonic() - started) / 1000);
         hash.update(bytes);
         if (index === blocks.count - 1) return { place, block: index, bytes, digest: hash.digest('hex') };

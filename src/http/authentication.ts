@@ -10,6 +10,7 @@ import type { PartyId } from '../protocol/identifiers.ts';
 import type { Party, Role } from '../protocol/identity.ts';
 import type { Parties } from '../protocol/parties.ts';
 import type { NonceStore } from '../storage/nonce-store.ts';
+import { systemTurns } from '../threads/turns.ts';
 import type { Limiter } from './limits.ts';
 import { defaultTolerance, digestOf, emptyDigest, useNonce, verifyHead } from './message-signatures.ts';
 import { limitBody } from './request-body.ts';
@@ -78,6 +79,8 @@ export function authenticate(options: AuthenticationOptions): MiddlewareHandler<
     const leave = await limiter?.enter(party.name, raw.signal);
     try {
       if (!isStreamed(context)) await checkBody(context, digest ?? emptyDigest(), jsonLimit);
+      // The bodies of many may have arrived at once.
+      await systemTurns.take();
       await next();
     } finally {
       leave?.();
@@ -122,6 +125,7 @@ export async function* digestChecked(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256');
   for await (const chunk of body ?? []) {
+    await systemTurns.take();
     hash.update(chunk);
     yield chunk;
   }

@@ -7,6 +7,7 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import type { Clock } from '../protocol/clock.ts';
+import { systemTurns } from '../threads/turns.ts';
 import { askedWait, pause, refusal } from './retry.ts';
 import { abortWith } from './signals.ts';
 
@@ -148,6 +149,8 @@ async function* writeFrames<T extends Numbered>(
     while (!gone.signal.aborted) {
       // Listened to before the events are read, so that none falls in between.
       const rung = bell.next(gone.signal);
+      // One ring wakes the readers of all streams.
+      await systemTurns.take();
       for (const event of await read(position)) {
         yield `event: ${event.type}\ndata: ${JSON.stringify(event)}\nid: ${event.id}\n\n`;
         position = event.id;

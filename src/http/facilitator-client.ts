@@ -88,7 +88,7 @@ interface ClientRequest {
   readonly method: string;
   readonly path: string;
   readonly signal: AbortSignal;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -185,7 +185,7 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
         'content-type': 'application/octet-stream',
         [contributionSignatureHeader]: `${signature.key}.${signature.value}`,
       };
-      return send({ method: 'PUT', path, signal, body: new Uint8Array(bytes), headers }, (response) =>
+      return send({ method: 'PUT', path, signal, body: bytes, headers }, (response) =>
         readJson(response, signedReceiptSchema, `the answer to PUT ${path}`),
       );
     },

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { SealsumError } from '../errors.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
+import { systemTurns } from '../threads/turns.ts';
 import { listeningAuthorities } from './authority.ts';
 import { problemHeaders, problemResponse, toProblem } from './problem.ts';
 import { expectPace } from './request-body.ts';
@@ -117,7 +118,10 @@ function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limi
     response.once('finish', () => {
       discardRest(request);
     });
-    void answer(request, response);
+    void systemTurns.take().then(() => {
+      // Whoever left meanwhile is not answered.
+      if (!request.destroyed) void answer(request, response);
+    });
   };
   // How often Node looks whether a time is over.
   const connectionsCheckingInterval = Math.min(5000, limits.headersTimeout);

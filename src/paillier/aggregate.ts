@@ -7,9 +7,11 @@
  * block of the product.
  */
 import { SealsumError } from '../errors.ts';
+import type { Spreading } from '../threads/spread.ts';
 import { type ModularBackend, selectBackend } from './backend.ts';
 import { bytesToBigint } from './bytes.ts';
 import { addCiphertexts, checkCiphertexts, ciphertextKernel, encodeCiphertexts } from './ciphertexts.ts';
+import { encryptMany } from './encrypt-many.ts';
 import type { Encryptor } from './encryptor.ts';
 import type { KernelCiphertexts } from './native/kernel.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey } from './public-key.ts';
@@ -71,6 +73,19 @@ export function startProduct(
   };
 }
 
+/** The product of blocks, at least one. @throws SealsumError ciphertext_invalid */
+export function productOf(
+  publicKey: PublicKey,
+  blocks: readonly Uint8Array[],
+  backend: ModularBackend = selectBackend(),
+): Uint8Array {
+  const [first, ...others] = blocks;
+  if (first === undefined) throw new SealsumError('ciphertext_invalid', 'there is no block to multiply');
+  const product = startProduct(publicKey, first, backend);
+  for (const block of others) product.multiply(block);
+  return product.bytes();
+}
+
 function kernelProduct(publicKey: PublicKey, kernel: KernelCiphertexts, block: Uint8Array): BlockProduct {
   const width = ciphertextBytes(publicKey);
   const product = kernel.start(block) ?? refuseBlock(publicKey, block);
@@ -94,24 +109,19 @@ function refuseBlock(publicKey: PublicKey, block: Uint8Array): never {
  * A block with fresh randomness in every ciphertext.
  *
  * @param block ciphertexts in fixed-width big-endian bytes, that were validated when they came
- * @param pause awaited after every ciphertext, each of which takes milliseconds: lets others have their turn, or throws to stop
+ * @param spreading who does it, and who has a turn meanwhile: without a table a ciphertext takes milliseconds
  * @returns as many ciphertexts in the same form
- * @throws SealsumError ciphertext_invalid when the block is not one of whole ciphertexts
+ * @throws SealsumError ciphertext_invalid when the block is not one of whole ciphertexts; aborted
  */
 export async function rerandomiseBlock(
   encryptor: Encryptor,
   block: Uint8Array,
-  pause: () => Promise<unknown>,
+  spreading: Spreading,
 ): Promise<Uint8Array> {
   const { publicKey, backend } = encryptor;
   const product = startProduct(publicKey, block, backend);
-  const width = ciphertextBytes(publicKey);
-  const fresh = new Uint8Array(block.length);
-  for (let at = 0; at < block.length; at += width) {
-    fresh.set(encryptor.encryptBatch([0n]), at);
-    await pause();
-  }
-  product.multiply(fresh);
+  const zeros = new Array<bigint>(block.length / ciphertextBytes(publicKey)).fill(0n);
+  product.multiply(await encryptMany(encryptor, zeros, spreading));
   return product.bytes();
 }
 

@@ -118,7 +118,8 @@ function areCiphertexts(publicKey: PublicKey, bytes: Uint8Array, count: number, 
   return ciphertextKernel(publicKey, backend)?.valid(bytes) === true;
 }
 
-function readIntegers(publicKey: PublicKey, bytes: Uint8Array): bigint[] {
+/** The integers in bytes that hold whole ciphertexts; nothing about them is checked. */
+export function readIntegers(publicKey: PublicKey, bytes: Uint8Array): bigint[] {
   const width = ciphertextBytes(publicKey);
   return Array.from({ length: bytes.length / width }, (_, index) =>
     bytesToBigint(bytes.subarray(index * width, (index + 1) * width)),

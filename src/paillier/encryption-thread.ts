@@ -24,4 +24,5 @@ export const encrypt: ThreadFunction<EncryptionOrder, Uint8Array> = answering(
     if (expected > encryptor.breakEven) await encryptor.prepare();
     return encryptor.encryptBatch(plaintexts);
   },
+  (bytes) => [bytes],
 );

@@ -15,11 +15,15 @@ export interface Items<Part> {
   readonly here: (from: number, to: number) => Part;
   /** The same on another. */
   readonly there: (from: number, to: number) => { readonly work: ThreadWork; readonly input: unknown };
+  /** What to keep of a part that a thread made, from this position on: the part itself unless given. */
+  readonly arrived?: (part: Part, from: number) => Part;
 }
 
 export interface Spreading {
-  /** Without one everything is done here and at once. */
+  /** Without one everything is done here, and at once where there is no pause either. */
   readonly pool?: ThreadPool | undefined;
+  /** Without a pool: awaited after every few items, so that others have their turn; or throws to stop. */
+  readonly pause?: (() => Promise<unknown>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,12 +38,22 @@ const portion = 100;
  *
  * What an item takes is measured on the first ones. @throws SealsumError aborted when the signal fires; what the work throws
  */
-export async function spread<Part>(items: Items<Part>, { pool, signal }: Spreading): Promise<Part[]> {
+export async function spread<Part>(items: Items<Part>, { pool, pause, signal }: Spreading): Promise<Part[]> {
   const { count, together = 1 } = items;
   requireGoing(signal);
-  if (pool === undefined) return [items.here(0, count)];
   const parts: Part[] = [];
   let done = 0;
+  if (pool === undefined) {
+    const step = pause === undefined ? count : together;
+    do {
+      const from = done;
+      done = Math.min(count, done + step);
+      parts.push(items.here(from, done));
+      await pause?.();
+      requireGoing(signal);
+    } while (done < count);
+    return parts;
+  }
   let size = together;
   while (done < count) {
     requireGoing(signal);
@@ -75,7 +89,7 @@ function wholeOf(count: number, together: number): number {
 }
 
 async function onThreads<Part>(
-  { count, together = 1, there }: Items<Part>,
+  { count, together = 1, there, arrived = (part) => part }: Items<Part>,
   from: number,
   portionSize: number,
   pool: ThreadPool,
@@ -89,16 +103,25 @@ async function onThreads<Part>(
     all.abort(signal?.reason);
   };
   signal?.addEventListener('abort', stop, { once: true });
-  const waiting: Promise<Part>[] = [];
-  for (let at = from; at < count; at += size) {
-    const { work, input } = there(at, Math.min(count, at + size));
-    waiting.push(pool.run<Part>(work, input, all.signal));
-  }
+  const parts: Part[] = [];
+  let next = from;
+  // What a portion is made of is made when its turn comes, one ahead for each thread: memory holds no more of them.
+  const line = async (): Promise<void> => {
+    while (next < count) {
+      requireGoing(all.signal);
+      const at = next;
+      next = Math.min(count, at + size);
+      const { work, input } = there(at, next);
+      parts[(at - from) / size] = arrived(await pool.run<Part>(work, input, all.signal), at);
+    }
+  };
+  const lines = Array.from({ length: 2 * pool.threads }, line);
   try {
-    return await Promise.all(waiting);
+    await Promise.all(lines);
+    return parts;
   } catch (error) {
-    all.abort();
-    await Promise.allSettled(waiting);
+    all.abort(signal?.reason);
+    await Promise.allSettled(lines);
     throw error;
   } finally {
     signal?.removeEventListener('abort', stop);

@@ -1,4 +1,5 @@
 /** The side of a thread: functions that threads run answer with what they found or with why they refused. */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 
 /** Errors lose their class on the way from one thread to another, so a refusal travels as what it says. */
@@ -9,19 +10,43 @@ export type Answer<Result> =
 /** What a thread's module exports. */
 export type ThreadFunction<Input, Result> = (input: Input) => Promise<Answer<Result>>;
 
-/** `work` for threads: its refusals arrive as such. */
+/**
+ * `work` for threads: its refusals arrive as such.
+ *
+ * @param views parts of a result whose memory goes with it and is not copied: a thread would hold it until it tidies up
+ */
 export function answering<Input, Result>(
   work: (input: Input) => Result | Promise<Result>,
+  views: (result: Result) => readonly ArrayBufferView[] = () => [],
 ): ThreadFunction<Input, Result> {
   return async (input) => {
     try {
-      return { result: await work(input) };
+      const result = await work(input);
+      return moving({ result }, views(result).flatMap(ownMemory));
     } catch (error) {
       if (!(error instanceof SealsumError)) throw error;
       const { code, message, field } = error;
       return { refused: { code, message, ...(field === undefined ? {} : { field }) } };
     }
   };
+}
+
+/** A view's memory, unless others share it: small Buffers have one in common. */
+function ownMemory({ buffer, byteLength }: ArrayBufferView): readonly ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
+/** The same value, which takes these along when it goes to another thread. */
+function moving<Value extends object>(value: Value, memories: readonly ArrayBuffer[]): Value {
+  if (memories.length === 0) return value;
+  return move({
+    get [transferableSymbol]() {
+      return memories;
+    },
+    get [valueSymbol]() {
+      return value;
+    },
+  }) as unknown as Value;
 }
 
 /** The other side: what was found. @throws SealsumError what was refused */

@@ -4,10 +4,12 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import { SealsumError } from '../../src/errors.ts';
 import { aggregate, rerandomiseBlock, startProduct } from '../../src/paillier/aggregate.ts';
+import { lanesOf } from '../../src/paillier/backend.ts';
 import { bigintToBytes } from '../../src/paillier/bytes.ts';
 import { decodeCiphertexts, encodeCiphertexts } from '../../src/paillier/ciphertexts.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
+import { multiplyMany } from '../../src/paillier/multiply-many.ts';
 import { ciphertextBytes } from '../../src/paillier/public-key.ts';
 import { backends } from './backends.ts';
 import { runs, smallKeys } from './keys.ts';
@@ -19,7 +21,6 @@ for (const backend of backends) {
   const encryptor = createEncryptor(publicKey, { backend });
   const decryptor = createDecryptor(privateKey, { backend });
   const width = ciphertextBytes(publicKey);
-  const pause = (): Promise<void> => Promise.resolve();
 
   const encrypted = (values: readonly bigint[]): Uint8Array =>
     encodeCiphertexts(
@@ -59,16 +60,18 @@ for (const backend of backends) {
     );
   });
 
-  test('a re-randomised block decrypts to the same and has no ciphertext in common; everybody has a turn after each', async () => {
+  test('a re-randomised block decrypts to the same and has no ciphertext in common; everybody has a turn after every few', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(value, { maxLength: 5 }), async (values) => {
         const block = encrypted(values);
         let pauses = 0;
-        const fresh = await rerandomiseBlock(encryptor, block, () => {
-          pauses += 1;
-          return Promise.resolve();
+        const fresh = await rerandomiseBlock(encryptor, block, {
+          pause: () => {
+            pauses += 1;
+            return Promise.resolve();
+          },
         });
-        assert.equal(pauses, values.length);
+        assert.equal(pauses, Math.max(1, Math.ceil(values.length / lanesOf(encryptor.backend))));
         assert.deepEqual(opened(fresh), values);
         for (let at = 0; at < block.length; at += width)
           assert.notDeepEqual(fresh.subarray(at, at + width), block.subarray(at, at + width));
@@ -83,7 +86,11 @@ for (const backend of backends) {
       pauses += 1;
       return pauses === 2 ? Promise.reject(new Error('stop')) : Promise.resolve();
     };
-    await assert.rejects(rerandomiseBlock(encryptor, encrypted([1n, 2n, 3n]), stop), /^Error: stop$/);
+    const many = encrypted(Array.from({ length: 2 * lanesOf(encryptor.backend) + 1 }, () => 1n));
+    await assert.rejects(rerandomiseBlock(encryptor, many, { pause: stop }), /^Error: stop$/);
+    assert.equal(pauses, 2);
+    const aborting = { pause: () => Promise.resolve(), signal: AbortSignal.abort() };
+    await assert.rejects(rerandomiseBlock(encryptor, many, aborting), { code: 'aborted' });
   });
 
   test('block by block is as good as all at once', async () => {
@@ -92,8 +99,17 @@ for (const backend of backends) {
     assert.ok(first !== undefined);
     const product = multiplied(first, ...others);
     const whole = aggregate(encryptor, 4, contributions);
-    assert.deepEqual(opened(await rerandomiseBlock(encryptor, product, pause)), opened(whole));
+    assert.deepEqual(opened(await rerandomiseBlock(encryptor, product, {})), opened(whole));
     assert.deepEqual(opened(whole), [15n, 83n, 0n, publicKey.n - 15n]);
+    let pauses = 0;
+    const pause = (): Promise<void> => {
+      pauses += 1;
+      return Promise.resolve();
+    };
+    assert.deepEqual(await multiplyMany(publicKey, contributions, {}, encryptor.backend), product);
+    assert.deepEqual(await multiplyMany(publicKey, contributions, { pause }, encryptor.backend), product);
+    assert.ok(pauses >= 2, `${pauses} pauses`);
+    assert.deepEqual(await multiplyMany(publicKey, [first], {}, encryptor.backend), first);
   });
 
   test('blocks that are none, or not as long as each other, are refused', async () => {
@@ -101,7 +117,7 @@ for (const backend of backends) {
     const refused = (error: unknown): boolean => error instanceof SealsumError && error.code === 'ciphertext_invalid';
     for (const length of [1, width - 1, width + 1, 2 * width - 1]) {
       assert.throws(() => multiplied(block.subarray(0, length), block.subarray(0, length)), refused);
-      await assert.rejects(rerandomiseBlock(encryptor, block.subarray(0, length), pause), refused);
+      await assert.rejects(rerandomiseBlock(encryptor, block.subarray(0, length), {}), refused);
     }
     assert.throws(() => multiplied(block, block.subarray(width)), refused);
     assert.throws(() => multiplied(block.subarray(width), block), refused);
@@ -110,9 +126,11 @@ for (const backend of backends) {
       spoiled.set(bigintToBytes(value, width), width);
       assert.throws(() => multiplied(block, spoiled), refused);
       assert.throws(() => multiplied(spoiled, block), refused);
-      await assert.rejects(rerandomiseBlock(encryptor, spoiled, pause), refused);
+      await assert.rejects(rerandomiseBlock(encryptor, spoiled, {}), refused);
     }
     assert.throws(() => aggregate(encryptor, 2, []), refused);
+    await assert.rejects(multiplyMany(publicKey, [], {}, encryptor.backend), refused);
+    await assert.rejects(multiplyMany(publicKey, [block, block.subarray(width)], {}, encryptor.backend), refused);
   });
 
   test.run();

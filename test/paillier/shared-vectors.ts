@@ -3,12 +3,12 @@ import type { Test } from 'uvu';
 import { sharedText } from '../support/shared.ts';
 
 /** Registers a test that is given the text of a vector file. */
-export function testOn(test: Test, file: string, name: string, body: (text: string) => void): void {
+export function testOn(test: Test, file: string, name: string, body: (text: string) => unknown): void {
   const text = sharedText(file);
   if (text === undefined) test.skip(name);
   else {
-    test(name, () => {
-      body(text);
+    test(name, async () => {
+      await body(text);
     });
   }
 }

@@ -3,15 +3,18 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import type { WeightedVector } from '../../src/encoding/contribution.ts';
 import { contribute } from '../../src/learning/contribute.ts';
 import { shareRecords } from '../../src/learning/features.ts';
 import { parseModel } from '../../src/learning/model.ts';
 import { contribution } from '../../src/learning/task.ts';
+import { bigintBackend } from '../../src/paillier/backend.ts';
 import { decryptMany } from '../../src/paillier/decrypt-many.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { encryptMany } from '../../src/paillier/encrypt-many.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
+import { multiplyMany } from '../../src/paillier/multiply-many.ts';
 import { drawNoise } from '../../src/privacy/draw-noise.ts';
 import { rational } from '../../src/privacy/rational.ts';
 import { termsOf } from '../../src/protocol/terms.ts';
@@ -138,6 +141,16 @@ test('a refusal of a thread arrives with its code and field, a mistake as what i
   assert.equal(await pool.run(work('double'), 21n), 42n);
 });
 
+test('a result takes its memory along, unless others share it', async () => {
+  const single = createThreadPool({ threads: 1 });
+  const lend = (how: 'whole' | 'part') => single.run<{ bytes: Uint8Array; left?: number }>(work('lend'), how);
+  for (const how of ['whole', 'part', 'whole'] as const)
+    assert.deepEqual((await lend(how)).bytes, Uint8Array.of(1, 2, 3));
+  assert.equal((await lend('part')).left, 0, 'it went');
+  assert.equal((await lend('whole')).left, 3, 'it stayed');
+  await single.close();
+});
+
 test('what is aborted ends at once, also while a thread is at it, and the pool goes on', async () => {
   const controller = new AbortController();
   const waiting = pool.run(work('spin'), undefined, controller.signal);
@@ -177,6 +190,25 @@ for (const backend of backends)
     await assert.rejects(decryptMany(decryptor, broken, count, { pool }), { code: 'ciphertext_invalid' });
     await assert.rejects(decryptMany(decryptor, bytes.subarray(1), count, { pool }), { code: 'ciphertext_invalid' });
   });
+
+test('blocks that threads multiply are the product, whatever is multiplied where', async () => {
+  const { publicKey, privateKey } = await generateKeyPair({ bits: 2048 });
+  const encryptor = createEncryptor(publicKey);
+  const count = 100;
+  const few = [1n, 10n, 100n].map((unit) =>
+    encryptor.encryptBatch(Array.from({ length: count }, (_, at) => unit * BigInt(at))),
+  );
+  // Some 400 ms of products.
+  const blocks = Array.from({ length: 200 }, (_, at) => few[at % 3] ?? new Uint8Array());
+  const { asked, noting } = notingPool();
+  const product = await multiplyMany(publicKey, blocks, { pool: noting }, bigintBackend);
+  assert.deepEqual(
+    createDecryptor(privateKey).decryptBatch(product, count),
+    Array.from({ length: count }, (_, at) => BigInt(at) * (67n + 67n * 10n + 66n * 100n)),
+  );
+  assert.deepEqual(product, await multiplyMany(publicKey, blocks, {}, bigintBackend));
+  assert.ok(asked.includes('multiply'), `threads were asked: ${asked.join(' ')}`);
+});
 
 test('noise that threads draw has the variance that was asked for', async () => {
   const count = 400_000;
@@ -253,11 +285,15 @@ test('many records are summed on a thread, to the same sums; by chance other rec
         reports.push(units);
       },
     };
-    const sum = await contribute(task, records, parameters, options);
+    const summed = async (): Promise<WeightedVector> => {
+      const { weight, values } = await contribute(task, records, parameters, options);
+      return { weight, values: [...values.slice(0, values.length)] };
+    };
+    const sum = await summed();
     assert.equal(asked.pop(), 'contribute');
     if (privacy?.sampling === undefined) assert.deepEqual(sum, contribution(task, records, parameters));
     else {
-      const again = await contribute(task, records, parameters, options);
+      const again = await summed();
       assert.notDeepEqual(again, sum);
       // Binomial with 210,000 coins: six standard deviations.
       for (const units of reports) assert.ok(Math.abs(units - count / 2) < 6 * Math.sqrt(count / 4), `${units} units`);

@@ -37,6 +37,7 @@ import type {
   WireNoise,
 } from '../../../src/protocol/job-messages.ts';
 import { contributionStatement, sha256 } from '../../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { createParties, type Parties } from '../../../src/protocol/parties.ts';
 import type {
   ContributionStatement,
@@ -368,7 +369,7 @@ export function describeRound(job: JobDescriptor, round: number, options: RoundO
     roster: options.roster ?? job.roster,
     quorum: job.quorum,
     deadline_seconds: job.deadline_seconds,
-    parameters: options.parameters ?? [0.5, -0.25, 0],
+    parameters: encodeParameters(options.parameters ?? [0.5, -0.25, 0]),
   };
 }
 

@@ -11,6 +11,7 @@ import type { OwnerId } from '../../../src/protocol/identifiers.ts';
 import type { Identity } from '../../../src/protocol/identity.ts';
 import type { JobDescriptor } from '../../../src/protocol/job-messages.ts';
 import { sha256 } from '../../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { canonicalDigest } from '../../../src/protocol/signed.ts';
 import { until } from '../../support/until.ts';
 import {
@@ -366,6 +367,7 @@ test('messages with an unknown, missing or impossible field, which is named', as
   const round = nextRound();
   const roundWith = (change: object) => ({ ...round, descriptor: { ...round.descriptor, ...change } });
   const job2 = '/jobs/job/rounds/2';
+  const infinite = encodeParameters([1, Number.POSITIVE_INFINITY]);
   const attempts: readonly (readonly [string, string, unknown, string])[] = [
     ['POST', '/jobs', good, 'descriptor'],
     ['POST', '/jobs', { descriptor: good }, 'signature'],
@@ -403,8 +405,9 @@ test('messages with an unknown, missing or impossible field, which is named', as
     ['PUT', answers(anna), answerWith({ status: 'refused', reason: 'x'.repeat(1001) }), 'answer.reason'],
     ['PUT', answers(anna), answerWith({ status: 'refused' }), 'answer.tag_key'],
     ['PUT', job2, roundWith({ parameters: undefined }), 'descriptor.parameters'],
-    ['PUT', job2, roundWith({ parameters: [1, '2'] }), 'descriptor.parameters.1'],
-    ['PUT', job2, roundWith({ parameters: [1, null] }), 'descriptor.parameters.1'],
+    ['PUT', job2, roundWith({ parameters: [1] }), 'descriptor.parameters'],
+    ['PUT', job2, roundWith({ parameters: `${encodeParameters([1])}=` }), 'descriptor.parameters'],
+    ['PUT', job2, roundWith({ parameters: infinite }), 'descriptor.parameters'],
     ['PUT', job2, roundWith({ roster: [] }), 'descriptor.roster'],
     ['PUT', job2, roundWith({ roster: [anna, anna] }), 'descriptor.roster'],
     ['PUT', job2, roundWith({ quorum: 1 }), 'descriptor.quorum'],
@@ -414,11 +417,6 @@ test('messages with an unknown, missing or impossible field, which is named', as
     assert.deepEqual([problem.status, problem.type, problem.field], [400, 'message-invalid', field], problem.detail);
     assert.ok(problem.detail.startsWith(`the request's body: ${field}: `), problem.detail);
   }
-  const big = await refused(
-    party,
-    json('PUT', job2, JSON.stringify(roundWith({ parameters: ['@'] })).replace('"@"', '1e999')),
-  );
-  assert.deepEqual([big.status, big.field], [400, 'descriptor.parameters.0']);
   for (const [path, field] of [
     ['/jobs/job?outcome=lost', 'outcome'],
     ['/jobs/job?outcom=failed', 'outcom'],
@@ -446,6 +444,7 @@ test('an answer to a message full of mistakes names one of them and stays small'
   const { descriptor, signature } = nextRound();
   const attempts = [
     { parameters: Array.from({ length: 1_000_000 }, () => '') },
+    { parameters: '!'.repeat(1_000_000) },
     { roster: Array.from({ length: 1_000_000 }, () => '') },
     { [`x${'y'.repeat(1_000_000)}`]: 1 },
   ];
@@ -612,14 +611,19 @@ test('no line of the log carries a ciphertext, a parameter or a body', async () 
   await party.contribute(1, anna, bytes, 'quiet');
   await party.contribute(1, bert, contributionOf(1), 'quiet');
   await until('the round to be closed', () => party.lines.some((line) => line.includes('"round.closed"')));
-  const round = nextRound({ job: 'quiet', parameters: [secret, 'secret-text-2'] });
-  await refused(party, json('PUT', '/jobs/quiet/rounds/2', round));
+  const round = nextRound({ job: 'quiet' });
+  for (const parameters of [`${encodeParameters([secret])}?secret-text-2`, ['secret-text-2']])
+    await refused(
+      party,
+      json('PUT', '/jobs/quiet/rounds/2', { ...round, descriptor: { ...round.descriptor, parameters } }),
+    );
   await refused(party, json('PUT', '/jobs/quiet/rounds/2', '{"parameters":[0.123456789123,,'));
   await refused(party, contribution(party, cora, bytes));
   const log = party.lines.join('');
   assert.match(log, /"round\.closed"/);
   for (const hidden of [
     '0.123456789',
+    encodeParameters([secret]),
     'opaque-note-1',
     'secret-text-2',
     Buffer.from(bytes.subarray(0, 12)).toString('hex'),

@@ -10,6 +10,7 @@ import { createSignedFetch } from '../../../src/http/signed-fetch.ts';
 import { systemRandom } from '../../../src/paillier/random.ts';
 import type { OwnerId } from '../../../src/protocol/identifiers.ts';
 import type { Identity } from '../../../src/protocol/identity.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { signObject } from '../../../src/protocol/signed.ts';
 import { until } from '../../support/until.ts';
 import {
@@ -255,7 +256,11 @@ test('objects that somebody else has signed, or that were signed as something el
     ['a round signed by another', () => party.client.openRound(signRound(round, otto), never)],
     [
       'a round changed after it was signed',
-      () => party.client.openRound({ ...signRound(round), descriptor: { ...round, parameters: [1] } }, never),
+      () =>
+        party.client.openRound(
+          { ...signRound(round), descriptor: { ...round, parameters: encodeParameters([1]) } },
+          never,
+        ),
     ],
     ['an answer signed by another', () => party.as(anna).answerJob(signAnswer(answer, identityOf(bert)), never)],
     [
