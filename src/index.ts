@@ -6,11 +6,30 @@
  * Start with pipeline.ts: it shows the whole way on one screen.
  */
 
-// Numbers: fixed point, the plan with its proof, packing, renormalisation.
+// Numbers: fixed point, the plan with its proof, packing, quantisation, renormalisation.
 export { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
+// Encrypted numbers to compute with, whose bits are tracked.
+export { type EncryptedVector, meanVectors, sumVectors } from './encoding/encrypted-vector.ts';
+export { decryptVector, type RenormaliseOptions, renormaliseVector } from './encoding/encrypted-vector-decryption.ts';
+export {
+  encryptVector,
+  type VectorOptions,
+  type VectorRange,
+  vectorFromCiphertexts,
+} from './encoding/encrypted-vector-encryption.ts';
+export { type EncryptedVectorJson, vectorFromJson, vectorToJson } from './encoding/encrypted-vector-json.ts';
+export type { PlainOptions } from './encoding/encrypted-vector-numbers.ts';
 export { fromFixedPoint, quantise, toFixedPoint } from './encoding/fixed-point.ts';
 export { pack, type TagCheck, unpack } from './encoding/packing.ts';
 export { createPlan, describePlan, type Plan, type PlanRequest } from './encoding/plan.ts';
+export {
+  type Quantisation,
+  quantisationBound,
+  quantisationScale,
+  quantiseToBits,
+  type Rounding,
+  stochasticRounding,
+} from './encoding/quantisation.ts';
 export { renormalise } from './encoding/renormalise.ts';
 // Every refusal.
 export { type ErrorCode, SealsumError } from './errors.ts';
@@ -74,6 +93,7 @@ export {
   publicKeyToJwk,
 } from './paillier/public-key.ts';
 export { type RandomBytes, systemRandom } from './paillier/random.ts';
+export { publicKeyThumbprint } from './paillier/thumbprint.ts';
 // The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner.
 export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
 export { ACCOUNTANTS, type Accountant, rhoOfRounds } from './privacy/accounting/accountants.ts';

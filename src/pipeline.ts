@@ -10,8 +10,8 @@
  * renormalising and updating are post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
  * sum is told before the sums of the tags are found to be those of its contributors (src/protocol/tags.ts).
  */
-import { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
-import { pack, type TagCheck, unpack } from './encoding/packing.ts';
+import { contributionSlots, slotsOf, type WeightedVector } from './encoding/contribution.ts';
+import { pack, packing, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
 import type { ClippingReport } from './learning/clipped-sums.ts';
 import { contribute } from './learning/contribute.ts';
@@ -32,7 +32,7 @@ export interface Sealer {
   readonly task: Task;
   readonly plan: Plan;
   readonly encryptor: Encryptor;
-  /** Where the coins come from by which units take part, where they do by chance; the operating system's generator by default. */
+  /** Where the coins come from by which units take part, or are rounded, where they are by chance; the operating system's generator by default. */
   readonly random?: RandomBytes | undefined;
   /** This owner's share of the noise, where data owners add it. */
   readonly noise?: Noise | undefined;
@@ -75,7 +75,7 @@ export async function seal(
 ): Promise<Uint8Array> {
   const vector = await contribute(task, records, parameters, { random, observe, ...spreading });
   const draws = noise && (await drawNoise(plan.slots - 1, noise.variance, noise.random, spreading));
-  const plaintexts = pack(plan, contributionSlots(plan, vector, draws), encryptor.publicKey.n, tags);
+  const plaintexts = packing(plan, slotsOf(plan, vector, draws), encryptor.publicKey.n, tags);
   return encryptMany(encryptor, plaintexts, spreading);
 }
 

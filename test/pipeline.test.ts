@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import type { WeightedVector } from '../src/encoding/contribution.ts';
 import { createPlan, type Plan } from '../src/encoding/plan.ts';
 import { type ErrorCode, SealsumError } from '../src/errors.ts';
+import { gradientSums } from '../src/learning/families.ts';
 import { compileFeatures, encodeTable, type FeatureMap, type Records } from '../src/learning/features.ts';
 import { type Model, parseModel } from '../src/learning/model.ts';
 import { readTable } from '../src/learning/table.ts';
@@ -18,6 +19,7 @@ import { open, openVector, seal, sealVector } from '../src/pipeline.ts';
 import { rational } from '../src/privacy/rational.ts';
 import { type OwnerId, ownerIdSchema } from '../src/protocol/identifiers.ts';
 import { checkTags, createTagSecret, expectedTags, type TagKey, tagsOf } from '../src/protocol/tags.ts';
+import { termsOf } from '../src/protocol/terms.ts';
 import { dealtOut, linearSample, logisticSample, type Sample } from './end-to-end/data.ts';
 
 const test = suite('pipeline');
@@ -117,6 +119,50 @@ test("records go all the way: the statistics of an aggregate are those of everyb
     const sum = addUp(records.map((each) => contribution(task, each, parameters)));
     assert.deepEqual(opened, statisticsOf(task, sum, 3));
     assert.equal(opened.weight, 30);
+  }
+});
+
+test('16 bits of ten owners: at most 6 bytes a value at 2048 bits with the tags of a real job, and the sum opens', async () => {
+  const features = Array.from({ length: 3000 }, (_, index) => ({
+    name: `x${index}`,
+    type: 'continuous',
+    range: [-1, 1],
+  }));
+  const model = parseModel({
+    model_type: 'LOGISTIC_REGRESSION',
+    data_props: { features, target: { name: 'y', range: [0, 1] } },
+    encryption: { key_bits: 2048, quantization_bits: 16, rounding: 'stochastic' },
+    participation: { max_records: 1000 },
+  });
+  const { task, plan } = termsOf(model, 10);
+  const keys = [...tagKeys(2).values()];
+  const records = [0, 1].map((y) => ({
+    count: 2,
+    width: 3001,
+    x: Float64Array.from({ length: 6002 }, (_, index) => (index % 3001 === 0 ? 1 : Math.sin(index + y))),
+    y: Float64Array.of(y, 1),
+    lines: Int32Array.of(1, 2),
+    dropped: 0,
+  }));
+  const parameters = new Float64Array(3001);
+  const sealed = await Promise.all(
+    keys.map((key, owner) => {
+      const mine = records[owner];
+      assert.ok(mine !== undefined);
+      return seal({ task, plan, encryptor }, mine, parameters, tagsOf(key, context, plan.ciphertexts));
+    }),
+  );
+  for (const bytes of sealed)
+    assert.ok(bytes.length <= 6 * task.length, `${bytes.length} bytes of ${task.length} values`);
+  const opened = await open({ task, plan, decryptor }, aggregate(encryptor, plan.ciphertexts, sealed), 2, (sums) => {
+    assert.deepEqual(sums, expectedTags(keys, context, plan.ciphertexts));
+  });
+  assert.equal(opened.weight, 4);
+  const sums = records.map((each) => gradientSums(task.family, each, parameters));
+  for (const [index, value] of opened.statistics.entries()) {
+    const mean = ((sums[0]?.[index] ?? 0) + (sums[1]?.[index] ?? 0)) / 4;
+    // Less than a unit of each of two owners, of a sum over a thousand records.
+    assert.ok(Math.abs(value - mean) < (2 * 1000) / 32_767 / 4, task.names()[index]);
   }
 });
 

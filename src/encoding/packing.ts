@@ -9,6 +9,7 @@
  */
 import { SealsumError } from '../errors.ts';
 import { bitLength } from '../paillier/bytes.ts';
+import type { Integers } from '../paillier/integers.ts';
 import { type Plan, slotBound, slotName, TAG_BITS } from './plan.ts';
 
 /**
@@ -26,7 +27,17 @@ export type TagCheck = (sums: readonly bigint[]) => void;
  * @throws SealsumError `plan_mismatch` where the count of slots, the count of tags or the modulus is not the plan's,
  *   `number_out_of_bounds` naming the first slot or tag that is too great
  */
-export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint, tags?: readonly bigint[]): bigint[] {
+export function pack(plan: Plan, slots: Integers, modulus: bigint, tags?: readonly bigint[]): bigint[] {
+  return packing(plan, slots, modulus, tags).slice(0, plan.ciphertexts);
+}
+
+/** The same with each plaintext made when it is asked for. @throws SealsumError as pack(): what a slot is refused for then too */
+export function packing(
+  plan: Plan,
+  slots: Integers,
+  modulus: bigint,
+  tags?: readonly bigint[],
+): { readonly length: number; slice(from: number, to: number): bigint[] } {
   requireModulus(plan, modulus);
   if (slots.length !== plan.slots) {
     throw new SealsumError('plan_mismatch', `slots: the plan has ${plan.slots}, not ${slots.length}`, {
@@ -34,11 +45,17 @@ export function pack(plan: Plan, slots: readonly bigint[], modulus: bigint, tags
     });
   }
   requireTagsAsPlanned(plan, tags);
-  return Array.from({ length: plan.ciphertexts }, (_, ciphertext) => {
-    const first = ciphertext * plan.slotsPerCiphertext;
-    const digits = slots.slice(first, first + plan.slotsPerCiphertext);
-    return packOne(plan, ciphertext, digits, modulus, tags?.[ciphertext]);
-  });
+  const { ciphertexts, slotsPerCiphertext } = plan;
+  return {
+    length: ciphertexts,
+    slice: (from, to) =>
+      Array.from({ length: Math.min(to, ciphertexts) - from }, (_, at) => {
+        const ciphertext = from + at;
+        const first = ciphertext * slotsPerCiphertext;
+        const digits = slots.slice(first, first + slotsPerCiphertext);
+        return packOne(plan, ciphertext, digits, modulus, tags?.[ciphertext]);
+      }),
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * How the allowance of a unit is divided. With differential privacy every unit, a record or a whole owner, adds one integer vector
- * of L2 norm at most S = 2^20 to a round's sum, everything included that is released:
+ * of L2 norm at most S to a round's sum, everything included that is released (S = 2^20, or 2^(b−1) where b bits are asked for):
  *
  *     (A/4, A/8·m₁/M₁, …, A/8·m_K/M_K, statistics clipped to C and stretched to N, ±B)
  *
@@ -9,6 +9,7 @@
  * A/4 stands for one unit's weight, A/8 for the greatest value of each metric, and B, where the clip adapts, for whether the
  * owner remained unclipped. So adding or removing (zeroing) a unit moves the sum, the count among it, by at most S.
  */
+import type { Rounding } from '../encoding/quantisation.ts';
 import { SealsumError } from '../errors.ts';
 import { splitNoise } from '../privacy/adaptive-clipping.ts';
 import { CLIP_SCALE } from '../privacy/clipping.ts';
@@ -22,7 +23,7 @@ import {
   rationalFromNumber,
 } from '../privacy/rational.ts';
 import type { Family, MetricName } from './families.ts';
-import type { PrivacySettings } from './model-types.ts';
+import type { EncryptionSettings, PrivacySettings } from './model-types.ts';
 
 export interface Clipping {
   readonly unit: PrivacyUnit;
@@ -40,16 +41,24 @@ export interface Clipping {
   readonly metricScales: readonly number[];
   /** B; undefined where the clip stays as it is. */
   readonly sign: bigint | undefined;
+  /** How statistics and metrics become integers. */
+  readonly rounding: Rounding;
+}
+
+/** S: what one unit moves a round's sum by, at the most. */
+export function greatestChange({ quantization_bits: bits }: EncryptionSettings): bigint {
+  return bits === undefined ? CLIP_SCALE : 2n ** BigInt(bits - 1);
 }
 
 /** @param sign B, as `signShare` finds it */
 export function divideAllowance(
   { clip, unit, sampling }: PrivacySettings,
+  encryption: EncryptionSettings,
   family: Family,
   metrics: readonly MetricName[],
   sign?: bigint,
 ): Clipping {
-  const allowance = integerSquareRoot(CLIP_SCALE ** 2n - (sign ?? 0n) ** 2n);
+  const allowance = integerSquareRoot(greatestChange(encryption) ** 2n - (sign ?? 0n) ** 2n);
   const weightUnit = allowance / 4n;
   const metricBound = allowance / 8n;
   return {
@@ -61,11 +70,15 @@ export function divideAllowance(
     metricBound,
     metricScales: metrics.map((name) => Number(metricBound) / (name === 'loss' ? family.lossBound : 1)),
     sign,
+    rounding: encryption.rounding ?? 'nearest',
   };
 }
 
-/** The least A with which the weight and the metrics are told apart from nothing. */
-const LEAST_ALLOWANCE = 2n ** 10n;
+/** The least A with which the weight and the metrics are told apart from nothing: a thousandth of S, and two units for a metric. */
+function leastAllowance(greatest: bigint): bigint {
+  const share = greatest / 2n ** 10n;
+  return share > 16n ? share : 16n;
+}
 
 /**
  * B with which the number of unclipped owners has the noise that was asked for: from signs ±B that are added, it is half their
@@ -75,16 +88,21 @@ const LEAST_ALLOWANCE = 2n ** 10n;
  * @returns undefined where the clip stays as it is
  * @throws SealsumError privacy_invalid where the count would leave nothing for the sum: z ≥ 2σ_b
  */
-export function signShare({ unit, adaptive_clip: adaptive }: PrivacySettings, variance: Rational): bigint | undefined {
+export function signShare(
+  { unit, adaptive_clip: adaptive }: PrivacySettings,
+  encryption: EncryptionSettings,
+  variance: Rational,
+): bigint | undefined {
   if (adaptive === undefined) return undefined;
+  const greatest = greatestChange(encryption);
   const countNoise = rationalFromNumber(adaptive.count_noise);
-  const noiseMultiplierSquared = divideRationals(variance, rational(CLIP_SCALE ** 2n));
+  const noiseMultiplierSquared = divideRationals(variance, rational(greatest ** 2n));
   const { signs } = inModel(() =>
     splitNoise({ unit, noiseMultiplierSquared, countVariance: multiplyRationals(countNoise, countNoise) }),
   );
   const { numerator, denominator } = divideRationals(variance, signs);
   const share = integerSquareRoot(numerator / denominator);
-  if (share >= 1n && CLIP_SCALE ** 2n - share ** 2n >= LEAST_ALLOWANCE ** 2n) return share;
+  if (share >= 1n && greatest ** 2n - share ** 2n >= leastAllowance(greatest) ** 2n) return share;
   throw new SealsumError(
     'privacy_invalid',
     share < 1n

@@ -1,8 +1,7 @@
 /** What an owner adds to a round's sum under differential privacy: one integer vector per unit, each within its allowance. */
-import type { WeightedVector } from '../encoding/contribution.ts';
-import type { RandomBytes } from '../paillier/random.ts';
+import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { signOf } from '../privacy/adaptive-clipping.ts';
-import { clipToIntegers } from '../privacy/clipping.ts';
+import { clipToIntegers, type WholeNumbers, wholeNumbers } from '../privacy/clipping.ts';
 import { poissonSample } from '../privacy/poisson-sampling.ts';
 import type { Clipping } from './allowance.ts';
 import { addGradient, type Family, forEachResidual, type MetricName } from './families.ts';
@@ -19,6 +18,13 @@ export interface ClippingReport {
   readonly notFinite: number;
   /** Where metrics stay with the owner: their means over the records that took part. */
   readonly metrics: readonly { readonly name: MetricName; readonly mean: number }[];
+}
+
+/** An owner's sums, which fewer bytes hold than integers of any length would: there may be a million of them. */
+export interface OwnSums {
+  readonly weight: bigint;
+  /** Whole numbers where they were clipped or quantised. */
+  readonly sums: Float64Array;
 }
 
 /** Which vectors are summed. */
@@ -40,27 +46,33 @@ export function sampleRecords({ unit, sampling }: Clipping, records: Records, ra
   return selectRecords(records, poissonSample(records.count, sampling, random));
 }
 
-/** Σ of the units' integer vectors. Every entry is at most 2^20, so doubles add 2^33 records exactly. */
+/**
+ * Σ of the units' integer vectors. Every entry is at most 2^23, so doubles add 2^30 records exactly, which are more than memory holds.
+ *
+ * @param random for the coins of stochastic rounding
+ */
 export function clippedSums(
   task: UnitVectors,
   clipping: Clipping,
   records: Records,
   parameters: Float64Array,
-): { readonly sum: WeightedVector; readonly report: ClippingReport } {
+  random: RandomBytes = systemRandom,
+): OwnSums & { readonly report: ClippingReport } {
   const sums = new Float64Array(task.length);
+  const whole = wholeNumbers(clipping.rounding, random);
   let units = 0;
   let clipped = 0;
   let notFinite = 0;
   const local = new Float64Array(task.localMetrics.length);
   const add = (statistics: Float64Array, metrics: Float64Array): void => {
-    const unit = clipToIntegers(statistics, clipping.clip, clipping.norm);
+    const unit = clipToIntegers(statistics, clipping.clip, clipping.norm, whole);
     units += 1;
     if (unit.clipped) clipped += 1;
     if (!unit.finite) notFinite += 1;
     for (const [index, value] of unit.values.entries()) sums[index] = (sums[index] ?? 0) + value;
     for (const index of task.metrics.keys()) {
       const position = task.statistics + index;
-      sums[position] = (sums[position] ?? 0) + metricInteger(clipping, index, metrics[index] ?? 0);
+      sums[position] = (sums[position] ?? 0) + metricInteger(clipping, whole, index, metrics[index] ?? 0);
     }
     if (clipping.sign !== undefined) {
       const position = task.statistics + task.metrics.length;
@@ -87,7 +99,8 @@ export function clippedSums(
     if (records.count > 0) add(means.subarray(0, task.statistics), means.subarray(task.statistics));
   } else forEach(add);
   return {
-    sum: { weight: BigInt(units) * clipping.weightUnit, values: Array.from(sums, BigInt) },
+    weight: BigInt(units) * clipping.weightUnit,
+    sums,
     report: {
       units,
       clipped,
@@ -122,8 +135,13 @@ function forEachRecord(
 }
 
 /** A metric in its share of the allowance: [0, A/8]; what is not a number counts as the most. */
-function metricInteger({ metricBound, metricScales }: Clipping, index: number, metric: number): number {
+function metricInteger(
+  { metricBound, metricScales }: Clipping,
+  { round }: WholeNumbers,
+  index: number,
+  metric: number,
+): number {
   const most = Number(metricBound);
-  const scaled = Math.round(metric * (metricScales[index] ?? 0));
+  const scaled = round(metric * (metricScales[index] ?? 0));
   return scaled >= 0 && scaled < most ? scaled : scaled < 0 ? 0 : most;
 }

@@ -1,15 +1,15 @@
 /** What an owner adds to a round's sum, from its records: here where they are few, on a thread where they are many. */
-import type { WeightedVector } from '../encoding/contribution.ts';
+import type { OwnVector } from '../encoding/contribution.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { aborted } from '../threads/pool.ts';
 import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
 import type { Records } from './features.ts';
-import { contribution, type Task } from './task.ts';
+import { ownSums, ownVector, type Task } from './task.ts';
 
 export interface Contributing extends Spreading {
-  /** Where the coins come from by which units take part; the operating system's generator by default, and on threads always. */
+  /** Where the coins come from by which units take part and numbers are rounded; the operating system's generator by default, and on threads always. */
   readonly random?: RandomBytes;
   /** Told what clipping did, for the owner's own eyes. */
   readonly observe?: ((clipping: ClippingReport) => void) | undefined;
@@ -29,7 +29,7 @@ export async function contribute(
   records: Records,
   parameters: Float64Array,
   { random = systemRandom, observe, pool, signal }: Contributing = {},
-): Promise<WeightedVector> {
+): Promise<OwnVector> {
   if (signal?.aborted === true) throw aborted(signal);
   const { clipping, model } = task;
   const isMuch = records.count * task.statistics >= muchWork;
@@ -37,14 +37,14 @@ export async function contribute(
     const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
     const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };
     try {
-      const { sum, report } = await pool.run<OwnContribution>(work, order, signal);
+      const { sums, report } = await pool.run<OwnContribution>(work, order, signal);
       if (report !== undefined) observe?.(report);
-      return sum;
+      return ownVector(task, sums);
     } catch (error) {
       // Without threads everything else waits for it.
       if (pool.usable()) throw error;
     }
   }
   const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
-  return contribution(task, chosen, parameters, observe);
+  return ownVector(task, ownSums(task, chosen, parameters, { random, observe }));
 }

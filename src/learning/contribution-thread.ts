@@ -2,10 +2,10 @@
 import type { WeightedVector } from '../encoding/contribution.ts';
 import { systemRandom } from '../paillier/random.ts';
 import { answering, type ThreadFunction } from '../threads/thread.ts';
-import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
+import { type ClippingReport, type OwnSums, sampleRecords } from './clipped-sums.ts';
 import { compileFeatures, type Records } from './features.ts';
 import type { Model } from './model.ts';
-import { atClip, contribution, createTask } from './task.ts';
+import { atClip, createTask, ownSums } from './task.ts';
 
 /** Tasks have functions, which threads are not given: this is what one is made of. */
 export interface ContributionOrder {
@@ -18,7 +18,7 @@ export interface ContributionOrder {
 }
 
 export interface OwnContribution {
-  readonly sum: WeightedVector;
+  readonly sums: OwnSums | WeightedVector;
   readonly report: ClippingReport | undefined;
 }
 
@@ -27,9 +27,12 @@ export const contribute: ThreadFunction<ContributionOrder, OwnContribution> = an
     const task = atClip(createTask(model, compileFeatures(model), sign), clip);
     const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, systemRandom);
     let report: ClippingReport | undefined;
-    const sum = contribution(task, chosen, parameters, (said) => {
-      report = said;
+    const sums = ownSums(task, chosen, parameters, {
+      observe: (said) => {
+        report = said;
+      },
     });
-    return { sum, report };
+    return { sums, report };
   },
+  ({ sums }) => ('sums' in sums ? [sums.sums] : []),
 );

@@ -157,11 +157,23 @@ const training = z
       : value,
   );
 
+/** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
+const oneOf = <Value extends string | number>(...values: readonly Value[]): z.ZodType<Value> =>
+  z.unknown().refine((value): value is Value => values.includes(value as Value), {
+    error: `expected one of ${values.join(', ')}`,
+  });
+
 const keyBitsError = 'expected a multiple of 256 from 2048 to 8192';
 const encryption = z.strictObject(
   {
     key_bits: number((bits) => bits >= 2048 && bits <= 8192 && bits % 256 === 0, keyBitsError).default(3072),
     fraction_bits: wholeNumber(16, 48).default(40),
+    quantization_bits: oneOf(8, 16, 24, 32).optional(),
+    rounding: oneOf('nearest', 'stochastic').optional(),
+    quantization_range: number(
+      (value) => value >= 1e-6 && value <= 1024,
+      'expected a number from 1e-6 to 1024',
+    ).optional(),
   },
   { error: 'expected an object' },
 );
@@ -183,12 +195,6 @@ const participation = z.strictObject(
 );
 
 const probability = number((value) => value > 0 && value < 1, 'expected a number between 0 and 1, both excluded');
-/** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
-const oneOf = <Name extends string>(...names: readonly Name[]): z.ZodType<Name> =>
-  z.unknown().refine((value): value is Name => names.includes(value as Name), {
-    error: `expected one of ${names.join(', ')}`,
-  });
-
 const privacyMode = {
   clip: aboveZero.optional(),
   place: oneOf('model-owner', 'facilitator', 'data-owners').default('model-owner'),

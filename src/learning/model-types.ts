@@ -1,4 +1,5 @@
 /** model.json as data: every field, its meaning, unit and range. `parseModel` (model.ts) makes one. */
+import type { Rounding } from '../encoding/quantisation.ts';
 import type { PrivacyMode } from '../privacy/mode.ts';
 import type { Feature, FeatureRow, Target } from './fields.ts';
 
@@ -42,6 +43,12 @@ export interface EncryptionSettings {
   readonly key_bits: number;
   /** Bits after the binary point of every number that is encrypted. */
   readonly fraction_bits: number;
+  /** Bits of every integer that an owner sends, the sign included; absent: as many as `fraction_bits` and the bounds need. */
+  readonly quantization_bits?: 8 | 16 | 24 | 32 | undefined;
+  /** How they are rounded; given if and only if `quantization_bits` are. */
+  readonly rounding?: Rounding | undefined;
+  /** The greatest magnitude in the mean of an owner's gradients; given if and only if `quantization_bits` are, and no privacy. */
+  readonly quantization_range?: number | undefined;
 }
 
 export interface ParticipationSettings {

@@ -9,6 +9,7 @@ import type { Feature, Target } from './fields.ts';
 import { featureWidth, fieldName } from './fields.ts';
 import { modelSchema } from './model-schema.ts';
 import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
+import { quantisationProblems, withQuantisation } from './quantisation-settings.ts';
 import { encodeFeatureRows } from './rows.ts';
 
 export type {
@@ -31,12 +32,13 @@ export const MAXIMUM_VALUES: number = 2 ** 20;
 export function parseModel(json: unknown): Model {
   const parsed = modelSchema.safeParse(json);
   if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
-  const model = withClip(parsed.data);
+  const model = { ...withClip(parsed.data), encryption: withQuantisation(parsed.data) };
   const problems = [
     ...textProblems(model, []),
     ...placeProblems(model.data_props),
     ...familyProblems(model),
     ...participationProblems(model),
+    ...quantisationProblems(parsed.data),
     ...privacyProblems(model),
   ];
   if (problems.length > 0) throw refuse(problems);

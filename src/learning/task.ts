@@ -2,26 +2,28 @@
  * What one round sums: which values every owner sends, at which scale and within which bounds.
  *
  * A vector is the statistics (a gradient, or the triangle of the normal equations) followed by the metrics. Without privacy
- * an owner's sums are rounded once; normal equations are summed exactly as integers. With differential privacy every record
- * becomes one integer vector of L2 norm at most S = 2^20, weight and metrics included, before anything is summed (allowance.ts).
+ * an owner's sums are rounded once, to integers of few bits where that is asked for (quantising.ts); normal equations are summed
+ * exactly as integers. With differential privacy every record becomes one integer vector of L2 norm at most S, weight and metrics included, before anything is summed (allowance.ts).
  * The count of records is released with the same noise as the rest and is never sent as a plain number.
  *
  * Where the unit is the owner, it is the means over all of an owner's records that become one such vector: owners weigh alike,
  * however many records they have, and zeroing a whole owner moves the sum by at most S.
  */
-import type { WeightedVector } from '../encoding/contribution.ts';
+import type { OwnVector, WeightedVector } from '../encoding/contribution.ts';
 import { fromFixedPoint, toFixedPoint } from '../encoding/fixed-point.ts';
 import { renormalise } from '../encoding/renormalise.ts';
 import { SealsumError } from '../errors.ts';
+import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { unclippedFraction } from '../privacy/adaptive-clipping.ts';
 import { type Clipping, divideAllowance } from './allowance.ts';
-import { type ClippingReport, clippedSums, type UnitVectors } from './clipped-sums.ts';
+import { type ClippingReport, clippedSums, type OwnSums, type UnitVectors } from './clipped-sums.ts';
 import type { Family } from './families.ts';
 import { familyOf, gradientSums } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
 import { fieldName } from './fields.ts';
 import type { Model } from './model.ts';
 import { exactTriangleSums, triangleLength, triangleNames } from './normal-equations.ts';
+import { type Quantising, quantisedSums, quantisingOf } from './quantising.ts';
 
 export interface Task extends UnitVectors {
   /** What it is the task of. */
@@ -30,25 +32,41 @@ export interface Task extends UnitVectors {
   readonly width: number;
   /** Parameters that go out before a round; none for normal equations. */
   readonly parameterCount: number;
-  /** What every value is, such as `gradient of age` or `age × weight`, for messages. */
-  readonly names: readonly string[];
+  /** What every value is, such as `gradient of age` or `age × weight`: made for a message, since there may be a million of them. */
+  readonly names: () => readonly string[];
   /** The most rounds a job of this task takes: what a privacy budget is divided by. */
   readonly rounds: number;
-  /** integer = real × scale, for the statistics; without privacy for the metrics too. */
+  /** integer = real × scale, for the statistics; for the metrics too, unless privacy or few bits give them scales of their own. */
   readonly scale: number;
-  /** The greatest |integer| that one record may add to a value. */
+  /** The greatest |integer| of a value per weight of one: of what one record, or one owner, may add to it. */
   readonly valueBound: bigint;
-  /** The integer that stands for one record in the weight. */
+  /** The integer that stands for a weight of one. */
   readonly weightUnit: bigint;
+  /** The greatest weight of one owner. */
+  readonly maxWeight: bigint;
+  /** The records that a weight of one stands for: 1 unless quantised. Where the unit of privacy is the owner it is owners. */
+  readonly recordsPerWeight: number;
+  /** Bits that the means of a sum have beyond the scale: where integers have few bits, a mean of many has more. */
+  readonly meanBits: number;
   /** Bits after the binary point of rounded inputs and of the parameters that go out. */
   readonly fractionBits: number;
   /** Present with differential privacy. */
   readonly clipping: Clipping | undefined;
+  /** Present where contributions are quantised. */
+  readonly quantising: Quantising | undefined;
+}
+
+/** What else an owner's contribution needs and tells. */
+export interface ContributionOptions {
+  /** For the coins of stochastic rounding; the operating system's generator by default. */
+  readonly random?: RandomBytes | undefined;
+  /** Told of the clipping, if there is any; for the owner's own eyes, since nothing of it is noised. */
+  readonly observe?: ((clipping: ClippingReport) => void) | undefined;
 }
 
 /** What the model owner learns from a round. */
 export interface Statistics {
-  /** Records; with noise neither whole nor exact. */
+  /** Records; neither whole nor exact with noise, or where integers of so few bits count no single record. */
   readonly weight: number;
   /** Gradient: means per record. Normal equations: sums. */
   readonly statistics: Float64Array;
@@ -76,7 +94,9 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const { width } = map;
   const statistics = gradient ? family.outputs * width : triangleLength(width);
   const metrics = gradient && !local ? family.metrics : [];
-  const clipping = model.privacy === undefined ? undefined : divideAllowance(model.privacy, family, metrics, sign);
+  const clipping =
+    model.privacy === undefined ? undefined : divideAllowance(model.privacy, model.encryption, family, metrics, sign);
+  const quantising = clipping === undefined ? quantisingOf(model, family, metrics) : undefined;
   const signs = clipping?.sign === undefined ? [] : ['unclipped owners'];
   const shared = {
     model,
@@ -86,7 +106,7 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
     statistics,
     metrics,
     localMetrics: gradient && local ? family.metrics : [],
-    names: [
+    names: () => [
       ...(gradient ? gradientNames(map, family) : triangleNames(map.columns, fieldName(map.target))),
       ...metrics,
       ...signs,
@@ -95,11 +115,20 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
     fractionBits,
     family,
     clipping,
+    quantising,
+    maxWeight: clipping?.unit === 'owner' ? 1n : BigInt(model.participation.max_records),
+    recordsPerWeight: 1,
+    meanBits: model.encryption.quantization_bits === undefined ? 0 : fractionBits,
     solver: model.training.solver,
   };
   if (clipping !== undefined) {
     const { norm, clip, weightUnit, sign = 0n } = clipping;
     return { ...shared, scale: Number(norm) / clip, valueBound: sign > norm ? sign : norm, weightUnit };
+  }
+  if (quantising !== undefined) {
+    const { bound, range, weightUnit, records } = quantising;
+    const unit = { weightUnit, maxWeight: 1n, recordsPerWeight: records };
+    return { ...shared, ...unit, scale: Number(bound) / range, valueBound: bound };
   }
   // The products of two numbers of f bits have 2f; the entries of z·zᵀ are at most 1.
   const scaleBits = gradient ? fractionBits : 2 * fractionBits;
@@ -126,7 +155,6 @@ export function atClip(task: Task, clip: number | undefined): Task {
  * An owner's side: the sums over its records as integers.
  *
  * @param parameters `task.parameterCount` of them, outputs × width row by row
- * @param observe is told of the clipping, if there is any; for the owner's own eyes, since nothing of it is noised
  * @throws SealsumError `plan_mismatch` where parameters or records are not the task's, `number_out_of_bounds` naming a value
  * that grew beyond its bound, which is what a diverging training does
  */
@@ -134,8 +162,28 @@ export function contribution(
   task: Task,
   records: Records,
   parameters: Float64Array,
-  observe: (clipping: ClippingReport) => void = () => undefined,
+  options: ContributionOptions = {},
 ): WeightedVector {
+  const { weight, values } = ownVector(task, ownSums(task, records, parameters, options));
+  return { weight, values: [...values.slice(0, task.length)] };
+}
+
+/** Sums as the integers that they are, or at the task's scale; each made when it is asked for. */
+export function ownVector({ scale, clipping, quantising }: Task, own: OwnSums | WeightedVector): OwnVector {
+  if ('values' in own) return own;
+  const { weight, sums } = own;
+  const unit = clipping === undefined && quantising === undefined ? scale : 1;
+  const slice = (from: number, to: number): bigint[] => toFixedPoint(sums.subarray(from, to), unit);
+  return { weight, values: { length: sums.length, slice } };
+}
+
+/** What takes long of a contribution. Only normal equations are summed as integers of any length. */
+export function ownSums(
+  task: Task,
+  records: Records,
+  parameters: Float64Array,
+  { random = systemRandom, observe }: ContributionOptions = {},
+): OwnSums | WeightedVector {
   if (parameters.length !== task.parameterCount) {
     throw new SealsumError('plan_mismatch', `parameters: expected ${task.parameterCount}, not ${parameters.length}`, {
       field: 'parameters',
@@ -147,23 +195,35 @@ export function contribution(
     });
   }
   if (task.clipping !== undefined) {
-    const { sum, report } = clippedSums(task, task.clipping, records, parameters);
-    observe(report);
-    return sum;
+    const { report, ...sums } = clippedSums(task, task.clipping, records, parameters, random);
+    observe?.(report);
+    return sums;
   }
   const weight = BigInt(records.count) * task.weightUnit;
   if (task.solver === 'normal-equations') return { weight, values: exactTriangleSums(records, task.fractionBits) };
   const sums = gradientSums(task.family, records, parameters);
+  requireWithinBounds(task, sums, records.count);
+  if (task.quantising !== undefined) return quantisedSums(task.quantising, sums, records.count, random);
+  return { weight, sums };
+}
+
+function requireWithinBounds({ quantising, statistics, names }: Task, sums: Float64Array, count: number): void {
   for (const [index, sum] of sums.entries()) {
-    if (Math.abs(sum) <= records.count * 2 ** BOUND_BITS) continue;
-    const field = task.names[index] ?? '';
-    throw new SealsumError(
-      'number_out_of_bounds',
-      `${field}: beyond 2^${BOUND_BITS} per record; the training diverges: lower training.learning_rate`,
-      { field },
-    );
+    const bound =
+      quantising === undefined
+        ? 2 ** BOUND_BITS
+        : index < statistics
+          ? quantising.range
+          : (quantising.metricBounds[index - statistics] ?? 0);
+    if (Math.abs(sum) <= count * bound) continue;
+    const field = names()[index] ?? '';
+    const why =
+      quantising === undefined
+        ? `beyond 2^${BOUND_BITS} per record; the training diverges: lower training.learning_rate`
+        : `beyond ${bound} per record, for which quantised integers have no room: ` +
+          'raise encryption.quantization_range, or lower training.learning_rate';
+    throw new SealsumError('number_out_of_bounds', `${field}: ${why}`, { field });
   }
-  return { weight, values: toFixedPoint(sums, task.scale) };
 }
 
 /**
@@ -181,32 +241,41 @@ export function statisticsOf(task: Task, sum: WeightedVector, contributors: numb
     });
   }
   // Less than one record of weight is nothing but noise.
-  if (sum.weight < task.weightUnit) {
-    throw new SealsumError(
-      'weight_zero',
-      task.clipping === undefined
-        ? 'weight: the records of all owners add up to none'
-        : 'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed' +
-            (task.clipping.sampling < 1 ? '; or a greater privacy.sampling, where too few took part' : ''),
-      { field: 'weight' },
-    );
-  }
-  const weight = Number(sum.weight) / Number(task.weightUnit);
+  const counted = sum.weight * BigInt(task.recordsPerWeight);
+  if (counted < task.weightUnit) throw new SealsumError('weight_zero', whyNoWeight(task), { field: 'weight' });
+  const weight = Number(counted) / Number(task.weightUnit);
   if (task.solver === 'normal-equations') {
     return { weight, statistics: fromFixedPoint(sum.values, task.scale), metrics: new Float64Array(0) };
   }
   // The gradient's mean goes into the parameters, so it is renormalised to the plan's scale; metrics are only reported.
-  const means = renormalise(task, sum).slice(0, task.statistics);
+  const { length, meanBits } = task;
+  const weightUnit = task.weightUnit << BigInt(meanBits);
+  const means = renormalise({ length, weightUnit }, sum).slice(0, task.statistics);
+  const units = Number(sum.weight) / Number(task.weightUnit);
+  const metricScales = (task.clipping ?? task.quantising)?.metricScales ?? [];
   const metrics = sum.values
     .slice(task.statistics, task.statistics + task.metrics.length)
-    .map((value, index) => Number(value) / (task.clipping?.metricScales[index] ?? task.scale) / weight);
+    .map((value, index) => Number(value) / (metricScales[index] ?? task.scale) / units);
   const unclipped = unclippedOf(task, sum, contributors);
   return {
     weight,
-    statistics: fromFixedPoint(means, task.scale),
+    statistics: fromFixedPoint(means, task.scale * 2 ** meanBits),
     metrics: Float64Array.from(metrics),
     ...(unclipped === undefined ? {} : { unclipped }),
   };
+}
+
+function whyNoWeight({ clipping, quantising }: Task): string {
+  if (quantising !== undefined)
+    return (
+      'weight: integers of so few bits do not count so few records: lower participation.max_records to what owners have, ' +
+      'or raise encryption.quantization_bits'
+    );
+  if (clipping === undefined) return 'weight: the records of all owners add up to none';
+  return (
+    'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed' +
+    (clipping.sampling < 1 ? '; or a greater privacy.sampling, where too few took part' : '')
+  );
 }
 
 /** Who contributes is no secret; of those, as many as the sampling lets take part are expected to. */

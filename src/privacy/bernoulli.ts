@@ -4,7 +4,7 @@
  * Canonne, Kamath, Steinke, The Discrete Gaussian for Differential Privacy (2020), Section 5.1, Algorithm 1. Fractions are
  * passed as numerator and denominator, not in lowest terms: a coin costs one division, a reduction would cost dozens.
  */
-import { type RandomWords, WORD_BITS } from './random-words.ts';
+import { type RandomWords, WORD_BITS } from '../paillier/random-words.ts';
 
 const WORD = BigInt(WORD_BITS);
 

@@ -5,10 +5,18 @@
  * is checked in whole-number arithmetic; a vector that rounding made too long is shortened until it holds. That check is the
  * sensitivity which the noise is calibrated to (Kairouz, Liu, Steinke 2021, Section 4.1, clip and round): whatever the
  * floats before it did, no record weighs more. Records are rounded before they are summed.
+ *
+ * Where numbers are rounded by chance, the paper draws all coins anew until the norm keeps to a greater bound (conditional
+ * rounding), and calibrates to that. Here the coins are drawn once and the bound stays what it is: a vector that they make too
+ * long is shortened like any other, from an entry on that is drawn too, so that it is not always the first ones that pay. It is
+ * off towards zero, as it would be with repeated coins; one that is not too long is right on average.
  */
+import { type Rounding, stochasticRounding } from '../encoding/quantisation.ts';
 import { SealsumError } from '../errors.ts';
+import type { RandomBytes } from '../paillier/random.ts';
+import { randomWordsFrom, WORD_BITS } from '../paillier/random-words.ts';
 
-/** S: the integer length that stands for a record's whole allowance. */
+/** S: the integer length that stands for a record's whole allowance, unless a model asks for fewer or more bits. */
 export const CLIP_SCALE: bigint = 2n ** 20n;
 
 /** Up to this norm every sum of squares below stays under 2^53, where doubles count exactly. */
@@ -23,14 +31,36 @@ export interface ClippedVector {
   readonly finite: boolean;
 }
 
+/** How clipped vectors become whole numbers. */
+export interface WholeNumbers {
+  /** A whole number next to this one. */
+  readonly round: (value: number) => number;
+  /** The entry, of so many, with which shortening begins. */
+  readonly first: (length: number) => number;
+}
+
+const toTheNearest: WholeNumbers = { round: roundHalfEven, first: () => 0 };
+
+export function wholeNumbers(rounding: Rounding, random: RandomBytes): WholeNumbers {
+  if (rounding === 'nearest') return toTheNearest;
+  const words = randomWordsFrom(random);
+  // As near to uniform as a word allows: that no entry is favoured matters to accuracy, and to nothing that is promised.
+  return { round: stochasticRounding(random), first: (length) => Math.floor((words() / 2 ** WORD_BITS) * length) };
+}
+
 /**
  * The vector as integers of L2 norm at most `norm`, in units of clip/norm; a vector no longer than `clip` is only rounded,
- * half to even, unless the rounding itself made it too long.
+ * half to even unless told otherwise, unless the rounding itself made it too long.
  *
  * `clip` is a finite number above 0, `norm` lies in [1, 2^26]. Throws `privacy_invalid` for anything else. Never throws on
  * account of the vector: a record must not be able to stop a round, which would say something about it.
  */
-export function clipToIntegers(vector: ArrayLike<number>, clip: number, norm: bigint = CLIP_SCALE): ClippedVector {
+export function clipToIntegers(
+  vector: ArrayLike<number>,
+  clip: number,
+  norm: bigint = CLIP_SCALE,
+  { round, first }: WholeNumbers = toTheNearest,
+): ClippedVector {
   if (!(Number.isFinite(clip) && clip > 0)) {
     throw new SealsumError('privacy_invalid', `clip: expected a finite length above 0, got ${clip}`, { field: 'clip' });
   }
@@ -55,9 +85,9 @@ export function clipToIntegers(vector: ArrayLike<number>, clip: number, norm: bi
   const length = Number(norm);
   for (let index = 0; index < vector.length; index++) {
     const value = vector[index] as number;
-    values[index] = roundHalfEven(clipped ? (value / greatest / relative) * length : (value / clip) * length);
+    values[index] = round(clipped ? (value / greatest / relative) * length : (value / clip) * length);
   }
-  shorten(values, length);
+  shorten(values, length, first);
   return { values, clipped, finite: true };
 }
 
@@ -69,12 +99,13 @@ function squaredNorm(values: Int32Array): number {
 }
 
 /**
- * Moves entries one step towards zero, in turn, until Σv² ≤ norm². A rounded vector exceeds by so little that the first few
+ * Moves entries one step towards zero, in turn, until Σv² ≤ norm². A vector rounded to the nearest exceeds by so little that a few
  * entries suffice; every step makes the sum smaller, so it ends.
  */
-function shorten(values: Int32Array, norm: number): void {
+function shorten(values: Int32Array, norm: number, first: WholeNumbers['first']): void {
   let surplus = squaredNorm(values) - norm * norm;
-  for (let index = 0; surplus > 0; index = (index + 1) % values.length) {
+  if (surplus <= 0) return;
+  for (let index = first(values.length); surplus > 0; index = (index + 1) % values.length) {
     const value = values[index] as number;
     if (value === 0) continue;
     surplus -= 2 * Math.abs(value) - 1;

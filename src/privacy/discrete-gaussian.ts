@@ -9,9 +9,9 @@
  */
 import { SealsumError } from '../errors.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
+import { type RandomWords, randomWordsFrom, uniformBelow } from '../paillier/random-words.ts';
 import { bernoulliExponential } from './bernoulli.ts';
 import { integerSquareRoot } from './integer.ts';
-import { type RandomWords, randomWordsFrom, uniformBelow } from './random-words.ts';
 import { formatRational, type Rational } from './rational.ts';
 
 /**

@@ -16,7 +16,7 @@ export async function drawNoise(
   count: number,
   variance: Rational,
   random: RandomBytes = systemRandom,
-  { pool, signal }: Spreading = {},
+  { pool, pause, signal }: Spreading = {},
 ): Promise<bigint[]> {
   const parts = await spread(
     {
@@ -28,7 +28,7 @@ export async function drawNoise(
         return { work: { beside: import.meta.url, file: './noise-thread', name: 'draw' }, input };
       },
     },
-    { pool: random === systemRandom ? pool : undefined, signal },
+    { pool: random === systemRandom ? pool : undefined, pause, signal },
   );
   return parts.flat();
 }

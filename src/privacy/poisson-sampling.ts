@@ -4,8 +4,8 @@
  */
 import { SealsumError } from '../errors.ts';
 import type { RandomBytes } from '../paillier/random.ts';
+import { randomWordsFrom } from '../paillier/random-words.ts';
 import { bernoulli } from './bernoulli.ts';
-import { randomWordsFrom } from './random-words.ts';
 import { rationalFromNumber } from './rational.ts';
 
 /**

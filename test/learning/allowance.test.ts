@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { divideAllowance, signShare } from '../../src/learning/allowance.ts';
+import { divideAllowance, greatestChange, signShare } from '../../src/learning/allowance.ts';
 import { familyOf, type MetricName } from '../../src/learning/families.ts';
 import type { PrivacySettings } from '../../src/learning/model-types.ts';
 import { contribution, statisticsOf } from '../../src/learning/task.ts';
@@ -49,7 +49,7 @@ test('weight, metrics, statistics and sign at their most are within S, exactly, 
   );
   fc.assert(
     fc.property(signs, fc.constantFrom(...metricsOf), (sign, metrics) => {
-      const divided = divideAllowance(adaptive(1), familyOf(model), metrics, sign);
+      const divided = divideAllowance(adaptive(1), model.encryption, familyOf(model), metrics, sign);
       const { norm, weightUnit, metricBound } = divided;
       const most = weightUnit ** 2n + BigInt(metrics.length) * metricBound ** 2n + norm ** 2n + (sign ?? 0n) ** 2n;
       assert.ok(most <= S ** 2n, `${most}`);
@@ -61,6 +61,8 @@ test('weight, metrics, statistics and sign at their most are within S, exactly, 
     }),
   );
 });
+
+const plain = { key_bits: 3072, fraction_bits: 40 };
 
 const someVariance = fc
   .integer({ min: 0, max: 460 })
@@ -81,7 +83,7 @@ test('B is the greatest whole number with which the count has at least the noise
       const asked = multiplyRationals(rationalFromNumber(noise), rationalFromNumber(noise));
       let share: bigint | undefined;
       try {
-        share = signShare(adaptive(noise), variance);
+        share = signShare(adaptive(noise), plain, variance);
       } catch (error) {
         const { code, field } = error as { code: string; field: string };
         assert.deepEqual([code, field], ['privacy_invalid', 'privacy.adaptive_clip.count_noise']);
@@ -103,10 +105,39 @@ test('B is the greatest whole number with which the count has at least the noise
   assert.ok(shares > 50 && refusals > 50, `${shares} shares, ${refusals} refusals`);
 });
 
+test('with few bits S is as long as they are, and is divided and noised in the same proportions', () => {
+  for (const quantization_bits of [8, 16, 24] as const) {
+    const encryption = { ...plain, quantization_bits };
+    const greatest = greatestChange(encryption);
+    assert.equal(greatest, 2n ** BigInt(quantization_bits - 1));
+    for (const metrics of metricsOf) {
+      const { model } = modelWith({ rho: 1 });
+      for (const sign of [undefined, greatest / 2n]) {
+        const divided = divideAllowance(adaptive(1), encryption, familyOf(model), metrics, sign);
+        const { norm, weightUnit, metricBound } = divided;
+        const most = weightUnit ** 2n + BigInt(metrics.length) * metricBound ** 2n + norm ** 2n + (sign ?? 0n) ** 2n;
+        assert.ok(most <= greatest ** 2n && most > greatest ** 2n - 5n * greatest);
+        assert.ok(weightUnit >= 16n && metricBound >= 8n);
+      }
+    }
+    // The count has the noise that was asked for, with as much of the allowance as with any other S.
+    const whole = signShare(adaptive(1), plain, rational(S ** 2n)) ?? 0n;
+    const few = signShare(adaptive(1), encryption, rational(greatest ** 2n)) ?? 0n;
+    assert.ok(Math.abs(Number(few) / Number(greatest) - Number(whole) / Number(S)) <= 1 / Number(greatest));
+  }
+  // B = 127 of S = 128 leaves A = √255, with which a metric would be one unit.
+  const eight = { ...plain, quantization_bits: 8 } as const;
+  assert.equal(signShare(adaptive(0.505), eight, rational(2n ** 14n)), 126n);
+  assert.throws(() => signShare(adaptive(0.502), eight, rational(2n ** 14n)), {
+    code: 'privacy_invalid',
+    field: 'privacy.adaptive_clip.count_noise',
+  });
+});
+
 test('no clip that adapts, no signs', () => {
   const { model } = modelWith({ rho: 1 });
   assert.ok(model.privacy !== undefined);
-  assert.equal(signShare(model.privacy, rational(2n ** 40n)), undefined);
+  assert.equal(signShare(model.privacy, model.encryption, rational(2n ** 40n)), undefined);
 });
 
 test('a model whose count would cost all there is, z ≥ 2σ_b, is refused before anything else, and at 2σ_b just above z is not', () => {

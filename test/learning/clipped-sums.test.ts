@@ -28,8 +28,13 @@ function taskOf(model: Model, sign?: bigint): Task {
   return createTask(model, compileFeatures(model), sign);
 }
 
-function modelOf(type: 'LINEAR_REGRESSION' | 'LOGISTIC_REGRESSION' | 'SOFTMAX_REGRESSION', privacy: object): Model {
-  return small(type, 2, { training: { solver: 'gradient' }, privacy: { epsilon: 1, delta: 1e-5, ...privacy } }).model;
+function modelOf(
+  type: 'LINEAR_REGRESSION' | 'LOGISTIC_REGRESSION' | 'SOFTMAX_REGRESSION',
+  privacy: object,
+  encryption: object = {},
+): Model {
+  const training = { solver: 'gradient' };
+  return small(type, 2, { training, encryption, privacy: { epsilon: 1, delta: 1e-5, ...privacy } }).model;
 }
 
 const squaredNorm = ({ weight, values }: WeightedVector): bigint =>
@@ -69,14 +74,22 @@ for (const type of types)
       const cases = fc
         .record({
           unit: fc.constantFrom('record' as const, 'owner' as const),
-          sign: fc.option(fc.bigInt(1n, 2n ** 20n - 2n), { nil: undefined }),
+          signed: fc.option(fc.double({ min: 0, max: 0.99, noNaN: true }), { nil: undefined }),
+          bits: fc.constantFrom(undefined, 8, 16, 24),
+          rounding: fc.constantFrom('nearest', 'stochastic'),
           clip: fc.constantFrom(1, 1e-300, 1e-3, 0.7, 1e9, 1e300),
           wildRecords: fc.boolean(),
         })
-        .chain(({ unit, sign, clip, wildRecords }) => {
+        .chain(({ unit, signed, bits, rounding, clip, wildRecords }) => {
+          const greatest = bits === undefined ? S : 2n ** BigInt(bits - 1);
           // Only owners have signs.
-          const signed = unit === 'owner' ? sign : undefined;
-          const task = taskOf(modelOf(type, { unit, metrics, clip, ...(signed && { adaptive_clip: {} }) }), signed);
+          const sign =
+            unit === 'owner' && signed !== undefined
+              ? BigInt(Math.floor(signed * Number(greatest - 2n))) + 1n
+              : undefined;
+          const encryption = bits === undefined ? {} : { quantization_bits: bits, rounding };
+          const model = modelOf(type, { unit, metrics, clip, ...(sign && { adaptive_clip: {} }) }, encryption);
+          const task = taskOf(model, sign);
           const size = unit === 'owner' ? { minLength: 1, maxLength: 6 } : { minLength: 1, maxLength: 1 };
           const records = recordsOf(task.width, targetsOf[type], size).chain((tame) =>
             wildRecords
@@ -85,13 +98,13 @@ for (const type of types)
                   .map(([x, y]): Records => ({ ...tame, x, y: type === 'LINEAR_REGRESSION' ? y : tame.y }))
               : fc.constant(tame),
           );
-          return fc.tuple(fc.constant(task), records, wild(task.parameterCount));
+          return fc.tuple(fc.constant(task), records, wild(task.parameterCount), fc.constant(greatest));
         });
       fc.assert(
-        fc.property(cases, ([task, records, parameters]) => {
+        fc.property(cases, ([task, records, parameters, greatest]) => {
           const vector = contribution(task, records, parameters);
           const norm = squaredNorm(vector);
-          assert.ok(norm <= S ** 2n, `${norm} is more than ${S ** 2n}`);
+          assert.ok(norm <= greatest ** 2n, `${norm} is more than ${greatest ** 2n}`);
           assert.equal(vector.weight, task.weightUnit, 'one unit');
           assert.equal(vector.values.length, task.length, 'as long as the task says');
           assert.ok(
@@ -122,7 +135,7 @@ test('metrics that stay at home take nothing of the allowance, and nothing of th
       (records, sent) => {
         const parameters = Float64Array.from(sent);
         const reports: ClippingReport[] = [];
-        contribution(local, records, parameters, (report) => reports.push(report));
+        contribution(local, records, parameters, { observe: (report) => reports.push(report) });
         const [report] = reports;
         assert.ok(report !== undefined);
         assert.deepEqual(
@@ -133,8 +146,10 @@ test('metrics that stay at home take nothing of the allowance, and nothing of th
         for (const [index, { mean }] of report.metrics.entries())
           assert.ok(Math.abs(mean - (sums[3 + index] ?? 0) / records.count) < 1e-12, 'their exact means');
         // Where they are summed, the report has none.
-        contribution(summed, records, parameters, ({ metrics }) => {
-          assert.deepEqual(metrics, []);
+        contribution(summed, records, parameters, {
+          observe: ({ metrics }) => {
+            assert.deepEqual(metrics, []);
+          },
         });
       },
     ),
@@ -172,8 +187,8 @@ test('records that take part are whole, in their order, and add what they would 
     );
     const alone = [...sample.lines].map((line) => contribution(task, pick(all, [line - 1]), parameters));
     const none = { weight: 0n, values: new Array<bigint>(task.length).fill(0n) };
-    const { sum, report } = clippedSums(task, task.clipping, sample, parameters);
-    assert.deepEqual(sum, addUp([none, ...alone]));
+    const { weight, sums, report } = clippedSums(task, task.clipping, sample, parameters);
+    assert.deepEqual({ weight, values: Array.from(sums, BigInt) }, addUp([none, ...alone]));
     assert.equal(report.units, sample.count);
   }
 });

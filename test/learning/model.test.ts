@@ -109,6 +109,31 @@ test('has no header where columns are given by position, and takes "true" and "f
   assert.equal(header({ 'data_props.target': { name: 'stay', range: [0, 1] } }), true);
 });
 
+test('fills in rounding and range only where contributions are quantised: the range that gradients have', () => {
+  const quantised = (json: Json, encryption: Json): unknown =>
+    parseModel({ ...json, training: { solver: 'gradient' }, encryption }).encryption;
+  const binary = classifier('LOGISTIC_REGRESSION', { name: 'died', levels: ['no', 'yes'] });
+  const many = classifier('SOFTMAX_REGRESSION', { name: 'outcome', levels: ['home', 'ward', 'hospice'] });
+  const rest = { key_bits: 3072, fraction_bits: 40 };
+  assert.deepEqual(quantised(linear(), {}), rest);
+  for (const bits of [8, 16, 24, 32])
+    for (const [json, range] of [
+      [linear(), 2],
+      [binary, 1],
+      [many, 1],
+    ] as const) {
+      const filled = { ...rest, quantization_bits: bits, rounding: 'nearest', quantization_range: range };
+      assert.deepEqual(quantised(json, { quantization_bits: bits }), filled);
+      assert.deepEqual(quantised(json, filled), filled);
+    }
+  const given = { ...rest, quantization_bits: 8, rounding: 'stochastic', quantization_range: 0.25 };
+  assert.deepEqual(quantised(linear(), given), given);
+  const noised = { ...linear(), privacy: { rho: 1 } };
+  const without = { ...rest, quantization_bits: 8, rounding: 'nearest' };
+  assert.deepEqual(quantised(noised, { quantization_bits: 8 }), without);
+  assert.deepEqual(quantised(noised, without), without);
+});
+
 test('takes numbers for levels, as data files write them', () => {
   const json = put(classifier('SOFTMAX_REGRESSION', { name: 'digit', levels: [0, 1, 2.5] }), {
     'data_props.features': [{ name: 'grade', type: 'ordinal', levels: [1, 2, 3], missing: 2 }],
@@ -390,6 +415,8 @@ const training: Refusal[] = [
   })),
 ];
 
+const descent: Json = { training: { solver: 'gradient' } };
+
 const conditions: Refusal[] = [
   ...each('encryption', [null, 3072], 'expected an object'),
   ...[1024, 2000, 2049, 8448, '3072'].map((bits) => ({
@@ -403,6 +430,46 @@ const conditions: Refusal[] = [
     expected: 'expected a whole number from 16 to 48',
   })),
   { values: { encryption: { bits: 3072 } }, field: 'encryption.bits', expected: unknown },
+  ...[0, 7, 12, 64, '16', null].map((bits) => ({
+    values: { ...descent, encryption: { quantization_bits: bits } },
+    field: 'encryption.quantization_bits',
+    expected: 'expected one of 8, 16, 24, 32',
+  })),
+  ...['up', 1].map((rounding) => ({
+    values: { ...descent, encryption: { quantization_bits: 8, rounding } },
+    field: 'encryption.rounding',
+    expected: 'expected one of nearest, stochastic',
+  })),
+  ...[0, -1, 1e-7, 1025, infinity, '2'].map((range) => ({
+    values: { ...descent, encryption: { quantization_bits: 8, quantization_range: range } },
+    field: 'encryption.quantization_range',
+    expected: 'expected a number from 1e-6 to 1024',
+  })),
+  ...[{ rounding: 'nearest' }, { quantization_range: 2 }].map((encryption) => ({
+    values: { ...descent, encryption },
+    field: `encryption.${Object.keys(encryption)[0] ?? ''}`,
+    expected: 'only with encryption.quantization_bits; give those, or remove it',
+  })),
+  {
+    values: { encryption: { quantization_bits: 16 } },
+    field: 'encryption.quantization_bits',
+    expected: 'only with the gradient solver: normal equations are exact sums; remove it',
+  },
+  {
+    values: { ...descent, encryption: { quantization_bits: 32 }, privacy: { rho: 1 } },
+    field: 'encryption.quantization_bits',
+    expected: 'expected 8, 16 or 24 with privacy: norms of 32 bits are not checked exactly',
+  },
+  {
+    values: { ...descent, encryption: { quantization_bits: 16, quantization_range: 1 }, privacy: { rho: 1 } },
+    field: 'encryption.quantization_range',
+    expected: 'not with privacy, whose clip is the range; remove it',
+  },
+  {
+    values: { encryption: { quantization_bits: 16 }, privacy: { rho: 1 } },
+    field: 'encryption.quantization_bits',
+    expected: 'only with the gradient solver: normal equations are exact sums; remove it',
+  },
   ...each('participation', [null, 3], 'expected an object'),
   ...[1, 0, 2.5].map((quorum) => ({
     values: { participation: { quorum } },

@@ -202,7 +202,7 @@ test('never sends the count as a plain number: only as a weight that takes its s
         values: new Array<bigint>(task.length).fill(0n),
       });
     }
-    assert.equal(task.names.includes('intercept × intercept'), false);
+    assert.equal(task.names().includes('intercept × intercept'), false);
   }
 });
 
@@ -222,7 +222,7 @@ test('an owner is one unit: no longer than S however many records it has, of wei
   const y = Float64Array.of(0, 0.25);
   const two: Records = { ...one([1, 1, 0], 0), count: 2, x: Float64Array.of(1, 1, 0, 1, -1, 0), y };
   const reports: ClippingReport[] = [];
-  const vector = contribution(task, two, parameters, (report) => reports.push(report));
+  const vector = contribution(task, two, parameters, { observe: (report) => reports.push(report) });
   assert.deepEqual(reports, [{ units: 1, clipped: 0, notFinite: 1, metrics: [] }]);
   assert.ok(vector.values.some((value) => value !== 0n));
   // Of two records one counts as zeros: the mean is half of what the other alone has.

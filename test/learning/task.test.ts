@@ -49,7 +49,7 @@ test('says what a round sums', () => {
     parameterCount: task.parameterCount,
     length: task.length,
     statistics: task.statistics,
-    names: task.names,
+    names: task.names(),
     rounds: task.rounds,
     scale: task.scale,
     valueBound: task.valueBound,
@@ -87,8 +87,8 @@ test('says what a round sums', () => {
     valueBound: 2n ** 80n,
     weightUnit: 1n,
   });
-  assert.deepEqual(logistic.task.names.slice(-2), ['loss', 'correct']);
-  assert.deepEqual(softmax.task.names, [
+  assert.deepEqual(logistic.task.names().slice(-2), ['loss', 'correct']);
+  assert.deepEqual(softmax.task.names(), [
     'gradient of intercept for a',
     'gradient of x1 for a',
     'gradient of intercept for b',

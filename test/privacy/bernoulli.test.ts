@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { systemRandom } from '../../src/paillier/random.ts';
+import { type RandomWords, randomWordsFrom, uniformBelow } from '../../src/paillier/random-words.ts';
 import { bernoulli, bernoulliExponential } from '../../src/privacy/bernoulli.ts';
-import { type RandomWords, randomWordsFrom, uniformBelow } from '../../src/privacy/random-words.ts';
 import { CHANCE, chiSquareCritical, normalCritical, wilsonHolds } from './statistics.ts';
 
 const test = suite('bernoulli');

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { CLIP_SCALE, clipToIntegers } from '../../src/privacy/clipping.ts';
+import { systemRandom } from '../../src/paillier/random.ts';
+import { CLIP_SCALE, clipToIntegers, wholeNumbers } from '../../src/privacy/clipping.ts';
 import { integerSquareRoot } from '../../src/privacy/integer.ts';
 import { rationalFromNumber } from '../../src/privacy/rational.ts';
+import { CHANCE } from './statistics.ts';
 
 const test = suite('clipping');
 
@@ -204,6 +206,47 @@ test('a vector that rounding makes too long is shortened, and only by what is ne
   const { values } = clipToIntegers(new Float64Array(10_000).fill(0.01), 1, 60n);
   assert.equal(squares(values), 3600n);
   assert.deepEqual([...clipToIntegers([0, 3, 0, 4], 5, 5n).values], [0, 3, 0, 4]);
+});
+
+test('by chance: the norm is never above its bound, for any doubles and whatever the coins say', () => {
+  const bytes = fc.uint8Array({ minLength: 1, maxLength: 50 });
+  const near = fc
+    .tuple(someVector, fc.double({ min: 0.9, max: 1.1, noNaN: true }))
+    .map(([vector, factor]): [number[], number] => [vector, Math.max(Math.hypot(...vector) * factor, 1e-300)]);
+  const cases = fc.oneof(fc.tuple(anyVector, someClip), near);
+  fc.assert(
+    fc.property(cases, fc.oneof(someNorm, fc.constantFrom(128n, 110n)), bytes, ([vector, clip], norm, coins) => {
+      const random = (length: number): Uint8Array =>
+        Uint8Array.from({ length }, (_, index) => coins[index % coins.length] ?? 0);
+      const { values, finite } = clipToIntegers(vector, clip, norm, wholeNumbers('stochastic', random));
+      assert.ok(squares(values) <= norm ** 2n);
+      assert.equal(finite, vector.every(Number.isFinite));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+// Hoeffding 1963, Theorem 2: the mean of n independent draws within an interval of length r is r·√(ln(2/p)/2n) off with a chance of at
+// most p. Chance of failing though right: 10^-9.
+test('by chance: within the norm every entry is right on average; beyond it no entry pays more for it than another', () => {
+  const draws = 40_000;
+  const meansOf = (vector: readonly number[], clip: number, norm: bigint): Float64Array => {
+    const chance = wholeNumbers('stochastic', systemRandom);
+    const means = new Float64Array(vector.length);
+    for (let draw = 0; draw < draws; draw += 1)
+      for (const [index, value] of clipToIntegers(vector, clip, norm, chance).values.entries())
+        means[index] = (means[index] ?? 0) + value / draws;
+    return means;
+  };
+  const vector = [0.3, -0.01, 0.005, 0.25, -0.333, 0];
+  const reach = Math.sqrt(Math.log((2 * 22) / CHANCE) / (2 * draws));
+  for (const [index, mean] of meansOf(vector, 1, 110n).entries())
+    assert.ok(Math.abs(mean - (vector[index] ?? 0) * 110) <= reach, `${index}: ${mean}`);
+  // Sixteen entries of 2.5 have length 10: about half of all coins make them longer. Each becomes 1, 2 or 3.
+  const alike = meansOf(new Array<number>(16).fill(1), 4, 10n);
+  const middle = alike.reduce((sum, mean) => sum + mean / 16, 0);
+  assert.ok(middle < 2.5 - reach && middle > 2.3, `${middle}`);
+  for (const mean of alike) assert.ok(Math.abs(mean - middle) <= 2 * 2 * reach, [...alike].join(' '));
 });
 
 test('halves go to the even neighbour', () => {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { createCipheriv, createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
+import { randomWordsFrom } from '../../src/paillier/random-words.ts';
 import {
   discreteLaplace,
   sampleDiscreteGaussian,
   sampleDiscreteGaussians,
 } from '../../src/privacy/discrete-gaussian.ts';
-import { randomWordsFrom } from '../../src/privacy/random-words.ts';
 import { formatRational, multiplyRationals, type Rational, rational, toNumber } from '../../src/privacy/rational.ts';
 import {
   type Bin,

@@ -83,7 +83,7 @@ async function residuals(place: NoisePlace, setting: Setting, contributors: numb
     const draw = noiseOf(descriptorOf(setting), encryptor, systemRandom);
     assert.ok(draw !== undefined);
     const product = startProduct(keys.publicKey, sum);
-    product.multiply(await draw(0, plan.ciphertexts, () => Promise.resolve()));
+    product.multiply(await draw(0, plan.ciphertexts, {}));
     sum = product.bytes();
   }
   const { weight, values } = openVector(plan, decryptor, sum, contributors);
