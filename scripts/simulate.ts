@@ -2,9 +2,10 @@
  * Simulates rounds under faults: `npm run simulate -- --seed 7 --operations 10000`. The same seed gives the same run; with
  * --verbose it tells what happens to whom. Exits 1 when anything was not as it must be.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { generateKeyPair } from '../src/paillier/key-generation.ts';
 import { type SimulationReport, simulate } from './simulation/simulate.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options {
   readonly seed: number;
@@ -14,24 +15,15 @@ interface Options {
   readonly verbose?: true;
 }
 
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^[0-9]+$/.test(text) || value < least || value > 2 ** 32 - 1)
-      throw new InvalidArgumentError(`expected a whole number of at least ${least}`);
-    return value;
-  };
-}
-
 const options = new Command('simulate')
   .description(
     'Run the real parties on simulated time and a simulated network that loses, delays and repeats messages.',
   )
-  .addOption(new Option('--seed <n>', 'what everything follows from').argParser(wholeNumber(0)).default(1))
-  .addOption(new Option('--seeds <n>', 'how many, from --seed on').argParser(wholeNumber(1)).default(1))
+  .addOption(new Option('--seed <n>', 'what everything follows from').argParser(wholeNumber(0, 2 ** 32 - 1)).default(1))
+  .addOption(new Option('--seeds <n>', 'how many, from --seed on').argParser(wholeNumber(1, 2 ** 32 - 1)).default(1))
   .addOption(
     new Option('--operations <n>', 'happenings before everybody is left in peace')
-      .argParser(wholeNumber(1))
+      .argParser(wholeNumber(1, 2 ** 32 - 1))
       .default(10_000),
   )
   .option('--json', 'print a JSON array of the reports')

@@ -211,7 +211,7 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     const started = clock.monotonic();
     const bytes = await withdrawUnlessDone(
       () =>
-        participation.contribution(signed, (report) => {
+        participation.contribution(signed, roundDigest, (report) => {
           noteClipping(job, round, report);
         }),
       [charged],

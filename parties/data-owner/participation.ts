@@ -22,6 +22,7 @@ import type { Cost, Ledger } from '../../src/privacy/ledger.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
+import { decodeParameters } from '../../src/protocol/parameters.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { canonicalDigest, objectDigest, verifyObject } from '../../src/protocol/signed.ts';
@@ -56,9 +57,14 @@ export interface Participation {
    * The bytes of this owner's contribution to a round: a fresh encryption, with fresh noise where data owners add it, each time
    * it is called.
    *
+   * @param roundDigest of the round's descriptor
    * @param observe told what clipping did
    */
-  contribution(round: SignedRound, observe?: (clipping: ClippingReport) => void): Promise<Uint8Array>;
+  contribution(
+    round: SignedRound,
+    roundDigest: string,
+    observe?: (clipping: ClippingReport) => void,
+  ): Promise<Uint8Array>;
   /**
    * Makes contributions cheaper, where the job has enough of them to be worth it. They work without: an owner answers and
    * contributes meanwhile. @throws SealsumError aborted when the signal fires
@@ -155,11 +161,11 @@ export async function acceptJob(
     requireSigned: (round) => {
       requireSignedRound(parties(), descriptor, round);
     },
-    contribution: (signed, observe) => {
+    contribution: (signed, roundDigest, observe) => {
       const { round, parameters, clip } = signed.descriptor;
-      const context = { job: digest, round, roundDigest: objectDigest('round', signed.descriptor) };
+      const context = { job: digest, round, roundDigest };
       const tags = tagsOf(tagKey, context, terms.plan.ciphertexts);
-      return seal({ ...sealer, task: atClip(terms.task, clip), observe }, records, Float64Array.from(parameters), tags);
+      return seal({ ...sealer, task: atClip(terms.task, clip), observe }, records, decodeParameters(parameters), tags);
     },
     prepared: () => ({ randomisers: encryptor.ready, bytes: encryptor.ready * ciphertextBytes(publicKey) }),
     prepareNext: async (round, until) => {

@@ -2,6 +2,7 @@
 import { SealsumError } from '../../src/errors.ts';
 import type { OwnerId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+import { countParameters } from '../../src/protocol/parameters.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { verifyObject } from '../../src/protocol/signed.ts';
@@ -81,11 +82,9 @@ function requireAllowed(
     throw new SealsumError('owner_not_on_roster', `the roster of round ${round} does not name ${owner}`, {
       field: 'roster',
     });
-  if (parameters.length !== parameterCount)
-    throw invalid(
-      'parameters',
-      `round ${round} gives ${parameters.length} parameters, the model has ${parameterCount}`,
-    );
+  const found = countParameters(parameters);
+  if (found !== parameterCount)
+    throw invalid('parameters', `round ${round} gives ${found} parameters, the model has ${parameterCount}`);
   if ((clip !== undefined) !== adaptsClip)
     throw invalid('clip', `round ${round} ${adaptsClip ? 'states no clip' : 'states a clip, and the job has its own'}`);
 }

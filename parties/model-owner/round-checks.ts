@@ -11,6 +11,7 @@ import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { SignedJob } from '../../src/protocol/job-messages.ts';
 import { sha256, verifyManifest } from '../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
@@ -51,8 +52,7 @@ function describeRound(
     roster,
     quorum,
     deadline_seconds,
-    // JSON knows no −0.
-    parameters: [...parameters].map((value) => value + 0),
+    parameters: encodeParameters(parameters),
     ...(clip === undefined ? {} : { clip }),
   };
 }

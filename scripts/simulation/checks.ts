@@ -12,6 +12,7 @@ import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import type { KeyPair } from '../../src/paillier/key-generation.ts';
 import { openVector } from '../../src/pipeline.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
+import { decodeParameters } from '../../src/protocol/parameters.ts';
 import { type Terms, termsOf } from '../../src/protocol/terms.ts';
 import type { FacilitatorStore, JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { recordsOf } from './sample.ts';
@@ -67,7 +68,7 @@ export function createRoundChecks(keyPair: KeyPair, owners: number): RoundChecks
       if (block === undefined) break;
       blocks.push(block);
     }
-    const parameters = Float64Array.from(round.signed.descriptor.parameters);
+    const parameters = decodeParameters(round.signed.descriptor.parameters);
     if (!isDeepStrictEqual([...parameters], [...trainer.parameters]))
       return [`${place} was asked with other parameters than the rounds before it lead to`];
     let sum: WeightedVector;

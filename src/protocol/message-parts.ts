@@ -6,15 +6,11 @@ import { type OwnerId, ownerIdSchema } from './identifiers.ts';
  * A list of at most `most` elements. It is looked through up to its first wrong element and no further, so that a message of
  * a million mistakes costs no more than one.
  */
-export function list<T>(
-  element: z.ZodType<T>,
-  most: number,
-  isElement: (value: unknown) => boolean = (value) => element.safeParse(value).success,
-): z.ZodType<readonly T[]> {
+export function list<T>(element: z.ZodType<T>, most: number): z.ZodType<readonly T[]> {
   const upToFirstWrong = (value: unknown): unknown => {
     if (!Array.isArray(value)) return value;
     const looked: unknown[] = value.length > most ? value.slice(0, most + 1) : value;
-    const wrong = looked.findIndex((each) => !isElement(each));
+    const wrong = looked.findIndex((each) => !element.safeParse(each).success);
     return wrong === -1 ? looked : looked.slice(0, wrong + 1);
   };
   return z.preprocess(upToFirstWrong, z.array(element).max(most));

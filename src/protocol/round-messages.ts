@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from './identifiers.ts';
-import { digestSchema, list, owners } from './message-parts.ts';
+import { digestSchema, owners } from './message-parts.ts';
 import { optional } from './optional.ts';
+import { parametersSchema } from './parameters.ts';
 import type { AcceptedContribution } from './round.ts';
 import { type ObjectSignature, objectSignatureSchema } from './signed.ts';
 
@@ -22,8 +23,8 @@ export interface RoundDescriptor {
   /** As in the job. */
   readonly quorum: number;
   readonly deadline_seconds: number;
-  /** The model's parameters as quantised to the plan's scale; empty when a round needs none. */
-  readonly parameters: readonly number[];
+  /** The model's parameters as quantised to the plan's scale (encodeParameters); empty when a round needs none. */
+  readonly parameters: string;
   /** Where the clip adapts: to which length statistics are clipped in this round. */
   readonly clip?: number;
 }
@@ -43,7 +44,7 @@ export const signedRoundSchema: z.ZodType<SignedRound> = z.strictObject({
     roster: owners(1, 'expected at least one owner'),
     quorum: z.number().int().min(2),
     deadline_seconds: z.number().positive().max(86_400),
-    parameters: list(z.number(), 10_000_000, Number.isFinite),
+    parameters: parametersSchema,
     clip: optional(z.number().positive()),
   }),
   signature: objectSignatureSchema,

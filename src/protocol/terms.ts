@@ -4,12 +4,11 @@
  * arithmetic.
  */
 import { createPlan, type Plan } from '../encoding/plan.ts';
-import { signShare } from '../learning/allowance.ts';
+import { greatestChange, signShare } from '../learning/allowance.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
 import { createTask, mostRoundsOf, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
-import { CLIP_SCALE } from '../privacy/clipping.ts';
 import { multiplyRationals, type Rational, rational, toNumber } from '../privacy/rational.ts';
 import type { PrivacyTerms } from '../privacy/statement.ts';
 import type { WireNoise } from './job-messages.ts';
@@ -34,7 +33,7 @@ export function termsOf(model: Model, owners: number): Terms {
     keyBits: model.encryption.key_bits,
     length: task.length,
     owners,
-    maxWeight: task.clipping?.unit === 'owner' ? 1n : BigInt(model.participation.max_records),
+    maxWeight: task.maxWeight,
     valueBound: task.valueBound,
     scale: task.scale,
     weightUnit: task.weightUnit,
@@ -46,20 +45,21 @@ export function termsOf(model: Model, owners: number): Terms {
 
 /** The noise of each round: between neighbours by substitution a sum differs by twice what one unit adds to it. */
 function calibrationOf(model: Model): Calibration | undefined {
-  const { privacy, participation } = model;
+  const { privacy, participation, encryption } = model;
   if (privacy === undefined) return undefined;
   const { place, neighbours, silent_owners: silent, sampling } = privacy;
+  const greatest = greatestChange(encryption);
   return calibrate(privacy, mostRoundsOf(model), {
-    sensitivity: neighbours === 'substitution' ? 2n * CLIP_SCALE : CLIP_SCALE,
+    sensitivity: neighbours === 'substitution' ? 2n * greatest : greatest,
     shares: place === 'data-owners' ? participation.quorum - silent : undefined,
     sampling,
   });
 }
 
 /** Where the clip adapts: by the noise that every sum has at the least. */
-function signShareOf({ privacy }: Model, calibration: Calibration | undefined): bigint | undefined {
+function signShareOf({ privacy, encryption }: Model, calibration: Calibration | undefined): bigint | undefined {
   if (privacy === undefined || calibration === undefined) return undefined;
-  return signShare(privacy, varianceOf(calibration));
+  return signShare(privacy, encryption, varianceOf(calibration));
 }
 
 /** σ² of the noise in every value of a sum, at the least. */

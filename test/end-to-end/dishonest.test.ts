@@ -6,6 +6,7 @@ import { aggregate } from '../../src/paillier/aggregate.ts';
 import { createEncryptor, type Encryptor } from '../../src/paillier/encryptor.ts';
 import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
 import { sha256 } from '../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import { type RoundView, roundViewSchema, type SignedManifest } from '../../src/protocol/round-messages.ts';
 import { signObject } from '../../src/protocol/signed.ts';
 import { dealtOut, linearSample } from './data.ts';
@@ -165,7 +166,10 @@ const refused: readonly { lie: string; lies: Lies; code: string; detail: RegExp 
           ? view
           : {
               ...view,
-              signed: { ...view.signed, descriptor: { ...view.signed.descriptor, parameters: [1, 2, 3] } },
+              signed: {
+                ...view.signed,
+                descriptor: { ...view.signed.descriptor, parameters: encodeParameters([1, 2, 3]) },
+              },
             },
     },
     code: 'round_abandoned',

@@ -9,10 +9,20 @@ import { type DataUnitParameters, parametersInDataUnits } from '../../src/learni
 import { readTable } from '../../src/learning/table.ts';
 import { calibrate } from '../../src/privacy/calibration.ts';
 import { addRationals, compareRationals, type Rational, sumRationals, toNumber } from '../../src/privacy/rational.ts';
+import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { ModelEventRecord } from '../../src/storage/model-store.ts';
 import { dealtOut, linearSample, logisticSample, type Sample, softmaxSample, textOf } from './data.ts';
 import { oneKey } from './keys.ts';
-import { type Consortium, getJson, over, postModel, type RunningOwner, startConsortium, trainOver } from './parties.ts';
+import {
+  askFacilitator,
+  type Consortium,
+  getJson,
+  over,
+  postModel,
+  type RunningOwner,
+  startConsortium,
+  trainOver,
+} from './parties.ts';
 
 const test = suite('training end to end');
 
@@ -100,6 +110,38 @@ for (const { name, sample, training, updates } of cases) {
     }
   });
 }
+
+for (const { name, sample, range, half } of [
+  { name: 'linear', sample: linearSample(), range: 2, half: 100 },
+  { name: 'logistic', sample: logisticSample(), range: 1, half: 1 },
+])
+  test(`${name}: 16 bits by chance arrive where all bits do, as near as they allow`, async () => {
+    await using consortium = await consortiumFor(sample);
+    const training = { solver: 'gradient', rounds: 12, optimizer: 'sgd', learning_rate: 0.5 };
+    const document = { ...sample.document, training, ...settings };
+    const view = await trainOver(consortium.modelOwner, {
+      ...document,
+      encryption: { ...settings.encryption, quantization_bits: 16, rounding: 'stochastic' },
+      participation: { ...settings.participation, max_records: 30 },
+    });
+    assert.equal(view.status, 'finished', view.failure?.detail);
+    const { descriptor } = await askFacilitator<JobView>(consortium, `/jobs/${view.id}`);
+    const { value_bound: valueBound, slot_bits: slotBits, max_weight: maxWeight } = descriptor.plan;
+    assert.deepEqual([valueBound, slotBits, maxWeight], ['32767', 19, '1']);
+
+    // Each of three sums over 30 records is less than a unit off, so each mean of 90 less than range/Q, and a gradient of five means
+    // less than √5 of that. A step of 0.5 is short enough for what is squared or curved as little as here to be no further apart
+    // after it than before: so the parameters are less than 12 times half of it apart. A coefficient of the data's units is at most
+    // `half` times as far off, the intercept √3 times, since it takes in the middles of two ranges.
+    const greatest = 12 * 0.5 * Math.sqrt(5) * (range / 32_767) * half * Math.sqrt(3);
+    const [ours, theirs] = await Promise.all([parametersOf(consortium, view.id), pooledParameters(document, sample)]);
+    for (const [index, value] of ours.coefficients.flat().entries()) {
+      const apart = Math.abs(value - (theirs.coefficients.flat()[index] ?? Number.NaN));
+      assert.ok(apart < greatest, `${ours.columns[index]}: ${apart}`);
+    }
+    // That nothing is left of the coins of 36 contributions has a chance of next to nothing.
+    assert.ok(difference(ours, theirs) > 1e-6);
+  });
 
 test('the metrics are those of all records, and every round is told in order', async () => {
   const sample = linearSample(60);
@@ -229,6 +271,35 @@ test('with privacy: the statement, the exact charge of every round at every owne
 function figure(value: Rational): object {
   return { numerator: String(value.numerator), denominator: String(value.denominator), value: toNumber(value) };
 }
+
+test('8 bits by chance with noise in shares: the promise of every bit, from integers of a hundredth', async () => {
+  const sample = logisticSample(900);
+  await using consortium = await consortiumFor(sample);
+  const privacy = { epsilon: 20, delta: 1e-5, place: 'data-owners' };
+  const document = {
+    ...sample.document,
+    training: { ...gradient, rounds: 5 },
+    privacy,
+    ...settings,
+    encryption: { ...settings.encryption, quantization_bits: 8, rounding: 'stochastic' },
+  };
+  const view = await trainOver(consortium.modelOwner, document);
+  assert.equal(view.status, 'finished', view.failure?.detail);
+  const calibration = calibrate({ epsilon: 20, delta: 1e-5 }, 6, { sensitivity: 128n, shares: 2 });
+  const { privacy: statement } = view;
+  assert.ok(statement.guarantee === 'zero-concentrated differential privacy');
+  assert.deepEqual(statement.noise, {
+    distribution: 'discrete gaussian',
+    variance: String(calibration.variance.numerator),
+    sensitivity: '128',
+    shares: 2,
+  });
+  for (const owner of consortium.owners)
+    assert.equal(compareRationals(await chargedTo(owner), calibration.rhoTotal), 0);
+  // The count of 900 has noise of σ/32 for each of six rounds, which is less than 20.
+  assert.ok(toNumber(calibration.variance) * 3 < (20 * 32) ** 2);
+  assert.ok((view.metrics?.accuracy ?? 0) > 0.3 && (view.metrics?.accuracy ?? 0) < 1.2);
+});
 
 test('noise is added to every value of a sum: two trainings on the same records differ in every coefficient', async () => {
   const sample = linearSample(90);

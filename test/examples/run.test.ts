@@ -38,6 +38,34 @@ test('round.ts: a whole round in one process finds the line', () => {
   assert.equal(printed, 'intercept 3.000000, x 2.000000\n');
 });
 
+test('encrypted-vector.ts: scores under encryption, means of packed vectors, a refusal and the way on', () => {
+  const printed = execFileSync(process.execPath, program('examples/encrypted-vector.ts'), { encoding: 'utf8' });
+  assert.deepEqual(printed.trimEnd().split('\n'), [
+    'scores: 1.1375, -1.6875',
+    'means: 37.2500, 81.0000, 0.2083',
+    'plan_unsafe: multiplyPlain: needs 50 bits a slot, slots have 40; encrypt with slotBits of 50 or more ' +
+      'or with fewer fractionBits, or renormalise',
+    'half of them: 18.6250, 40.5000, 0.1040',
+  ]);
+});
+
+test('density.ts: 16 bits of 10 owners take less than 6 bytes a value, and fewer owners and bits take less', () => {
+  const printed = execFileSync(process.execPath, program('examples/density.ts'), { encoding: 'utf8' });
+  const rows = [...printed.matchAll(/^(?:not quantised|\d+ bits)((?: +[\d.]+ B){3})$/gm)].map(([, cells = '']) =>
+    [...cells.matchAll(/[\d.]+/g)].map(Number),
+  );
+  assert.equal(rows.length, 10, printed);
+  for (const table of [rows.slice(0, 5), rows.slice(5)]) {
+    const [plain = [], ...quantised] = table;
+    assert.ok((quantised[1]?.[1] ?? 6) < 6, printed);
+    for (const [index, row] of quantised.entries())
+      for (const [owners, bytes] of row.entries()) {
+        assert.ok(bytes >= 2 * (index + 1) && bytes < ((quantised[index + 1] ?? plain)[owners] ?? 0), printed);
+        assert.ok(owners === 0 || bytes > (row[owners - 1] ?? 0), printed);
+      }
+  }
+});
+
 test('accuracy.ts: less privacy, less error; and a picture of it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sealsum-accuracy-'));
   const plot = join(folder, 'plot.svg');

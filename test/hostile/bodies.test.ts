@@ -8,6 +8,7 @@ import { suite } from 'uvu';
 import { bigintToBytes } from '../../src/paillier/bytes.ts';
 import { primesOf } from '../../src/paillier/private-key.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import { contributionSignatureHeader } from '../../src/protocol/round-messages.ts';
 import { canonicalDigest, signObject } from '../../src/protocol/signed.ts';
 import {
@@ -178,7 +179,10 @@ test('a message that somebody else has signed, as something else or for another 
   });
   const right = contribution(world.open, bert, contributionOf(4));
   const said = right.headers[contributionSignatureHeader] ?? '';
-  const otherRound = { ...world.open, descriptor: { ...world.open.descriptor, parameters: [1, 2, 3] } };
+  const otherRound = {
+    ...world.open,
+    descriptor: { ...world.open.descriptor, parameters: encodeParameters([1, 2, 3]) },
+  };
   const cases: readonly (readonly [Identity, LineRequest, Codes])[] = [
     // Jobs.
     [mona, postJob(signJob(next, otto)), ['signature_invalid']],
@@ -219,7 +223,7 @@ test('a message that somebody else has signed, as something else or for another 
     [mona, putRound(signRound(describeRound(job, 3)), '/jobs/job/rounds/3'), ['round_open']],
     [
       mona,
-      putRound(signRound({ ...world.open.descriptor, parameters: [1] }), '/jobs/job/rounds/2'),
+      putRound(signRound({ ...world.open.descriptor, parameters: encodeParameters([1]) }), '/jobs/job/rounds/2'),
       ['round_conflict'],
     ],
     // Answers.

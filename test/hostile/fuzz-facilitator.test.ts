@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import type { Identity } from '../../src/protocol/identity.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import {
   anna,
   bert,
@@ -123,7 +124,7 @@ function nearly(routes: readonly Route[]): fc.Arbitrary<Sending> {
 /** What is signed as it must be, and comes at the wrong time. */
 function untimely({ open, job }: World): fc.Arbitrary<Sending> {
   const later = signRound(describeRound(job, 3));
-  const other = signRound({ ...open.descriptor, parameters: [9] });
+  const other = signRound({ ...open.descriptor, parameters: encodeParameters([9]) });
   const sent: readonly (readonly [Identity, LineRequest])[] = [
     [mona, jsonRequest('PUT', '/jobs/job/rounds/3', later)],
     [mona, jsonRequest('PUT', '/jobs/job/rounds/2', other)],

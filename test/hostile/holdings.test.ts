@@ -14,6 +14,7 @@ import { systemClock } from '../../src/protocol/clock.ts';
 import { type JobId, jobIdSchema, ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import type { SignedAnswer } from '../../src/protocol/job-messages.ts';
 import { sha256 } from '../../src/protocol/manifest.ts';
+import { decodeParameters } from '../../src/protocol/parameters.ts';
 import { contributionSignatureHeader, type RoundView } from '../../src/protocol/round-messages.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { createModelStore } from '../../src/storage/durable-model-store.ts';
@@ -359,11 +360,13 @@ function signaturesIn(bytes: Uint8Array): readonly string[] {
   ].map(([, value]) => value ?? '');
 }
 
-/** The parameters of a round that was shown, as JSON writes them; those with few digits may stand anywhere. */
+/** The parameters of a round that was shown, as they travel and as JSON writes them; those with few digits may stand anywhere. */
 function parametersIn(method: string, path: string, answer: Buffer): readonly string[] {
   if (method !== 'GET' || !/\/rounds\/[0-9]+$/.test(path)) return [];
   const { signed } = JSON.parse(answer.toString()) as RoundView;
-  return (signed?.descriptor.parameters ?? []).map((value) => JSON.stringify(value)).filter((text) => text.length >= 8);
+  const travelling = signed?.descriptor.parameters ?? '';
+  const numbers = Array.from(decodeParameters(travelling), (value) => JSON.stringify(value));
+  return [travelling, ...numbers].filter((text) => text.length >= 8);
 }
 
 test('when everything is over, two owners hold nothing more of the third than its line in each manifest', async () => {

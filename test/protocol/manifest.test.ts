@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { suite } from 'uvu';
 import type { PartyId } from '../../src/protocol/identifiers.ts';
 import { contributionStatement, sha256, verifyInclusion, verifyManifest } from '../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import {
   type Manifest,
   type SignedManifest,
@@ -59,7 +60,7 @@ test('of another job, round, descriptor or model is refused, whoever signed it',
   refused({ round_digest: sha256(Buffer.from('x')) }, 'round_digest', 'it is of another round descriptor');
   refused({ model_hash: sha256(Buffer.from('x')) }, 'model_hash', 'it is of another model');
   // The same round with other parameters, under the same number: what a model owner that shows two rounds would do.
-  const descriptor = { ...signedRound.descriptor, parameters: [9] };
+  const descriptor = { ...signedRound.descriptor, parameters: encodeParameters([9]) };
   refused({}, 'round_digest', 'it is of another round descriptor', {
     descriptor,
     signature: signObject(modelOwner, 'round', descriptor),

@@ -7,6 +7,7 @@ import { type JobId, type OwnerId, ownerIdSchema } from '../../src/protocol/iden
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { JobDescriptor, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
 import { contributionStatement, sha256 } from '../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import { createParties, type Parties } from '../../src/protocol/parties.ts';
 import type { AcceptedContribution } from '../../src/protocol/round.ts';
 import type { Manifest, SignedManifest, SignedReceipt, SignedRound } from '../../src/protocol/round-messages.ts';
@@ -77,7 +78,7 @@ const roundDescriptor = {
   roster,
   quorum: 2,
   deadline_seconds: 0.5,
-  parameters: [0.5, -1e-9, 0],
+  parameters: encodeParameters([0.5, -1e-9, 0]),
 };
 export const signedRound: SignedRound = {
   descriptor: roundDescriptor,

@@ -4,6 +4,7 @@ import type { JobEventBody } from '../../src/protocol/events.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import { createIdentity, type Identity } from '../../src/protocol/identity.ts';
 import type { SignedJob } from '../../src/protocol/job-messages.ts';
+import { encodeParameters } from '../../src/protocol/parameters.ts';
 import type { AcceptedContribution } from '../../src/protocol/round.ts';
 import type { SignedManifest, SignedRound } from '../../src/protocol/round-messages.ts';
 import { type ObjectSignature, signObject } from '../../src/protocol/signed.ts';
@@ -86,7 +87,7 @@ export function roundRecord(
         roster,
         quorum: 2,
         deadline_seconds: 60,
-        parameters,
+        parameters: encodeParameters(parameters),
       },
       signature,
     },

@@ -26,6 +26,7 @@ import { noCheckpoint } from '../../../src/protocol/checkpoints.ts';
 import { systemClock } from '../../../src/protocol/clock.ts';
 import type { OwnerId, PartyId } from '../../../src/protocol/identifiers.ts';
 import type { JobDescriptor, SignedJob } from '../../../src/protocol/job-messages.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import type { RoundDescriptor, RoundView } from '../../../src/protocol/round-messages.ts';
 import { canonicalDigest, objectDigest } from '../../../src/protocol/signed.ts';
 import { checkTags } from '../../../src/protocol/tags.ts';
@@ -136,7 +137,8 @@ test('accepts what the model gives, and contributes its records with its tags an
   const model = parseModel(document);
   const { plan, task } = termsOf(model, 3);
   const records = encodeTable(compileFeatures(model), await readTable({ text: textOf(sample) }, model.data_props));
-  const bytes = await participation.contribution(signed);
+  const digest = objectDigest('round', signed.descriptor);
+  const bytes = await participation.contribution(signed, digest);
   assert.equal(bytes.length, plan.ciphertexts * 512);
 
   const context = { job: participation.digest, round: 1, roundDigest: objectDigest('round', signed.descriptor) };
@@ -145,7 +147,7 @@ test('accepts what the model gives, and contributes its records with its tags an
     checkTags(sums, shared, context);
   });
   assert.deepEqual(opened, contribution(task, records, Float64Array.from(parameters)));
-  assert.notDeepEqual(await participation.contribution(signed), bytes);
+  assert.notDeepEqual(await participation.contribution(signed, digest), bytes);
 });
 
 test('answers with the same tag key whenever it accepts the same job, and with another one for every other job', async ({
@@ -346,8 +348,8 @@ test('a round that the job did not promise is refused before anything is charged
     [{ roster: [anna] }, 'owners_too_few', 'roster'],
     [{ roster: [anna, bert, 'dora' as OwnerId] }, 'owner_not_on_roster', 'roster'],
     [{ roster: [bert, cora] }, 'owner_not_on_roster', 'roster'],
-    [{ parameters: [0.1, 0.2, 0.3, 0.4] }, 'message_invalid', 'parameters'],
-    [{ parameters: [] }, 'message_invalid', 'parameters'],
+    [{ parameters: encodeParameters([0.1, 0.2, 0.3, 0.4]) }, 'message_invalid', 'parameters'],
+    [{ parameters: encodeParameters([]) }, 'message_invalid', 'parameters'],
   ];
   for (const [change, code, field] of cases) {
     const view = viewOf(signRound(describeRound(descriptor, 1, parameters, change)));
@@ -367,7 +369,7 @@ test('a round that its model owner did not sign, or that is to wait longer than 
   const honest = viewOf(signRound(describeRound(descriptor, 1, parameters)));
   const { signed, ...unsigned } = honest;
   assert.ok(signed !== undefined);
-  const forged = { ...signed, descriptor: { ...signed.descriptor, parameters: [0, 0, 0, 0, 0] } };
+  const forged = { ...signed, descriptor: { ...signed.descriptor, parameters: encodeParameters([0, 0, 0, 0, 0]) } };
   const cases: readonly (readonly [RoundView, string, string])[] = [
     [unsigned, 'message_invalid', 'signed'],
     [{ ...honest, signed: forged }, 'signature_invalid', 'signature'],
@@ -387,7 +389,9 @@ test('parameters that have run away are refused by name, not cut off', async ({ 
   const descriptor = await describe(document);
   const participation = await acceptSigned(descriptor, dataset);
   const runaway = signRound(describeRound(descriptor, 1, [1e6, 0, 0, 0, 0]));
-  const { code, message } = await refusal(() => participation.contribution(runaway));
+  const { code, message } = await refusal(() =>
+    participation.contribution(runaway, objectDigest('round', runaway.descriptor)),
+  );
   assert.equal(code, 'number_out_of_bounds');
   assert.match(message, /the training diverges: lower training\.learning_rate/);
 });

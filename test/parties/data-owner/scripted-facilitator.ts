@@ -22,6 +22,7 @@ import type {
   SignedJob,
 } from '../../../src/protocol/job-messages.ts';
 import { sha256 } from '../../../src/protocol/manifest.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { createParties, type Parties } from '../../../src/protocol/parties.ts';
 import type {
   ContributionStatement,
@@ -106,7 +107,8 @@ export function describeRound(
 ): RoundDescriptor {
   const { model_hash, roster, quorum, deadline_seconds } = job;
   const job_digest = objectDigest('job', job);
-  return { job: job.job, round, job_digest, model_hash, roster, quorum, deadline_seconds, parameters, ...changes };
+  const common = { job: job.job, round, job_digest, model_hash, roster, quorum, deadline_seconds };
+  return { ...common, parameters: encodeParameters(parameters), ...changes };
 }
 
 export function signRound(descriptor: RoundDescriptor, signer: Identity = modelOwner): SignedRound {

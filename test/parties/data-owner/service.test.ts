@@ -5,6 +5,7 @@ import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
 import type { OwnedJobView } from '../../../parties/data-owner/service.ts';
 import { type ErrorCode, SealsumError } from '../../../src/errors.ts';
 import type { JobDescriptor } from '../../../src/protocol/job-messages.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import type { SignedReceipt } from '../../../src/protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../../../src/protocol/signed.ts';
 import { textOf } from '../../end-to-end/data.ts';
@@ -217,7 +218,7 @@ const badRounds: readonly { fault: string; bad: ReturnType<typeof signRound> | u
   },
   {
     fault: 'changed after it was signed',
-    bad: { ...round(1), descriptor: { ...round(1).descriptor, parameters: [0, 0, 0, 0, 0] } },
+    bad: { ...round(1), descriptor: { ...round(1).descriptor, parameters: encodeParameters([0, 0, 0, 0, 0]) } },
     reason: /signature does not match$/,
   },
   {
@@ -230,7 +231,11 @@ const badRounds: readonly { fault: string; bad: ReturnType<typeof signRound> | u
   { fault: 'with another deadline', bad: round(1, { deadline_seconds: 29 }), reason: /deadline_seconds of round 1/ },
   { fault: 'under another number', bad: round(2), reason: /the round of round 1/ },
   { fault: 'of fewer than a quorum', bad: round(1, { roster: [anna] }), reason: /quorum of the job is 2$/ },
-  { fault: 'with too few parameters', bad: round(1, { quorum: 2, parameters: [1] }), reason: /gives 1 parameters/ },
+  {
+    fault: 'with too few parameters',
+    bad: round(1, { quorum: 2, parameters: encodeParameters([1]) }),
+    reason: /gives 1 parameters/,
+  },
 ];
 
 for (const { fault, bad, reason } of badRounds)
@@ -645,7 +650,7 @@ test('forgets the oldest jobs that are over', async () => {
 test('never logs a parameter, a contribution or a record', async () => {
   await using world = await World.create();
   const life = await ready(world);
-  world.script.openRound(round(1, { parameters: [0.123454321, 0.2, 0.3, 0.4, 0.5] }));
+  world.script.openRound(round(1, { parameters: encodeParameters([0.123454321, 0.2, 0.3, 0.4, 0.5]) }));
   await acknowledged(world, 1);
   await life.stop();
   const log = world.lines.join('');

@@ -20,6 +20,7 @@ import { type JobId, type OwnerId, ownerIdSchema, partyIdSchema } from '../../..
 import { createIdentity, type Identity, type Role } from '../../../src/protocol/identity.ts';
 import type { JobView, OwnerView, SignedAnswer, SignedJob } from '../../../src/protocol/job-messages.ts';
 import { contributionStatement, sha256 } from '../../../src/protocol/manifest.ts';
+import { decodeParameters } from '../../../src/protocol/parameters.ts';
 import { createParties, type Parties } from '../../../src/protocol/parties.ts';
 import type { AcceptedContribution } from '../../../src/protocol/round.ts';
 import type { Manifest, RoundView, SignedManifest, SignedRound } from '../../../src/protocol/round-messages.ts';
@@ -185,7 +186,7 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
       const key = secrets.get(owner)?.agree(job.signed.descriptor.tag_key, owner);
       if (key === undefined) return [];
       const tags = tagsOf(key, context, terms.plan.ciphertexts);
-      const vector = contribution(terms.task, mine, Float64Array.from(parameters));
+      const vector = contribution(terms.task, mine, decodeParameters(parameters));
       const bytes = sealVector(terms.plan, job.encryptor, vector, tags);
       const said = { owner, digest: sha256(bytes), bytes: bytes.length };
       const statement = contributionStatement(signed, roundDigest, said);

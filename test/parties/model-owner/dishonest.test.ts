@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { createLog } from '../../../src/http/log.ts';
 import type { OwnerView, SignedAnswer } from '../../../src/protocol/job-messages.ts';
+import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { signObject } from '../../../src/protocol/signed.ts';
 import type { ModelRecord } from '../../../src/storage/model-store.ts';
 import { linearSample } from '../../end-to-end/data.ts';
@@ -200,7 +201,10 @@ const rounds: readonly { lie: string; lies: Lies; code: string; detail: RegExp }
   {
     lie: 'other parameters',
     lies: {
-      shownRound: ({ descriptor, signature }) => ({ descriptor: { ...descriptor, parameters: [1] }, signature }),
+      shownRound: ({ descriptor, signature }) => ({
+        descriptor: { ...descriptor, parameters: encodeParameters([1]) },
+        signature,
+      }),
     },
     code: 'signature_invalid',
     detail: /the round is not signed by model-owner: the signature does not match/,
