@@ -6,8 +6,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SealsumError } from '../src/errors.ts';
 import { refuseInOneLine } from '../src/http/party-process.ts';
-import { machine, printReport, targetsOf } from './load/report.ts';
+import { printReport, targetsOf } from './load/report.ts';
 import { runLoad } from './load/run.ts';
+import { machine } from './machine.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options {
   readonly owners: number;
@@ -16,15 +18,6 @@ interface Options {
   readonly store?: string;
   readonly profile?: string;
   readonly json?: true;
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^[0-9]+$/.test(text) || value < least || value > most)
-      throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
-    return value;
-  };
 }
 
 function postgresUrl(text: string): string {

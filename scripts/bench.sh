@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures sealsum beside paillier-bigint in one process. Usage: scripts/bench.sh [--json] [--bits 2048,3072]
+# Measures sealsum beside paillier-bigint and CKKS in one process; --help shows the options.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
 install

@@ -1,4 +1,5 @@
 /** What is done in each case, and the check that its result is right. */
+import { pack, unpack } from '../../src/encoding/packing.ts';
 import { createPlan, type Plan } from '../../src/encoding/plan.ts';
 import { aggregate, startProduct } from '../../src/paillier/aggregate.ts';
 import type { ModularBackend } from '../../src/paillier/backend.ts';
@@ -8,16 +9,14 @@ import type { Encryptor } from '../../src/paillier/encryptor.ts';
 import type { KeyPair } from '../../src/paillier/key-generation.ts';
 import { ciphertextBytes } from '../../src/paillier/public-key.ts';
 import { openVector, sealVector } from '../../src/pipeline.ts';
+import { VALUE_BITS, vectorOf } from './contender.ts';
 import { type Case, expect, repeat } from './measure.ts';
 
 export const OWNERS = 3;
 const VALUES = 1000;
 export const SLOT_BITS = 40;
 /** Three owners' values below this fill slots of 40 bits but for the plan's headroom. */
-const VALUE_BOUND = 2n ** 36n;
-/** How many of the 1000 values paillier-bigint aggregates. */
-export const SAMPLE = 8;
-
+const VALUE_BOUND = 2n ** BigInt(VALUE_BITS);
 /** Ciphertexts in a batch. */
 const BATCH = 64;
 
@@ -122,6 +121,34 @@ export function commonCases({ publicKey, privateKey }: KeyPair, { prepared, plai
       run: repeat(200, () => addCiphertexts(publicKey, a, b)),
     },
     { row: { operation: 'add', ...theirs }, repeats: 200, run: repeat(200, () => publicKey.addition(a, b)) },
+    ...packingCases(publicKey),
+  ];
+}
+
+/** Values into plaintexts and back, which is BigInt's affair with every backend; the times are those of one value. */
+function packingCases(publicKey: KeyPair['publicKey']): Case[] {
+  const { n } = publicKey;
+  const plan = planOf(publicKey);
+  const slots = [1n, 1n, ...vectorOf(0, VALUES)];
+  const packed = pack(plan, slots, n);
+  expect(
+    unpack(plan, packed, n, 1).every((value, slot) => value === slots[slot]),
+    'pack',
+  );
+  const common = { ...singleRow(publicKey), implementation: 'sealsum', backend: 'bigint', bytes_per_value: 0 } as const;
+  const remark = `a value, in slots of ${SLOT_BITS} bits`;
+  const times = 8;
+  return [
+    {
+      row: { operation: 'pack', ...common, remark },
+      repeats: times * VALUES,
+      run: repeat(times, () => pack(plan, slots, n)),
+    },
+    {
+      row: { operation: 'unpack', ...common, remark },
+      repeats: times * VALUES,
+      run: repeat(times, () => unpack(plan, packed, n, 1)),
+    },
   ];
 }
 
@@ -134,30 +161,23 @@ function singleRow(publicKey: KeyPair['publicKey']) {
   };
 }
 
-/** The aggregation of the owners' vectors from integers to integers, with one encryptor for each owner and one more. */
+/**
+ * The aggregation of the owners' vectors from integers to integers.
+ *
+ * @param encryptors with their tables, for the parties in turn
+ * @param sample how many of the 1000 values paillier-bigint aggregates
+ */
 export function aggregateCases(
   keys: KeyPair,
   backend: ModularBackend,
-  owners: readonly Encryptor[],
-  facilitator: Encryptor,
+  encryptors: readonly [Encryptor, ...Encryptor[]],
+  sample: number,
 ): Case[] {
   const decryptor = createDecryptor(keys.privateKey, { backend });
+  const [facilitator] = encryptors;
   const { publicKey, privateKey } = keys;
-  const plan = createPlan({
-    keyBits: publicKey.n.toString(2).length,
-    length: VALUES,
-    owners: OWNERS,
-    maxWeight: 1n,
-    valueBound: VALUE_BOUND,
-    scale: 1,
-    slotBits: SLOT_BITS,
-  });
-  const vectors = owners.map((_, owner) =>
-    Array.from(
-      { length: VALUES },
-      (__, index) => (BigInt(index * OWNERS + owner + 1) * 0x9e37_79b9_7f4a_7c15n) % VALUE_BOUND,
-    ),
-  );
+  const plan = planOf(publicKey);
+  const vectors = Array.from({ length: OWNERS }, (_, owner) => vectorOf(owner, VALUES));
   const sums = Array.from({ length: VALUES }, (_, index) =>
     vectors.reduce((sum, vector) => sum + (vector[index] ?? 0n), 0n),
   );
@@ -173,8 +193,7 @@ export function aggregateCases(
       repeats: 1,
       run: () => {
         const contributions = vectors.map((values, owner) => {
-          const encryptor = owners[owner];
-          if (encryptor === undefined) throw new Error('one encryptor for each owner');
+          const encryptor = encryptors[(owner + 1) % encryptors.length] ?? facilitator;
           return sealVector(plan, encryptor, { weight: 1n, values });
         });
         const { values } = openVector(plan, decryptor, aggregate(facilitator, plan.ciphertexts, contributions), OWNERS);
@@ -190,12 +209,12 @@ export function aggregateCases(
         implementation: 'paillier-bigint',
         backend: 'bigint',
         bytes_per_value: ciphertextBytes(publicKey),
-        scaled_from: SAMPLE,
+        scaled_from: sample,
       },
       repeats: 1,
-      scale: VALUES / SAMPLE,
+      scale: VALUES / sample,
       run: () => {
-        for (let index = 0; index < SAMPLE; index += 1) {
+        for (let index = 0; index < sample; index += 1) {
           const ciphertexts = vectors.map((vector) => publicKey.encrypt(vector[index] ?? 0n));
           expect(
             privateKey.decrypt(publicKey.addition(...ciphertexts)) === sums[index],
@@ -205,6 +224,18 @@ export function aggregateCases(
       },
     },
   ];
+}
+
+function planOf(publicKey: KeyPair['publicKey']): Plan {
+  return createPlan({
+    keyBits: publicKey.n.toString(2).length,
+    length: VALUES,
+    owners: OWNERS,
+    maxWeight: 1n,
+    valueBound: VALUE_BOUND,
+    scale: 1,
+    slotBits: SLOT_BITS,
+  });
 }
 
 function packedBytes(plan: Plan, { publicKey }: KeyPair): number {

@@ -1,7 +1,7 @@
 /** What is measured, and how: all cases in turn, medians. */
 import type { BackendName } from '../../src/paillier/backend.ts';
 
-export type Operation = 'prepare' | 'encrypt' | 'decrypt' | 'add' | 'fold' | 'aggregate';
+export type Operation = 'prepare' | 'encrypt' | 'decrypt' | 'add' | 'fold' | 'pack' | 'unpack' | 'aggregate';
 
 export interface Row {
   readonly operation: Operation;
@@ -12,7 +12,7 @@ export interface Row {
   readonly values: number;
   readonly owners: number;
   readonly median_ms: number;
-  /** Bytes of ciphertext that one owner sends for one value. */
+  /** Bytes of ciphertext that one owner sends for one value; 0 where none are made. */
   readonly bytes_per_value: number;
   /** The number of values that were measured, where the rest is scaled. */
   readonly scaled_from?: number;

@@ -1,48 +1,47 @@
 /** What a measurement says, for people. */
-import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem, type } from 'node:os';
-import { selectBackend } from '../../src/paillier/backend.ts';
-import { SAMPLE, SLOT_BITS } from './cases.ts';
+import type { AggregationRow } from './aggregations.ts';
+import type { AheadRow } from './ahead.ts';
+import { SLOT_BITS } from './cases.ts';
+import { comparedRows, comparisons, inWords } from './compare.ts';
+import { linkModel } from './link.ts';
+import type { machineAndVersions } from './machine.ts';
 import type { Operation, Row } from './measure.ts';
+import { nameOf } from './plot.ts';
 import type { SamplerRow } from './sampler.ts';
+import { duration, megabytes, size, table } from './table.ts';
+import type { ThreadsRow } from './threads.ts';
 
-export function machine(): Record<string, string | number> {
-  const { dependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  return {
-    cpu: (cpus()[0]?.model ?? 'unknown').trim(),
-    cores: availableParallelism(),
-    memory_gib: Number((totalmem() / 2 ** 30).toFixed(1)),
-    os: `${type()} ${process.arch}`,
-    node: process.versions.node,
-    openssl: process.versions.openssl,
-    backend: selectBackend().name,
-    'paillier-bigint': dependencies['paillier-bigint'] ?? 'unknown',
-  };
+export interface Figures {
+  readonly machine: ReturnType<typeof machineAndVersions>;
+  readonly rows: readonly Row[];
+  readonly threads: readonly ThreadsRow[];
+  readonly ahead: readonly AheadRow[];
+  readonly samplers: readonly SamplerRow[];
+  readonly aggregations: readonly AggregationRow[];
+  /** Mbit/s. */
+  readonly link_rates: readonly number[];
 }
 
-export function print(rows: readonly Row[], samplers: readonly SamplerRow[]): void {
-  const described = machine();
-  console.log(
-    `${described.cpu}, ${described.cores} cores, ${described.memory_gib} GiB, ${described.os}, ` +
-      `Node ${described.node}, OpenSSL ${described.openssl}; medians, paillier-bigint ${described['paillier-bigint']}\n`,
-  );
-  const line = (cells: readonly string[]): void => {
-    console.log(
-      cells
-        .map((cell, column) =>
-          column < 2 ? cell.padEnd(column === 0 ? 48 : 17) : cell.padStart(column === 3 ? 17 : 11),
-        )
-        .join(''),
-    );
-  };
-  line(['operation', 'backend', 'sealsum', 'paillier-bigint', 'faster by', 'B/value']);
-  const order: readonly Operation[] = ['prepare', 'encrypt', 'decrypt', 'add', 'fold', 'aggregate'];
+export function print(figures: Figures): void {
+  const { machine: on, rows, aggregations } = figures;
+  const sections = [
+    `${on.cpu}, ${on.cores} cores, ${on.memory_gib} GiB, ${on.os}, Node ${on.node}, OpenSSL ${on.openssl}, ` +
+      `load average ${on.load_average} at the end; medians\npaillier-bigint ${on['paillier-bigint']}, node-seal ${on['node-seal']}`,
+    operations(rows),
+    beside(figures),
+    whole(aggregations),
+    perValue(aggregations),
+    verdicts(aggregations),
+  ];
+  console.log(sections.join('\n\n'));
+}
+
+function operations(rows: readonly Row[]): string {
+  const order: readonly Operation[] = ['prepare', 'pack', 'encrypt', 'decrypt', 'unpack', 'add', 'fold', 'aggregate'];
   const sorted = rows
     .filter(({ implementation }) => implementation === 'sealsum')
     .toSorted((a, b) => a.key_bits - b.key_bits || order.indexOf(a.operation) - order.indexOf(b.operation));
-  for (const row of sorted) {
+  const lines = sorted.map((row) => {
     const peer = rows.find(
       (other) =>
         other.implementation === 'paillier-bigint' &&
@@ -50,46 +49,127 @@ export function print(rows: readonly Row[], samplers: readonly SamplerRow[]): vo
         other.key_bits === row.key_bits,
     );
     const what = row.operation === 'aggregate' ? `${row.owners} × ${row.values} values` : (row.remark ?? '');
-    line([
+    return [
       `${row.operation} ${row.key_bits} bits${what === '' ? '' : `, ${what}`}`,
       row.backend,
-      milliseconds(row),
-      peer === undefined ? '–' : `${milliseconds(peer)}${peer.scaled_from === undefined ? '' : ' *'}`,
-      peer === undefined ? '–' : `${(peer.median_ms / row.median_ms).toFixed(1)}×`,
+      duration(row.median_ms),
+      peer === undefined ? '–' : `${duration(peer.median_ms)}${peer.scaled_from === undefined ? '' : ' *'}`,
+      peer === undefined ? '–' : inWords(peer.median_ms / row.median_ms, 'faster', 'slower'),
       row.operation === 'fold' ? throughput(row) : row.bytes_per_value === 0 ? '–' : row.bytes_per_value.toString(),
-    ]);
-  }
+    ];
+  });
+  const scaled = rows.find((row) => row.scaled_from !== undefined);
   const tables = rows.filter(({ operation }) => operation === 'prepare');
-  console.log(
-    [
-      '',
-      ...samplers.map(
-        ({ operation, sigma_bits: bits, samples_per_second: speed }) =>
-          `${operation}, σ = ${bits === 0 ? '1' : `2^${bits}`}: ${Number(speed.toPrecision(3))} samples/s`,
-      ),
-      '',
-      `* measured on ${SAMPLE} values and scaled; paillier-bigint sends ${peerBytes(rows)} bytes a value`,
-      `aggregate: slots of ${SLOT_BITS} bits, everything from integers to integers, with tables prepared before`,
-      `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits (${row.backend})`).join(', ')}`,
-      `fold: a ciphertext is checked and multiplied into another, from bytes to bytes; on one core`,
-    ].join('\n'),
-  );
+  return [
+    ...table(['operation', 'backend', 'sealsum', 'paillier-bigint', '', 'B/value'], lines, 2),
+    '',
+    `* measured on ${scaled?.scaled_from ?? 0} values and scaled`,
+    `aggregate: slots of ${SLOT_BITS} bits, everything from integers to integers, with tables prepared before`,
+    `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits (${row.backend})`).join(', ')}`,
+    'fold: a ciphertext is checked and multiplied into another, from bytes to bytes; on one core',
+  ].join('\n');
 }
 
-function peerBytes(rows: readonly Row[]): string {
-  return rows
-    .filter((row) => row.scaled_from !== undefined)
-    .map((row) => `${row.bytes_per_value} at ${row.key_bits} bits`)
-    .join(', ');
+/** What is beside the operations: threads, randomness ahead, noise. */
+function beside({ threads, ahead, samplers }: Figures): string {
+  return [
+    ...table(
+      ['on two threads', 'backend', 'ciphertexts', 'one thread', 'two threads', ''],
+      threads.map((row) => [
+        `${row.operation} ${row.key_bits} bits`,
+        row.backend,
+        row.ciphertexts.toString(),
+        duration(row.one_thread_ms),
+        duration(row.threads_ms),
+        inWords(row.faster_by, 'faster', 'slower'),
+      ]),
+      2,
+    ),
+    '',
+    ...table(
+      ['randomness ahead', 'backend', 'computed ahead', 'without', 'with', ''],
+      ahead.map((row) => [
+        `seal ${row.key_bits} bits, ${row.values} values`,
+        row.backend,
+        duration(row.ahead_ms),
+        duration(row.cold_ms),
+        duration(row.warm_ms),
+        inWords(row.faster_by, 'faster', 'slower'),
+      ]),
+      2,
+    ),
+    '',
+    ...samplers.map(
+      ({ operation, sigma_bits: bits, samples_per_second: speed }) =>
+        `${operation}, σ = ${bits === 0 ? '1' : `2^${bits}`}: ${Number(speed.toPrecision(3))} samples/s`,
+    ),
+  ].join('\n');
 }
 
-function milliseconds({ median_ms: time }: Row): string {
-  if (time < 0.1) return `${Number((1000 * time).toPrecision(3))} µs`;
-  return time >= 1000 ? `${Number((time / 1000).toPrecision(3))} s` : `${Number(time.toPrecision(3))} ms`;
+function whole(rows: readonly AggregationRow[]): string {
+  const [first] = rows;
+  const sorted = rows.toSorted((a, b) => a.owners - b.owners || a.values - b.values);
+  const lines = sorted.map((row) => [
+    `${row.owners} × ${row.values}${row.scaled_from === undefined ? '' : ' *'}`,
+    nameOf(row),
+    row.key_bits === null ? '–' : row.key_bits.toString(),
+    duration(row.seal_ms),
+    duration(row.fold_ms),
+    duration(row.open_ms),
+    duration(row.cpu_ms),
+    size(row.contribution_bytes),
+    row.bytes_per_value.toString(),
+    ...row.end_to_end.map(({ seconds }) => duration(1000 * seconds)),
+  ]);
+  const rates = first?.end_to_end.map(({ mbit_per_s: rate }) => `${rate} Mbit/s`) ?? [];
+  const head = ['owners × values', 'by', 'key', 'seal/owner', 'fold', 'open', 'all CPU', 'owner sends', 'B/value'];
+  return [
+    ...table([...head, ...rates], lines, 2),
+    '',
+    '* measured on fewer values and scaled; all CPU: owners, facilitator and model owner together, on one core',
+    linkModel,
+    'sealsum checks every ciphertext and re-randomises the sum; paillier-bigint and CKKS here do neither',
+    'CKKS: SEAL through WebAssembly, degree 8192, scale 2^40, 128-bit security; 60+60 and 60+40+60: bits of its primes, the last of which is not sent',
+  ].join('\n');
 }
 
-function megabytes(bytes: number): string {
-  return `${Number((bytes / 1e6).toPrecision(2))} MB`;
+function perValue(rows: readonly AggregationRow[]): string {
+  const compared = comparedRows(rows);
+  const [first] = compared;
+  if (first === undefined) return '';
+  const each = (ms: number): string => `${Number(((1000 * ms) / first.values).toPrecision(3))} µs`;
+  const lines = compared.map((row) => [
+    `${nameOf(row)}${row.key_bits === null ? '' : `, ${row.key_bits} bits`}`,
+    each(row.seal_ms),
+    each(row.fold_ms / row.owners),
+    each(row.open_ms),
+    row.bytes_per_value.toString(),
+    row.uncompressed_bytes_per_value?.toString() ?? '–',
+    row.compressed_bytes_per_value?.toString() ?? '–',
+    row.greatest_error === 0 ? 'exact' : row.greatest_error.toExponential(1),
+  ]);
+  const head = [`one value of ${first.owners} × ${first.values}`, 'seal', "fold, an owner's", 'open', 'bytes'];
+  return [
+    ...table([...head, 'as they are', 'compressed', 'greatest error'], lines, 1),
+    '',
+    'greatest error: of a sum of values from 0 to 1; compressed: as SEAL does by default, and the smaller is sent',
+  ].join('\n');
+}
+
+function verdicts(rows: readonly AggregationRow[]): string {
+  return comparisons(rows)
+    .map((each) => {
+      const links = each.end_to_end.map(
+        ({ mbit_per_s: rate, better }) => `${inWords(better, 'faster', 'slower')} at ${rate} Mbit/s`,
+      );
+      return [
+        `sealsum ${each.backend}, ${each.key_bits} bits, beside ${nameOf(each.other)}, ${each.owners} × ${each.values} values:`,
+        `  seals ${inWords(each.seal, 'faster', 'slower')}, folds ${inWords(each.fold, 'faster', 'slower')}, ` +
+          `opens ${inWords(each.open, 'faster', 'slower')}, sends ${inWords(each.bytes, 'less', 'more')}`,
+        `  end to end ${links.join(', ')}`,
+      ].join('\n');
+    })
+    .join('\n');
 }
 
 function throughput({ bytes_per_value: bytes, median_ms: time }: Row): string {

@@ -6,6 +6,9 @@ import { SealsumError } from '../../src/errors.ts';
 
 export interface PartyProcess {
   readonly name: string;
+  readonly kind: PartyKind;
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** Where it listens. Rejects with request_failed and what the party said when it ends before or takes too long. */
   readonly url: Promise<string>;
   /** Resolves with what it said last when it has ended, whatever the cause. */
@@ -19,11 +22,17 @@ export type PartyKind = 'facilitator' | 'data-owner' | 'model-owner';
 /** Milliseconds a party has to listen, and to stop. */
 const patience = 30_000;
 
-export function startParty(name: string, kind: PartyKind, args: readonly string[]): PartyProcess {
+/** @param settings environment variables, of which it has none of sealsum's beside these */
+export function startParty(
+  name: string,
+  kind: PartyKind,
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): PartyProcess {
   const main = fileURLToPath(new URL(`../../parties/${kind}/main.js`, import.meta.url));
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: withoutSettings(process.env),
+    env: { ...withoutSettings(process.env), ...settings },
     // Ctrl-C in a terminal reaches a whole process group; who ends when is decided here.
     detached: true,
   });
@@ -59,6 +68,8 @@ export function startParty(name: string, kind: PartyKind, args: readonly string[
   url.catch(() => undefined);
   return {
     name,
+    kind,
+    pid: child.pid,
     url,
     ended,
     stop: async () => {

@@ -20,6 +20,10 @@ export interface DemoOptions {
   /** Told what happens, a line at a time. */
   readonly onStep: (line: string) => void;
   readonly onProgress: (done: number, planned: number) => void;
+  /** Told of every party as it is started. */
+  readonly onParty?: (party: PartyProcess) => void;
+  /** Environment variables that every party has. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface DemoRun extends TrainedModel {
@@ -55,7 +59,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
 }
 
 async function train(
-  { document, data, owners, onStep, onProgress }: DemoOptions,
+  { document, data, owners, onStep, onProgress, onParty, settings }: DemoOptions,
   folder: string,
   parties: PartyProcess[],
   stop: AbortController,
@@ -67,8 +71,9 @@ async function train(
   await createLocalProject({ folder, owners: names, ports, passphrase: 'random' }, systemRandom);
   const start = (name: string, kind: PartyKind, args: readonly string[]): Promise<string> => {
     signal.throwIfAborted();
-    const party = startParty(name, kind, ['--config', join(folder, name, 'config.toml'), ...args]);
+    const party = startParty(name, kind, ['--config', join(folder, name, 'config.toml'), ...args], settings);
     parties.push(party);
+    onParty?.(party);
     void party.ended.then((said) => {
       stop.abort(new SealsumError('request_failed', `${name} has ended: ${said === '' ? 'nobody knows why' : said}`));
     });

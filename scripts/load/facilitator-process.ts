@@ -1,14 +1,19 @@
 /** The facilitator that is measured: a process of its own, compiled where this program is. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { SealsumError } from '../../src/errors.ts';
+import type { LoopDelay } from './loop-monitor.ts';
 
 export interface FacilitatorProcess extends AsyncDisposable {
   readonly pid: number;
   readonly url: string;
   /** Resolves with what it said last when it has ended, whatever the cause. */
   readonly ended: Promise<string>;
+  /** How long its event loop kept others waiting since this was asked last. */
+  loopDelay(signal: AbortSignal): Promise<LoopDelay>;
 }
 
 export interface FacilitatorProcessOptions {
@@ -31,15 +36,21 @@ export async function startFacilitatorProcess(options: FacilitatorProcessOptions
   const { config, store, profile } = options;
   const here = import.meta.url;
   const compiled = here.endsWith('.js');
-  const main = fileURLToPath(new URL(`../../parties/facilitator/main.${compiled ? 'js' : 'ts'}`, here));
+  const extension = compiled ? 'js' : 'ts';
+  const main = fileURLToPath(new URL(`../../parties/facilitator/main.${extension}`, here));
+  const monitor = ['--import', new URL(`./loop-monitor.${extension}`, here).href];
   const loader = compiled ? [] : ['--import', import.meta.resolve('tsx')];
   const profiler = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
-  const child = spawn(process.execPath, [...nodeOptions, ...loader, ...profiler, main, '--config', config], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeOptions, ...loader, ...monitor, ...profiler, main, '--config', config],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
+    },
+  );
   let complaints = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString('utf8')).slice(-4000);
   });
   const ended = new Promise<string>((resolve) => {
@@ -57,7 +68,7 @@ export async function startFacilitatorProcess(options: FacilitatorProcessOptions
     clearTimeout(timer);
   };
   const listens = new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: child.stdout ?? Readable.from([]) }).on('line', (line) => {
       const found = / listens at (\S+)$/.exec(line)?.[1];
       if (found !== undefined) resolve(found);
     });
@@ -77,7 +88,13 @@ export async function startFacilitatorProcess(options: FacilitatorProcessOptions
     const why = 'why' in first ? first.why : complaints;
     throw new SealsumError('request_failed', `the facilitator did not start: ${why}`);
   }
-  return { pid: child.pid, url: first.url, ended, [Symbol.asyncDispose]: stop };
+  const loopDelay = async (signal: AbortSignal): Promise<LoopDelay> => {
+    const told = once(child, 'message', { signal });
+    child.send('loop');
+    const [found] = (await told) as [LoopDelay];
+    return found;
+  };
+  return { pid: child.pid, url: first.url, ended, loopDelay, [Symbol.asyncDispose]: stop };
 }
 
 /** The environment without what stands there for a party that is not this one. */

@@ -75,7 +75,7 @@ export async function proposeJob(
     roster,
     quorum: descriptor.quorum,
     deadline_seconds: descriptor.deadline_seconds,
-    parameters: [],
+    parameters: '',
   };
   const roundDigest = objectDigest('round', asked);
   return {

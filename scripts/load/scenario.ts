@@ -19,6 +19,7 @@ import type { Cohort } from './cohort.ts';
 import { type Contributions, createContributions } from './contributions.ts';
 import { startFacilitatorProcess } from './facilitator-process.ts';
 import { type LoadJob, proposeJob } from './job.ts';
+import type { LoopDelay } from './loop-monitor.ts';
 import { forgetMost, processorSeconds, residentOf } from './process-figures.ts';
 import { type ScrapedMetrics, scrapeMetrics } from './scraped-metrics.ts';
 import { quantile } from './statistics.ts';
@@ -60,8 +61,12 @@ export interface ScenarioReport {
     readonly closing: number;
     readonly senders_contributing: number;
   };
-  /** Of the facilitator while contributions came, as it measures itself at steps of 10 ms. */
-  readonly event_loop_delay_ms: { readonly mean: number; readonly p99: number; readonly most: number };
+  /** Of the facilitator while owners answered the job, while contributions came, and while the round closed. */
+  readonly event_loop_delay_ms: {
+    readonly answering: LoopDelay;
+    readonly contributing: LoopDelay;
+    readonly closing: LoopDelay;
+  };
   /** By the facilitator's own measurements: the mean time of a commit, and of computing with one contribution. */
   readonly commit_ms: number;
   readonly crypto_ms_per_contribution: number;
@@ -114,22 +119,26 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
     tell('every owner follows the facilitator and answers the job');
     await follow(cohort, clients, modelOwner, stop.signal);
     await modelOwner.createJob(job.signed, stop.signal);
+    await facilitator.loopDelay(stop.signal);
     const asked = performance.now();
     await each(concurrency, clients.entries(), async ([index, client]) => {
       const answer = job.answers[index];
       if (answer !== undefined) await client.answerJob(answer, stop.signal);
     });
     const answersPerSecond = owners.length / ((performance.now() - asked) / 1000);
+    const answering = await facilitator.loopDelay(stop.signal);
 
     const prepared = prepare(cohort, job, contributions, clients);
     const closing = closed(modelOwner, job, stop.signal);
     await modelOwner.openRound(job.round, stop.signal);
     tell('every owner contributes');
-    // Reading the measurements begins those of the event loop anew.
     const before = await scrapeMetrics(url, transport.fetch, stop.signal);
+    await facilitator.loopDelay(stop.signal);
     const measured = await measureContributions(pid, concurrency, prepared, stop.signal);
-    const after = await scrapeMetrics(url, transport.fetch, stop.signal);
+    const contributing = await facilitator.loopDelay(stop.signal);
     const closedAt = await closing;
+    const loopClosing = await facilitator.loopDelay(stop.signal);
+    const after = await scrapeMetrics(url, transport.fetch, stop.signal);
     const closingProcessor = processorSeconds(pid) - measured.processorAtEnd;
 
     tell('the manifest and the sum are verified');
@@ -166,11 +175,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
         closing: closingProcessor,
         senders_contributing: measured.ownProcessor,
       },
-      event_loop_delay_ms: {
-        mean: 1000 * (after.total('nodejs_eventloop_lag_mean_seconds') ?? Number.NaN),
-        p99: 1000 * (after.total('nodejs_eventloop_lag_p99_seconds') ?? Number.NaN),
-        most: 1000 * (after.total('nodejs_eventloop_lag_max_seconds') ?? Number.NaN),
-      },
+      event_loop_delay_ms: { answering, contributing, closing: loopClosing },
       commit_ms: 1000 * mean('sealsum_commit_seconds'),
       crypto_ms_per_contribution: (1000 * difference(before, after, 'sealsum_crypto_seconds_sum')) / owners.length,
     };

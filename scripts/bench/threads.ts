@@ -1,0 +1,91 @@
+/** One operation on many ciphertexts: on this thread, and spread over two others. */
+import type { BackendName } from '../../src/paillier/backend.ts';
+import { decryptMany } from '../../src/paillier/decrypt-many.ts';
+import type { Decryptor } from '../../src/paillier/decryptor.ts';
+import { encryptMany } from '../../src/paillier/encrypt-many.ts';
+import type { Encryptor } from '../../src/paillier/encryptor.ts';
+import { createThreadPool } from '../../src/threads/pool.ts';
+import { timed } from './contender.ts';
+import { expect, median } from './measure.ts';
+
+export interface ThreadsRow {
+  readonly operation: 'encrypt' | 'decrypt';
+  readonly backend: BackendName;
+  readonly key_bits: number;
+  readonly threads: number;
+  readonly ciphertexts: number;
+  /** Medians of the whole batch. */
+  readonly one_thread_ms: number;
+  readonly threads_ms: number;
+  /** one_thread_ms / threads_ms; 2 at most, and less where the machine has other things to do. */
+  readonly faster_by: number;
+}
+
+/** Ciphertexts after which it is known how long one takes. */
+const calibration = 64;
+
+/** @param work how long the batch is to take on one thread, in milliseconds; well above what is worth threads (src/threads/spread.ts) */
+export async function measureThreads(
+  encryptor: Encryptor,
+  decryptor: Decryptor,
+  { threads, work, rounds }: { readonly threads: number; readonly work: number; readonly rounds: number },
+): Promise<ThreadsRow[]> {
+  const { publicKey, backend } = encryptor;
+  const common = { backend: backend.name, key_bits: publicKey.n.toString(2).length, threads };
+  const m = 0x1234_5678_9abcn;
+  const few = new Array<bigint>(calibration).fill(m);
+  const pool = createThreadPool({ threads });
+  try {
+    const rows: ThreadsRow[] = [];
+    for (const operation of ['encrypt', 'decrypt'] as const) {
+      encryptor.encryptBatch(few);
+      const [block, sealing] = timed(() => encryptor.encryptBatch(few));
+      const [, opening] = timed(() => decryptor.decryptBatch(block, calibration));
+      const each = (operation === 'encrypt' ? sealing : opening) / calibration;
+      const count = 8 * Math.ceil(work / each / 8);
+      const plaintexts = new Array<bigint>(count).fill(m);
+      const bytes = operation === 'encrypt' ? new Uint8Array() : tiled(block, (count * block.length) / calibration);
+      const run = async (pooled: boolean): Promise<number> => {
+        const spreading = pooled ? { pool } : {};
+        const started = performance.now();
+        if (operation === 'encrypt') {
+          const sealed = await encryptMany(encryptor, plaintexts, spreading);
+          const elapsed = performance.now() - started;
+          const width = sealed.length / count;
+          expect(decryptor.decryptBatch(sealed.subarray(-width), 1)[0] === m, 'encrypt on threads');
+          return elapsed;
+        }
+        const opened = await decryptMany(decryptor, bytes, count, spreading);
+        const elapsed = performance.now() - started;
+        expect(opened.length === count && opened.every((found) => found === m), 'decrypt on threads');
+        return elapsed;
+      };
+      // Threads start, and make their tables.
+      await run(true);
+      const times: { readonly one: number; readonly several: number }[] = [];
+      for (let round = 0; round < rounds; round += 1) times.push({ one: await run(false), several: await run(true) });
+      expect(pool.usable(), 'starting threads');
+      const one = median(times.map((time) => time.one));
+      const several = median(times.map((time) => time.several));
+      rows.push({
+        operation,
+        ...common,
+        ciphertexts: count,
+        one_thread_ms: Number(one.toPrecision(4)),
+        threads_ms: Number(several.toPrecision(4)),
+        faster_by: Number((one / several).toPrecision(3)),
+      });
+    }
+    return rows;
+  } finally {
+    await pool.close();
+  }
+}
+
+/** A block again and again, up to a length. */
+export function tiled(block: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += block.length)
+    bytes.set(block.subarray(0, Math.min(block.length, length - at)), at);
+  return bytes;
+}
