@@ -54,9 +54,10 @@ export interface Contributor {
   /**
    * Does whatever is left to do about a round: contributes, sends again, or forgets.
    *
+   * @param told the round as the facilitator has just shown it; it is asked unless given
    * @throws Withdrawal when this owner must take no further part in the job; SealsumError for what may be tried again
    */
-  attend(participation: Participation, round: number): Promise<void>;
+  attend(participation: Participation, round: number, told?: RoundView): Promise<void>;
   /**
    * Gets the receipt of a contribution that was sent and not acknowledged yet, if the facilitator has it, and forgets its
    * bytes otherwise: for rounds and jobs that are over. @throws SealsumError for what may be tried again
@@ -115,11 +116,11 @@ export function createContributor(dependencies: ContributorDependencies): Contri
     return status === 'open' || contributors.includes(owner);
   }
 
-  async function attend(participation: Participation, round: number): Promise<void> {
+  async function attend(participation: Participation, round: number, told?: RoundView): Promise<void> {
     const { job } = participation.descriptor;
     const earlier = await unsettledRound(job);
     if (earlier !== undefined && earlier !== round) await settle(job);
-    const view = await client.round(job, round, signal);
+    const view = told ?? (await client.round(job, round, signal));
     progress('data-owner.round-read');
     const kept = await store.contribution(job, round);
     if (kept !== undefined) {

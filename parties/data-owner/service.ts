@@ -19,7 +19,7 @@ import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/iden
 import type { Identity } from '../../src/protocol/identity.ts';
 import { verifyInclusion } from '../../src/protocol/manifest.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
-import type { SignedManifest, SignedReceipt } from '../../src/protocol/round-messages.ts';
+import type { RoundView, SignedManifest, SignedReceipt } from '../../src/protocol/round-messages.ts';
 import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
@@ -104,6 +104,9 @@ export interface DataOwner {
   idle(): Promise<void>;
 }
 
+/** Milliseconds for which a round that was sent along with its event is taken to be as it was. */
+const momentOld = 1000;
+
 /** @throws SealsumError store_unavailable */
 export async function createDataOwner(dependencies: DataOwnerDependencies): Promise<DataOwner> {
   const { identity, facilitator, parties, client, dataset, store, clock, log, signal } = dependencies;
@@ -125,6 +128,8 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   });
   const agenda = createAgenda({ join, settle, attend, end, clock, random, log, signal });
   let connected = false;
+  /** Rounds as the facilitator showed them when it told of them, until they are looked at, and when that was. */
+  const shown = new Map<JobId, { readonly view: RoundView; readonly at: number }>();
 
   async function join(job: JobId): Promise<void> {
     if (!(await membership.join(job))) await end(job);
@@ -135,7 +140,16 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     if (membership.isUndecided(job)) await join(job);
     const participation = membership.participation(job);
     if (participation === undefined) return;
-    await withdrawingFrom(job, () => contributor.attend(participation, round));
+    const told = takeShown(job, round);
+    await withdrawingFrom(job, () => contributor.attend(participation, round, told));
+  }
+
+  /** A round as it was shown a moment ago. What is older may have ended, and would be charged for nothing. */
+  function takeShown(job: JobId, round: number): RoundView | undefined {
+    const found = shown.get(job);
+    shown.delete(job);
+    if (found === undefined || clock.monotonic() - found.at > momentOld) return undefined;
+    return found.view.job === job && found.view.round === round ? found.view : undefined;
   }
 
   function settle(job: JobId): Promise<void> {
@@ -154,6 +168,7 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
 
   async function end(job: JobId): Promise<void> {
     progress('data-owner.job-over');
+    shown.delete(job);
     await contributor.settle(job).catch((error: unknown) => {
       if (!(error instanceof Withdrawal)) throw error;
       log.error({ err: error.reason, job }, 'the last receipt of the job is refused');
@@ -178,10 +193,12 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     progress('data-owner.caught-up');
   }
 
-  function handle({ type, job, round, owner: about, status }: JobEvent): void {
+  function handle({ type, job, round, owner: about, status, view }: JobEvent): void {
     if (type === 'job.created') agenda.note(job, { join: true });
-    else if (type === 'round.opened' && round !== undefined) agenda.note(job, { round });
-    else if (type === 'round.closed' || type === 'round.abandoned') agenda.note(job, { settle: true });
+    else if (type === 'round.opened' && round !== undefined) {
+      if (view !== undefined && records.get(job) !== undefined) shown.set(job, { view, at: clock.monotonic() });
+      agenda.note(job, { round });
+    } else if (type === 'round.closed' || type === 'round.abandoned') agenda.note(job, { settle: true });
     // A deadline passed without us; we are here again.
     else if (type === 'owner.answered' && about === owner && status === 'absent') agenda.note(job, { join: true });
     else if (type === 'job.ended') agenda.note(job, { over: true });

@@ -62,7 +62,7 @@ const jobsKept = 64;
 
 export function createBooks({ parties, store, clock, log, metrics }: BooksDependencies): Books {
   const register = createRegister();
-  const feed = createFeed({ store, parties }, register);
+  const feed = createFeed({ store, parties, clock, newestRound: (job) => kept.get(job)?.round }, register);
   const turns = new Map<JobId, Promise<unknown>>();
   let waiting = 0;
   /** Of open jobs; the one that was not in use for longest comes first. */

@@ -1,16 +1,18 @@
 /**
  * What a facilitator tells those who follow it. Every party that does has a box with the newest events that concern it, so that
- * of a thousand owners that follow a round one contribution wakes its owner and the model owner, and nobody searches the events
- * of the others for its own.
+ * of a thousand owners that follow a round one contribution concerns its owner and the model owner, and nobody searches the events
+ * of the others for its own. Nobody acts upon a contribution: it is told with whatever comes next, or a moment later.
  */
 import { SealsumError } from '../../src/errors.ts';
 import { type Bell, createBell } from '../../src/http/event-stream.ts';
+import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Party } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
-import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
+import type { FacilitatorStore, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { belongs, type Register } from './register.ts';
+import { viewRound } from './views.ts';
 
 /** Gives the events after a number, oldest first; an empty list when there are none. */
 export type EventReader = (after: number) => Promise<readonly JobEvent[]>;
@@ -32,6 +34,9 @@ export interface Feed {
 export interface FeedDependencies {
   readonly store: FacilitatorStore;
   readonly parties: () => Parties;
+  readonly clock: Clock;
+  /** A job's newest round, where it is in memory. */
+  readonly newestRound: (job: JobId) => RoundRecord | undefined;
 }
 
 interface Box {
@@ -39,19 +44,28 @@ interface Box {
   /** All events for the party with a number above `floor`, which is undefined before the first one. */
   events: JobEvent[];
   floor: number | undefined;
+  /** Cancels the ring for what can wait; undefined where nothing waits for it. */
+  later: (() => void) | undefined;
 }
 
 /** Events in a box: at most twice as many. */
 const eventsKept = 256;
 
+/** Milliseconds for which a contribution may wait to be told. */
+const patience = 100;
+
+/** Characters of parameters with which a round is sent along: one that is longer would be sent to many who may have gone. */
+const mostSentAlong = 16_384;
+
 /** Events that a reader takes from the store at a time. */
 const eventsAtATime = 1000;
 
-export function createFeed({ store, parties }: FeedDependencies, register: Register): Feed {
+export function createFeed(dependencies: FeedDependencies, register: Register): Feed {
+  const { store, parties, clock, newestRound } = dependencies;
   const boxes = new Map<PartyId, Box>();
 
   function boxOf(party: PartyId): Box {
-    const box = boxes.get(party) ?? { bell: createBell(), events: [], floor: undefined };
+    const box = boxes.get(party) ?? { bell: createBell(), events: [], floor: undefined, later: undefined };
     boxes.set(party, box);
     return box;
   }
@@ -65,7 +79,26 @@ export function createFeed({ store, parties }: FeedDependencies, register: Regis
       box.floor = box.events.at(-eventsKept - 1)?.id;
       box.events = box.events.slice(-eventsKept);
     }
+    if (event.type === 'round.contribution')
+      box.later ??= clock.after(patience, () => {
+        ring(box);
+      });
+    else ring(box);
+  }
+
+  function ring(box: Box): void {
+    box.later?.();
+    box.later = undefined;
     box.bell.ring();
+  }
+
+  /** An event with the round that its reader would ask for next, as it is now. */
+  function withView(event: JobEvent, party: Party): JobEvent {
+    const record = isAskedAfter(event, party) ? newestRound(event.job) : undefined;
+    if (record === undefined || record.state.round !== event.round) return event;
+    if (record.state.status !== (event.type === 'round.opened' ? 'open' : 'closed')) return event;
+    if ((record.signed?.descriptor.parameters.length ?? 0) > mostSentAlong) return event;
+    return { ...event, view: viewRound(record) };
   }
 
   /** The events for a party after a number, from the store, and up to which number was looked. */
@@ -94,7 +127,7 @@ export function createFeed({ store, parties }: FeedDependencies, register: Regis
       for (const box of boxes.values()) {
         box.events = [];
         box.floor = undefined;
-        box.bell.ring();
+        ring(box);
       }
     },
     bellOf: ({ name }) => boxOf(name).bell,
@@ -108,11 +141,14 @@ export function createFeed({ store, parties }: FeedDependencies, register: Regis
         const position = Math.max(after, looked);
         if (box.floor !== undefined && position >= box.floor) {
           const first = firstAfter(box.events, position);
-          return box.events.slice(first).filter((event) => job === undefined || event.job === job);
+          return box.events
+            .slice(first)
+            .filter((event) => job === undefined || event.job === job)
+            .map((event) => withView(event, party));
         }
         const found = await search(party, job, position);
         looked = found.looked;
-        return found.own;
+        return found.own.map((event) => withView(event, party));
       };
     },
   };
@@ -121,6 +157,11 @@ export function createFeed({ store, parties }: FeedDependencies, register: Regis
 /** Whether an event tells of one owner what the other owners need not know. */
 function isPrivate({ type }: JobEvent): boolean {
   return type === 'round.contribution' || type === 'owner.answered';
+}
+
+/** Whether a party reads the round when it hears of this event. */
+function isAskedAfter({ type }: JobEvent, { role }: Party): boolean {
+  return role === 'data-owner' ? type === 'round.opened' : type === 'round.closed';
 }
 
 function sees(party: Party, event: JobEvent, register: Register): boolean {

@@ -55,8 +55,9 @@ export function watchJob(options: JobWatchOptions): JobWatch {
   /** The round that is waited for, and what is known of it. */
   let awaited: number | undefined;
   let known: RoundView | undefined;
-  /** The newest round of which an event said that it has ended. */
+  /** The newest round of which an event said that it has ended, and how it was shown with it. */
   let newestEnded = 0;
+  let shown: RoundView | undefined;
   let failure: unknown;
   let waiting: (() => void)[] = [];
 
@@ -100,7 +101,9 @@ export function watchJob(options: JobWatchOptions): JobWatch {
       if (register.note(view.owners)) options.onOwners();
     } else if (awaited !== undefined) {
       stale.round = false;
-      known = await client.round(job, awaited, line.signal);
+      const view = await client.round(job, awaited, line.signal);
+      // An event may have shown its end meanwhile.
+      if (known?.round !== view.round || known.status === 'open') known = view;
     }
     options.onContact();
     wake();
@@ -110,9 +113,21 @@ export function watchJob(options: JobWatchOptions): JobWatch {
     if (event.type === 'owner.answered') void look({ owners: true });
     if (event.type === 'round.closed' || event.type === 'round.abandoned') {
       newestEnded = Math.max(newestEnded, event.round ?? 0);
-      if (newestEnded === awaited) void look({ round: true });
+      shown = event.view;
+      if (newestEnded === awaited && !takeShown(awaited)) void look({ round: true });
     }
     if (event.type === 'job.ended') fail(jobEnded(event.status ?? 'ended', event.reason));
+  }
+
+  /** Whether the end of a round was shown with its event, which makes it known. */
+  function takeShown(round: number): boolean {
+    const view = shown;
+    shown = undefined;
+    if (view?.job !== job || view.round !== round || view.status === 'open') return false;
+    known = view;
+    options.onContact();
+    wake();
+    return true;
   }
 
   async function follow(): Promise<void> {
@@ -173,7 +188,7 @@ export function watchJob(options: JobWatchOptions): JobWatch {
       awaited = round;
       known = seen;
       // Its end may have been told before anybody waited for it.
-      if (seen.status === 'open' && newestEnded >= round) void look({ round: true });
+      if (seen.status === 'open' && newestEnded >= round && !takeShown(round)) void look({ round: true });
       const view = await found(() => (known?.round === round && known.status !== 'open' ? known : undefined));
       // Who was missing is absent now, and need not be waited for again.
       if (view.missing.length > 0) await look({ owners: true });

@@ -34,7 +34,7 @@ export interface Journal {
   readonly failed: () => unknown;
 }
 
-/** @param bell rung after every step */
+/** @param bell rung after every step that has an event */
 export function openJournal(store: ModelStore, bell: Bell, model: ModelRecord, training: TrainingRecord): Journal {
   let currentModel = model;
   let currentTraining = training;
@@ -49,7 +49,7 @@ export function openJournal(store: ModelStore, bell: Bell, model: ModelRecord, t
       failure = { cause };
       throw cause;
     }
-    bell.ring();
+    if (change.event !== undefined) bell.ring();
   }
 
   return {

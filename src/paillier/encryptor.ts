@@ -44,9 +44,9 @@ export interface Encryptor {
    */
   prepare(signal?: AbortSignal): Promise<void>;
   /**
-   * Computes ahead what the next `count` ciphertexts need, one at a time with the event loop served in between: for whoever
-   * has nothing else to do now, and will have to be fast. What is computed is used once, kept in memory only, and never more
-   * than asked for. Ends without an error when the signal fires, and at once when it is under way already.
+   * Computes ahead what the next `count` ciphertexts need, as many at a time as the backend works on at once (a few more cost
+   * nothing and wait for the next time), with the event loop served in between: for whoever has nothing else to do now, and
+   * will have to be fast. What is computed is used once and kept in memory only. Ends without an error when the signal fires, and at once when it is under way already.
    */
   prepareNext(count: number, signal?: AbortSignal): Promise<void>;
   /** How many of these there are now, each in as many bytes as a ciphertext has. */
@@ -126,7 +126,7 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
       if (preparing) return;
       preparing = true;
       while (ready.length < count && signal?.aborted !== true) {
-        ready.push(...freshRandomisers(Math.min(lanesOf(backend), count - ready.length)));
+        ready.push(...freshRandomisers(lanesOf(backend)));
         await turn();
       }
       preparing = false;

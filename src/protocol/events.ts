@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema } from './identifiers.ts';
 import { optional } from './optional.ts';
+import { type RoundView, roundViewSchema } from './round-messages.ts';
 
 export type JobEventType =
   | 'job.created'
@@ -28,6 +29,11 @@ export interface JobEventBody {
 export interface JobEvent extends JobEventBody {
   /** Counted from 1, over all jobs of a facilitator. */
   readonly id: number;
+  /**
+   * The round as it was when the event was sent, for those who would ask for it next: its owners when it opens, the model owner
+   * when it is closed. Left out where it is long, or no longer the newest; whoever needs it asks.
+   */
+  readonly view?: RoundView;
 }
 
 export const jobEventSchema: z.ZodType<JobEvent> = z.object({
@@ -47,4 +53,5 @@ export const jobEventSchema: z.ZodType<JobEvent> = z.object({
   status: optional(z.string()),
   reason: optional(z.string()),
   at: z.string(),
+  view: optional(roundViewSchema),
 });

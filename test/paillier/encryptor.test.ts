@@ -81,7 +81,7 @@ test('a kernel makes its table for the first ciphertext, and states its memory b
 test('a batch is of fresh ciphertexts, what was computed ahead first, and all are refused when one is', async () => {
   for (const backend of backends) {
     const encryptor = createEncryptor(publicKey, { backend });
-    for (const ahead of [0, 2, 7]) {
+    for (const ahead of [0, 2, 0, 7]) {
       await encryptor.prepareNext(ahead);
       const plaintexts = [5n, 5n, 0n, n - 1n, 7n];
       const ciphertexts = decodeCiphertexts(publicKey, encryptor.encryptBatch(plaintexts), 5);
@@ -243,6 +243,9 @@ test('what is computed ahead is used once, for encrypting and re-randomising ali
   await encryptor.prepareNext(3);
   await encryptor.prepareNext(2);
   assert.equal(lengths.length, before);
+  const lanes = lanesOf(encryptor.backend);
+  assert.equal(encryptor.ready, Math.ceil(3 / lanes) * lanes);
+  while (encryptor.ready > 3) encryptor.encrypt(1n);
   const made = [encryptor.encrypt(5n), encryptor.encrypt(5n), encryptor.rerandomise(encryptorOf(5))];
   assert.equal(lengths.length, before);
   made.push(encryptor.encrypt(5n), encryptor.rerandomise(encryptorOf(5)));
@@ -268,10 +271,10 @@ test('computing ahead serves the event loop, runs once at a time, and ends with 
   stop.abort();
   await first;
   assert.ok(lengths.length <= before + 2 * lanes);
-  await encryptor.prepareNext(2 * lanes + 3);
-  assert.deepEqual([lengths.length, encryptor.ready], [before + 2 * lanes + 3, 2 * lanes + 3]);
+  await encryptor.prepareNext(2 * lanes + 1);
+  assert.deepEqual([lengths.length, encryptor.ready], [before + 3 * lanes, 3 * lanes]);
   encryptor.encryptBatch(new Array<bigint>(lanes).fill(1n));
-  assert.deepEqual([lengths.length, encryptor.ready], [before + 2 * lanes + 3, lanes + 3]);
+  assert.deepEqual([lengths.length, encryptor.ready], [before + 3 * lanes, 2 * lanes]);
 });
 
 /** A ciphertext of m by another encryptor. */

@@ -11,7 +11,7 @@ import type { ModulusProof } from '../../../src/paillier/modulus-proof.ts';
 import { proveModulus } from '../../../src/paillier/modulus-prover.ts';
 import type { PrivateKey } from '../../../src/paillier/private-key.ts';
 import { type PublicKey, publicKeyToJwk } from '../../../src/paillier/public-key.ts';
-import type { JobEvent, JobEventBody } from '../../../src/protocol/events.ts';
+import type { JobEvent } from '../../../src/protocol/events.ts';
 import { type JobId, type OwnerId, ownerIdSchema, type PartyId } from '../../../src/protocol/identifiers.ts';
 import { createIdentity, type Identity, type Role } from '../../../src/protocol/identity.ts';
 import type {
@@ -164,6 +164,8 @@ export interface Tampering {
 /** The facilitator as anna sees it. */
 export class ScriptedFacilitator {
   readonly tampering: Tampering = {};
+  /** Whether a round is shown with the event that it has opened. */
+  showing = false;
   readonly sent: SentContribution[] = [];
   readonly answers: SignedAnswer[] = [];
   /** Names of requests in the order in which they arrived. */
@@ -182,7 +184,7 @@ export class ScriptedFacilitator {
   openRound(signed: SignedRound): void {
     const { job, round } = signed.descriptor;
     this.#job(job).rounds.set(round, viewOf(signed));
-    this.tell({ type: 'round.opened', job, round });
+    this.#tellOpened(job, round);
   }
 
   /** Shows another descriptor for a round that there is. */
@@ -190,7 +192,17 @@ export class ScriptedFacilitator {
     const { job, round } = signed.descriptor;
     const shown = this.#job(job).rounds.get(round);
     this.#job(job).rounds.set(round, { ...viewOf(signed), contributors: shown?.contributors ?? [] });
-    this.tell({ type: 'round.opened', job, round });
+    this.#tellOpened(job, round);
+  }
+
+  #tellOpened(job: JobId, round: number): void {
+    const view = this.#round(job, round);
+    this.tell({
+      type: 'round.opened',
+      job,
+      round,
+      ...(this.showing ? { view: this.tampering.round?.(view) ?? view } : {}),
+    });
   }
 
   /** Ends a round, with the contributions that came and those of the others. */
@@ -246,7 +258,7 @@ export class ScriptedFacilitator {
     for (const follower of this.#followers) follower('broken');
   }
 
-  tell(event: Omit<JobEventBody, 'at'>): void {
+  tell(event: Omit<JobEvent, 'id' | 'at'>): void {
     const numbered = { ...event, id: ++this.#events, at: new Date(openedAt).toISOString() };
     for (const follower of this.#followers) follower(numbered);
   }

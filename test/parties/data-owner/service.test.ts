@@ -261,6 +261,62 @@ test('a round that the facilitator keeps open for longer than agreed is refused'
   assert.deepEqual(await world.charged(), []);
 });
 
+test('a round that is shown when it opens is contributed to without asking, and checked like any other', async () => {
+  await using world = await World.create();
+  await ready(world);
+  world.script.showing = true;
+  for (const number of [1, 2]) {
+    world.script.openRound(round(number));
+    await acknowledged(world, number);
+    world.script.closeRound(job, number);
+  }
+  assert.ok(!world.script.requests.includes('round'));
+  world.script.tampering.round = (view) => ({ ...view, deadline: '2024-01-01T00:01:00.000Z' });
+  world.script.openRound(round(3));
+  await until('anna has withdrawn', () => world.script.standing(job) === 'withdrawn');
+  assert.deepEqual(await world.charged(), [1, 2]);
+});
+
+test('a second descriptor that is shown with its event is refused as well', async () => {
+  await using world = await World.create();
+  await ready(world);
+  world.script.showing = true;
+  world.script.openRound(round(1));
+  await acknowledged(world, 1);
+  world.script.replaceRound(signRound(describeRound(descriptor, 1, [0.5, 0.4, 0.3, 0.2, 0.1])));
+  await until('anna has withdrawn', () => world.script.standing(job) === 'withdrawn');
+  assert.ok((await world.auditTypes()).some((type) => type.startsWith('round.conflict')));
+  assert.equal(world.script.sent.length, 1);
+});
+
+test('a round that was shown a while ago, or is another one than its event says, is asked for', async () => {
+  for (const late of [true, false]) {
+    await using world = await World.create();
+    await ready(world);
+    world.script.showing = true;
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    world.script.tampering.before = (request) => (request === 'contribute' ? held : undefined);
+    world.script.openRound(round(1));
+    await until('a contribution is under way', () => world.script.requests.includes('contribute'));
+    if (!late) world.script.tampering.round = (view) => ({ ...view, round: 3 });
+    world.script.openRound(round(2));
+    world.script.tampering.round = (view) => view;
+    // It has ended by the time that anna can see to it.
+    world.script.abandonRound(job, 2);
+    // Events are heard a moment after they are told.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (late) world.clock.advance(1001);
+    goOn();
+    await acknowledged(world, 1);
+    await until('the round was looked at', () => world.script.requests.includes('round'));
+    await until('nothing is left to do', () => world.script.sent.length === 1);
+    assert.deepEqual(await world.charged(), [1]);
+  }
+});
+
 test('a round that does not ask this owner is left alone', async () => {
   await using world = await World.create();
   const life = await ready(world);

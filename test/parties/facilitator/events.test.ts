@@ -120,6 +120,10 @@ async function stream(
   };
 }
 
+function withoutView(event: JobEvent): JobEvent {
+  return Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'view')) as unknown as JobEvent;
+}
+
 async function answer(party: TestFacilitator, count: number): Promise<void> {
   for (let index = 0; index < count; index++) await party.answer(bert, index % 2 === 0 ? 'ready' : 'refused');
 }
@@ -224,7 +228,7 @@ test('what one owner answers and contributes is told to it and to the model owne
     assert.deepEqual(types(events), expected(owner));
     // And so it is for whoever reads it later, from the store.
     const read = party.facilitator.reader(identityOf(owner), { job });
-    assert.deepEqual(await read(0), events);
+    assert.deepEqual(await read(0), events.map(withoutView));
     const later = await stream(party, '/jobs/job/events', owner);
     await until('the end of the round', () => later.text().includes('round.closed'));
     assert.deepEqual(
@@ -239,6 +243,54 @@ test('what one owner answers and contributes is told to it and to the model owne
   const others = await stream(party, '/events', otto);
   others.leave();
   for (const { stop } of heard.values()) stop.abort();
+});
+
+test('a round comes along with its event to whoever would ask for it, as it is then', async () => {
+  await using party = await startFacilitator();
+  const clock = createTestClock();
+  const { events, stop } = await follower(party.url, anna, clock, party.clock);
+  await party.create();
+  const owned = collect((signal) => clientOf(party.url, mona, clock, party.clock).followJob(job, 0, signal));
+  for (const owner of trio) await party.answer(owner, 'ready');
+  await party.open(1);
+  const opened = await party.client.round(job, 1, never);
+  await until('the round to be told of', () => events.at(-1)?.type === 'round.opened');
+  assert.deepEqual(events.at(-1)?.view, opened);
+  for (const [index, owner] of trio.entries()) await party.contribute(1, owner, contributionOf(index));
+  await until('the end to be told of', () => owned.events.at(-1)?.type === 'round.closed');
+  assert.deepEqual(owned.events.at(-1)?.view, await party.client.round(job, 1, never));
+  await until('the end to be told of', () => events.at(-1)?.type === 'round.closed');
+  const shown = (told: readonly JobEvent[]): string[] =>
+    told.filter(({ view }) => view !== undefined).map(({ type }) => type);
+  assert.deepEqual([shown(events), shown(owned.events)], [['round.opened'], ['round.closed']]);
+
+  // What has become something else since, and what is long, has to be asked for.
+  await party.open(2, { parameters: new Array<number>(1537).fill(0) });
+  await until('the next round to be told of', () => events.at(-1)?.round === 2);
+  assert.equal(events.at(-1)?.view, undefined);
+  stop.abort();
+  owned.stop.abort();
+});
+
+test('a contribution is told with what comes next, or a moment later', async () => {
+  await using party = await startFacilitator();
+  await party.create();
+  for (const owner of trio) await party.answer(owner, 'ready');
+  await party.open(1);
+  const line = await stream(party, '/events');
+  await until('the greeting', () => line.text().includes(': connected'));
+  await party.contribute(1, anna, contributionOf(0));
+  await party.contribute(1, bert, contributionOf(1));
+  assert.ok(!line.text().includes('round.contribution'));
+  party.clock.advance(100);
+  await until('both to be told', () => line.text().includes('bert'));
+  await party.contribute(1, cora, contributionOf(2));
+  await until('the end to be told', () => line.text().includes('round.closed'));
+  assert.deepEqual(
+    [...line.text().matchAll(/^event: (.*)$/gm)].map((each) => each[1]),
+    ['round.contribution', 'round.contribution', 'round.contribution', 'round.closed'],
+  );
+  line.leave();
 });
 
 test('a reader gets every event of its own, page by page, and looks at those of others once', async () => {

@@ -80,6 +80,8 @@ export interface MemoryConsortium {
   readonly lies: Lies;
   /** Asked for every request before it does anything; may throw, or take its time. */
   before: (request: string) => Promise<void> | void;
+  /** Whether a round is shown with the event that it is closed. */
+  showing: boolean;
   /** The owners that contribute to a round; all who are asked unless set. */
   contributing: (owner: OwnerId, round: number) => boolean;
   /** Whether an owner answers a new job, and that it refuses; all say ready unless set. */
@@ -113,7 +115,7 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
   const lies: Lies = {};
   const requests: string[] = [];
 
-  function tell(job: JobId, type: JobEventBody['type'], more: Partial<JobEventBody> = {}): void {
+  function tell(job: JobId, type: JobEventBody['type'], more: Partial<JobEvent> = {}): void {
     events.push({ id: events.length + 1, job, type, at: timestamp(0), ...more });
     bell.ring();
   }
@@ -230,7 +232,8 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
     const made = close(job, signed);
     job.rounds.push(made);
     tell(id, 'round.opened', { round });
-    if (made.status === 'closed') tell(id, 'round.closed', { round });
+    if (made.status === 'closed')
+      tell(id, 'round.closed', { round, ...(consortium.showing ? { view: viewRound(made) } : {}) });
     // As it stood when it was opened.
     return { ...viewRound({ signed, contributions: [], status: 'open' }) };
   }
@@ -327,6 +330,7 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
     lies,
     requests,
     before: () => undefined,
+    showing: false,
     contributing: () => true,
     answering: () => true,
     connect: () => client,

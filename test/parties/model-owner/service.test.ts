@@ -98,6 +98,17 @@ test('a process that stops parks its trainings: nobody is told of an end, and th
   ]);
 });
 
+test('a round that is shown when it is closed is not asked for', async () => {
+  const world = await newWorld();
+  world.consortium.showing = true;
+  const { id } = await world.live().modelOwner.train(document);
+  const { status, updates } = await world.ended(id);
+  assert.deepEqual([status, updates], ['finished', 2]);
+  // Only the first may have been looked at, when the line stood.
+  const asked = world.consortium.requests.filter((request) => /^round [^1]/.test(request));
+  assert.deepEqual(asked, []);
+});
+
 test('DELETE ends the job and forgets the model, its events and its keys; followers hear of the end', async () => {
   const world = await newWorld();
   const { held, letGo } = hold(world, /^aggregate 2$/);
