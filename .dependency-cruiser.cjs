@@ -11,6 +11,8 @@ const layers = [
   '^src/storage/',
   '^src/http/',
   '^src/config/',
+  '^src/(contributing|collecting)/',
+  '^src/vector-sum/',
   '^src/index\\.ts$',
   '^src/cli/',
   '^parties/',

@@ -10,7 +10,7 @@
  * renormalising and updating are post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
  * sum is told before the sums of the tags are found to be those of its contributors (src/protocol/tags.ts).
  */
-import { contributionSlots, slotsOf, type WeightedVector } from './encoding/contribution.ts';
+import { contributionSlots, type OwnVector, slotsOf, type WeightedVector } from './encoding/contribution.ts';
 import { pack, packing, type TagCheck, unpack } from './encoding/packing.ts';
 import type { Plan } from './encoding/plan.ts';
 import type { ClippingReport } from './learning/clipped-sums.ts';
@@ -27,17 +27,21 @@ import { drawNoise } from './privacy/draw-noise.ts';
 import type { Rational } from './privacy/rational.ts';
 import type { Spreading } from './threads/spread.ts';
 
-/** What an owner needs to take part in a round. */
-export interface Sealer {
-  readonly task: Task;
+/** What an owner needs to seal a vector of integers. */
+export interface IntegerSealer {
   readonly plan: Plan;
   readonly encryptor: Encryptor;
-  /** Where the coins come from by which units take part, or are rounded, where they are by chance; the operating system's generator by default. */
-  readonly random?: RandomBytes | undefined;
   /** This owner's share of the noise, where data owners add it. */
   readonly noise?: Noise | undefined;
   /** Who does what is too much for one thread between two events. */
   readonly spreading?: Spreading | undefined;
+}
+
+/** What an owner needs to take part in a round of a training. */
+export interface Sealer extends IntegerSealer {
+  readonly task: Task;
+  /** Where the coins come from by which units take part, or are rounded, where they are by chance; the operating system's generator by default. */
+  readonly random?: RandomBytes | undefined;
   /** Told what clipping did, for the owner's own eyes. */
   readonly observe?: ((clipping: ClippingReport) => void) | undefined;
 }
@@ -48,9 +52,8 @@ export interface Noise {
   readonly random: RandomBytes;
 }
 
-/** What the model owner needs to read a job's sums. */
-export interface Opener {
-  readonly task: Task;
+/** What the model owner needs to read a job's sums as integers. */
+export interface IntegerOpener {
   readonly plan: Plan;
   readonly decryptor: Decryptor;
   /** Absent: no differential privacy, or noise that is in the sum already. */
@@ -59,8 +62,13 @@ export interface Opener {
   readonly spreading?: Spreading | undefined;
 }
 
+/** What the model owner needs to read the statistics of a training. */
+export interface Opener extends IntegerOpener {
+  readonly task: Task;
+}
+
 /**
- * An owner's contribution to a round.
+ * An owner's contribution to a round of a training.
  *
  * @param parameters the model's parameters, `task.parameterCount` of them
  * @param tags this owner's of this round, `plan.ciphertexts` of them, if and only if the plan has tags
@@ -68,18 +76,32 @@ export interface Opener {
  * @throws SealsumError number_out_of_bounds, number_not_finite naming the value that does not fit the plan; plan_mismatch; aborted
  */
 export async function seal(
-  { task, plan, encryptor, random = systemRandom, noise, spreading, observe }: Sealer,
+  { task, random = systemRandom, observe, ...sealer }: Sealer,
   records: Records,
   parameters: Float64Array,
   tags?: readonly bigint[],
 ): Promise<Uint8Array> {
-  const vector = await contribute(task, records, parameters, { random, observe, ...spreading });
+  const vector = await contribute(task, records, parameters, { random, observe, ...sealer.spreading });
+  return sealIntegers(sealer, vector, tags);
+}
+
+/**
+ * The second half of the way out, for any weighted vector of integers: (noise →) pack → encrypt.
+ *
+ * @param tags as for seal()
+ * @throws SealsumError number_out_of_bounds naming the value that does not fit the plan; plan_mismatch; aborted
+ */
+export async function sealIntegers(
+  { plan, encryptor, noise, spreading }: IntegerSealer,
+  vector: OwnVector,
+  tags?: readonly bigint[],
+): Promise<Uint8Array> {
   const draws = noise && (await drawNoise(plan.slots - 1, noise.variance, noise.random, spreading));
   const plaintexts = packing(plan, slotsOf(plan, vector, draws), encryptor.publicKey.n, tags);
   return encryptMany(encryptor, plaintexts, spreading);
 }
 
-/** The second half of the way out, for any weighted vector of integers: (noise →) pack → encrypt; all of it at once. */
+/** The same, all of it at once. */
 export function sealVector(
   plan: Plan,
   encryptor: Encryptor,
@@ -100,18 +122,27 @@ export function sealVector(
  *   not what it should be is never turned into numbers; plan_mismatch; aborted
  */
 export async function open(
-  { task, plan, decryptor, noise, spreading = {} }: Opener,
+  { task, ...opener }: Opener,
   aggregate: Uint8Array,
   contributors: number,
   check?: TagCheck,
 ): Promise<Statistics> {
-  const plaintexts = await decryptMany(decryptor, aggregate, plan.ciphertexts, spreading);
-  const exact = vectorOf(plan, plaintexts, decryptor.publicKey.n, contributors, check);
-  const sum = noise === undefined ? exact : await addNoise(exact, noise, spreading);
-  return statisticsOf(task, sum, contributors);
+  return statisticsOf(task, await openIntegers(opener, aggregate, contributors, check), contributors);
 }
 
-/** The first half of the way back: decrypt → unpack; all of it at once. The sum is exact. */
+/** The first half of the way back: decrypt → unpack (→ noise), of any sum. @throws SealsumError as open(), but weight_zero */
+export async function openIntegers(
+  { plan, decryptor, noise, spreading = {} }: IntegerOpener,
+  aggregate: Uint8Array,
+  contributors: number,
+  check?: TagCheck,
+): Promise<WeightedVector> {
+  const plaintexts = await decryptMany(decryptor, aggregate, plan.ciphertexts, spreading);
+  const exact = vectorOf(plan, plaintexts, decryptor.publicKey.n, contributors, check);
+  return noise === undefined ? exact : await addNoise(exact, noise, spreading);
+}
+
+/** The same without noise, all of it at once: the sum is exact. */
 export function openVector(
   plan: Plan,
   decryptor: Decryptor,

@@ -2,7 +2,7 @@
  * What an owner still has to do for each of its jobs. One thing after the other for the same job; what fails for a reason that
  * passes is tried again until it is done or no longer wanted, so that nothing depends on an event that was heard at a bad time.
  */
-import { type ErrorCode, SealsumError } from '../../src/errors.ts';
+import { isEnd, isPassing } from '../../src/contributing/error-kinds.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { pause } from '../../src/http/retry.ts';
 import { abortWith } from '../../src/http/signals.ts';
@@ -156,36 +156,3 @@ function take(entry: Entry): Todo | undefined {
   entry.round = 0;
   return round === 0 ? undefined : { round };
 }
-
-/** Whether an error has one of these codes. */
-export function hasCode(error: unknown, codes: readonly ErrorCode[]): error is SealsumError {
-  return error instanceof SealsumError && codes.includes(error.code);
-}
-
-/** Whether an error says that the job is over, which is no fault of ours. */
-export function isEnd(error: unknown): boolean {
-  return hasCode(error, ['job_ended', 'job_unknown']);
-}
-
-/** Whether an error is of the line, the store, the moment or the other side's view of who we are, not of what was done. */
-export function isPassing(error: unknown): boolean {
-  return hasCode(error, passing);
-}
-
-const passing: readonly ErrorCode[] = [
-  'facilitator_unreachable',
-  'request_failed',
-  'internal',
-  'aborted',
-  'overloaded',
-  'too_many_requests',
-  'body_too_slow',
-  'store_unavailable',
-  // A clock that is wrong or a roster file that is old, here or there, is mended by people while this goes on.
-  'signature_missing',
-  'signature_invalid',
-  'signature_expired',
-  'nonce_reused',
-  'party_unknown',
-  'role_forbidden',
-];

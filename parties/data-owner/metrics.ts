@@ -1,8 +1,8 @@
 /** What a data owner counts of itself, for Prometheus. Counts and sums only: nothing of a record. */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { OwnerMeter } from '../../src/contributing/meter.ts';
 import type { Ledger, Spent } from '../../src/privacy/ledger.ts';
 import { toNumberAbove } from '../../src/privacy/rational.ts';
-import type { OwnerMeter } from './meter.ts';
 import type { DataOwner } from './service.ts';
 
 export function createOwnerMeter(registry: Registry): OwnerMeter {

@@ -7,6 +7,12 @@
  * store before anybody else hears of it, so that it goes on by itself wherever it was stopped.
  */
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
+import type { DataOwnerProgress } from '../../src/contributing/checkpoints.ts';
+import { createContributor, Withdrawal } from '../../src/contributing/contributor.ts';
+import { openJobRecords, standingOf } from '../../src/contributing/job-records.ts';
+import { createKeyChecks, type KeyChecks } from '../../src/contributing/key-checks.ts';
+import { createMembership } from '../../src/contributing/membership.ts';
+import { noMeter, type OwnerMeter } from '../../src/contributing/meter.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -23,13 +29,8 @@ import type { RoundView, SignedManifest, SignedReceipt } from '../../src/protoco
 import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
-import type { DataOwnerProgress } from './checkpoints.ts';
-import { createContributor, Withdrawal } from './contributor.ts';
 import type { Dataset, DatasetView } from './dataset.ts';
-import { openJobRecords, standingOf } from './job-records.ts';
-import { createKeyChecks, type KeyChecks } from './key-checks.ts';
-import { createMembership } from './membership.ts';
-import { noMeter, type OwnerMeter } from './meter.ts';
+import { acceptJob } from './participation.ts';
 
 export interface DataOwnerDependencies {
   /** This owner's; its name is the one on rosters. */
@@ -119,11 +120,9 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   const membership = createMembership({
     ...dependencies,
     owner,
-    policy,
-    keys,
     records,
-    meter,
     progress,
+    accept: (signed, isKnown) => acceptJob(signed, { ...dependencies, owner, policy, keys, meter, progress }, isKnown),
     drop: (job) => contributor.drop(job),
   });
   const agenda = createAgenda({ join, settle, attend, end, clock, random, log, signal });

@@ -4,35 +4,12 @@
  */
 import { z } from 'zod';
 import { SealsumError } from '../../src/errors.ts';
-import { generateKeyPair, type KeyPair } from '../../src/paillier/key-generation.ts';
-import type { ModulusProof } from '../../src/paillier/modulus-proof.ts';
-import { proveModulus } from '../../src/paillier/modulus-prover.ts';
+import type { KeyPair } from '../../src/paillier/key-generation.ts';
 import { privateKeyFromJwk, privateKeyToJwk } from '../../src/paillier/private-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
-import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
 import { createTagSecret, type TagSecret } from '../../src/protocol/tags.ts';
 import { openBytes, sealBytes } from '../../src/storage/sealed-bytes.ts';
-
-/** A key pair, and the way to prove that its modulus is well formed. */
-export interface NewKey {
-  readonly keyPair: KeyPair;
-  /** @param context what the proof is for; it proves nothing about the key anywhere else */
-  prove(context: Uint8Array, signal: AbortSignal): Promise<ModulusProof>;
-}
-
-/** Where the key pair of a job comes from. */
-export type NewKeySource = (options: { readonly bits: number; readonly signal: AbortSignal }) => Promise<NewKey>;
-
-/** A fresh key pair. */
-export const generateNewKey: NewKeySource = async (options) => {
-  const keyPair = await generateKeyPair(options);
-  return { keyPair, prove: (context, signal) => proveModulus(keyPair.privateKey, context, { signal }) };
-};
-
-/** What a job's modulus proof is bound to; its data owners verify it with the same bytes. */
-export function modulusProofContext(job: JobId, modelOwner: PartyId): Uint8Array {
-  return Buffer.from(`sealsum modulus proof v1|${job}|${modelOwner}`, 'utf8');
-}
 
 export interface JobKeys {
   readonly keyPair: KeyPair;

@@ -2,6 +2,8 @@
  * One training as the store knows it: what is remembered of its model, what is needed to go on, what is told to those who
  * follow it, and what is noted in the audit log change together, step by step, or not at all.
  */
+
+import { publicOwners } from '../../src/collecting/owner-register.ts';
 import type { Bell } from '../../src/http/event-stream.ts';
 import type { AuditBody } from '../../src/storage/audit.ts';
 import type {
@@ -11,7 +13,6 @@ import type {
   RoundReport,
   TrainingRecord,
 } from '../../src/storage/model-store.ts';
-import { publicOwners } from './owner-register.ts';
 
 /** What one step changes. */
 export interface Step {

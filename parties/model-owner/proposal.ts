@@ -1,18 +1,18 @@
 /** Proposing a job: everything that is fixed before its first round, signed, and kept before anybody hears of it. */
+import type { NewKeySource } from '../../src/collecting/new-key.ts';
+import { agreedTerms, signJob } from '../../src/collecting/proposal.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { Model } from '../../src/learning/model.ts';
-import { publicKeyToJwk } from '../../src/paillier/public-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
-import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
-import { canonicalDigest, objectDigest, signObject } from '../../src/protocol/signed.ts';
-import { noiseToWire, type Terms } from '../../src/protocol/terms.ts';
-import { planToWire } from '../../src/protocol/wire-plan.ts';
+import { modulusProofContext } from '../../src/protocol/modulus-proof-context.ts';
+import { canonicalDigest, objectDigest } from '../../src/protocol/signed.ts';
+import type { Terms } from '../../src/protocol/terms.ts';
 import type { TrainingRecord } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
-import { type JobKeys, modulusProofContext, type NewKeySource, openJobKeys, sealJobKeys } from './job-keys.ts';
+import { type JobKeys, openJobKeys, sealJobKeys } from './job-keys.ts';
 import type { Measures } from './measures.ts';
 
 export interface ProposalOptions {
@@ -54,21 +54,12 @@ export async function propose(options: ProposalOptions): Promise<Proposed> {
   measures.crypto('prove', clock.monotonic() - generated);
   reach('model-owner.keys.proven');
   const { keys, sealed } = sealJobKeys(job, key.keyPair, options.storageKey, options.random);
-  const shown = modelForOwners(model);
-  const descriptor: JobDescriptor = {
-    job,
-    model_owner: identity.name,
-    facilitator: options.facilitator,
-    model: shown,
-    model_hash: canonicalDigest(shown),
-    public_key: publicKeyToJwk(key.keyPair.publicKey),
-    public_key_proof: proof,
-    tag_key: keys.tagSecret.publicKey,
-    ...agreedTerms(options),
-  };
-  const signed: SignedJob = { descriptor, signature: signObject(identity, 'job', descriptor) };
+  const document = modelForOwners(model);
+  const { publicKey } = key.keyPair;
+  const proposed = { ...options, settings: model, document, publicKey, proof, tagKey: keys.tagSecret.publicKey };
+  const signed = signJob(proposed);
   reach('model-owner.proposal.signed');
-  return { proposal: { signed, sealedKeys: sealed }, keys, digest: objectDigest('job', descriptor) };
+  return { proposal: { signed, sealedKeys: sealed }, keys, digest: objectDigest('job', signed.descriptor) };
 }
 
 /**
@@ -82,7 +73,7 @@ export function reopenProposal(
   options: Pick<ProposalOptions, 'job' | 'model' | 'terms' | 'roster' | 'storageKey'>,
 ): Proposed {
   const { descriptor } = proposal.signed;
-  const terms = agreedTerms(options);
+  const terms = agreedTerms({ ...options, settings: options.model });
   for (const name of ['plan', 'roster', 'quorum', 'deadline_seconds', 'noise'] as const)
     if (canonicalDigest(descriptor[name]) !== canonicalDigest(terms[name]))
       throw new SealsumError(
@@ -92,19 +83,6 @@ export function reopenProposal(
       );
   const keys = openJobKeys(options.job, proposal.sealedKeys, options.storageKey);
   return { proposal, keys, digest: objectDigest('job', descriptor) };
-}
-
-/** What follows from the model and the roster. */
-function agreedTerms({
-  model,
-  terms,
-  roster,
-}: Pick<ProposalOptions, 'model' | 'terms' | 'roster'>): Pick<
-  JobDescriptor,
-  'plan' | 'roster' | 'quorum' | 'deadline_seconds' | 'noise'
-> {
-  const { quorum, deadline_seconds } = model.participation;
-  return { plan: planToWire(terms.plan), roster, quorum, deadline_seconds, noise: noiseToWire(model, terms) };
 }
 
 /** Owners have no use for the rows that the model owner wants predicted. JSON has no `undefined`, and neither has what is signed. */

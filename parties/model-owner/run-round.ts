@@ -2,29 +2,36 @@
  * One round of a training: asked for (or taken up again after a restart), waited for, verified, opened, absorbed, kept. Every
  * step that others rely on is durable before the next one.
  */
+
+import type { JobWatch } from '../../src/collecting/job-watch.ts';
+import type { OwnerRegister } from '../../src/collecting/owner-register.ts';
+import { gatherQuorum } from '../../src/collecting/quorum.ts';
+import {
+  adoptRound,
+  noteContext,
+  type RoundTerms,
+  signRound,
+  tagCheck,
+  tagContext,
+  verifyClosed,
+} from '../../src/collecting/round-checks.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Model } from '../../src/learning/model.ts';
-import type { Statistics } from '../../src/learning/task.ts';
+import { atClip, type Statistics } from '../../src/learning/task.ts';
 import type { Trainer } from '../../src/learning/trainer.ts';
-import type { Opener } from '../../src/pipeline.ts';
-import { rhoOfRound } from '../../src/privacy/calibration.ts';
-import { addRationals } from '../../src/privacy/rational.ts';
-import { type PrivacyStatement, privacyStatement, spentRho } from '../../src/privacy/statement.ts';
+import { type Opener, open } from '../../src/pipeline.ts';
+import { type PrivacyStatement, spentRho, statementAfter } from '../../src/privacy/statement.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { OwnerStatus, OwnerView } from '../../src/protocol/job-messages.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import type { TagContext } from '../../src/protocol/tags.ts';
 import { privacyTerms, type Terms } from '../../src/protocol/terms.ts';
 import type { RoundReport } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
-import type { JobWatch } from './job-watch.ts';
 import type { Journal } from './journal.ts';
 import type { Measures } from './measures.ts';
-import type { OwnerRegister } from './owner-register.ts';
-import { adoptRound, openSum, type RoundTerms, signRound, tagContext, verifyClosed } from './round-checks.ts';
 
 /** Everything that the rounds of one training work with. */
 export interface Work {
@@ -46,37 +53,6 @@ export interface Work {
   readonly bytes: number;
   /** Contexts of the newest rounds, newest first: what a contribution may be a replay of. */
   readonly earlier: TagContext[];
-}
-
-/** How many earlier rounds are looked through for a replayed contribution, to name it. */
-const replaysLookedFor = 16;
-
-/** The owners who are ready, once they are enough; waits for those who missed a deadline, but for no longer than a round would. */
-async function gatherQuorum({ register, model }: Work, watch: JobWatch): Promise<OwnerId[]> {
-  const { quorum, deadline_seconds } = model.participation;
-  await watch.until(
-    deadline_seconds * 1000,
-    (owners) => count(owners, 'ready') >= quorum || count(owners, 'ready', 'absent') < quorum,
-  );
-  const ready = watch.ready();
-  if (ready.length >= quorum) return ready;
-  const owners = register.owners();
-  const others = owners
-    .filter((view) => view.status !== 'ready')
-    .map(({ owner, status, reason }) => {
-      const said = status === 'invited' ? 'has not answered' : status === 'absent' ? 'missed a deadline' : status;
-      return `${owner} ${said}${reason === undefined ? '' : `: ${reason}`}`;
-    });
-  throw new SealsumError(
-    'owners_too_few',
-    `${ready.length} of ${owners.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
-    { field: 'participation.quorum' },
-  );
-}
-
-/** How many owners stand like this. */
-export function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]): number {
-  return owners.filter((view) => statuses.includes(view.status)).length;
 }
 
 /** @param opened whether the round is open at the facilitator already, or over */
@@ -139,7 +115,7 @@ interface Asked {
 /** Asks for the next round, of the owners who are ready. */
 async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number): Promise<Asked> {
   const { client, clock, journal, signal, reach } = work.options;
-  const roster = await gatherQuorum(work, watch);
+  const roster = await gatherQuorum(watch, work.register, work.model.participation);
   reach('model-owner.owners.gathered');
   const at = clock.monotonic();
   const { parameters, clip } = trainer;
@@ -206,14 +182,10 @@ async function openClosed(work: Work, signed: SignedRound, closed: RoundView, ag
   }
 }
 
-/** What is spent once this round is opened: what it spends depends on how many have added their share of the noise. */
+/** What is spent once this round is opened. */
 function privacyAfter({ model, terms, options }: Work, round: number, contributors: number): PrivacyStatement {
   const promise = privacyTerms(model, terms);
-  if (promise === undefined) return privacyStatement(undefined, round);
-  const { mode, calibration } = promise;
-  const shares = calibration.shares === undefined ? undefined : contributors - mode.silent_owners;
-  const before = spentRho(options.journal.model().privacy);
-  return privacyStatement(promise, round, addRationals(before, rhoOfRound(calibration, shares)));
+  return statementAfter(promise, round, contributors, spentRho(options.journal.model().privacy));
 }
 
 async function openVerified(
@@ -238,10 +210,11 @@ async function openVerified(
   const context = tagContext(roundTerms, signed);
   const started = clock.monotonic();
   // Noise that was drawn before a restart was shown to nobody; only the sum that is kept counts.
-  const statistics = await openSum(work.opener, work.register, contributors, [context, ...earlier], aggregate, clip);
+  const check = tagCheck(work.register, contributors, [context, ...earlier]);
+  const opener = { ...work.opener, task: atClip(work.opener.task, clip) };
+  const statistics = await open(opener, aggregate, contributors.length, check);
   measures.crypto('decrypt', clock.monotonic() - started);
   reach('model-owner.sum.decrypted');
-  earlier.unshift(context);
-  earlier.splice(replaysLookedFor);
+  noteContext(earlier, context);
   return { contributors: contributors.length, statistics };
 }

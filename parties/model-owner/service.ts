@@ -2,6 +2,8 @@
  * What a model owner does: checks a model.json, trains it with the data owners, keeps what came out, and predicts. Everything
  * that it must not forget is in its store before anybody hears of it: a process that ends at any point goes on at the next start.
  */
+
+import { generateNewKey, type NewKeySource } from '../../src/collecting/new-key.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { type Bell, createBell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
@@ -20,7 +22,7 @@ import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
 import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Reach } from './checkpoints.ts';
-import { generateNewKey, type NewKeySource, openJobKeys } from './job-keys.ts';
+import { openJobKeys } from './job-keys.ts';
 import { openJournal } from './journal.ts';
 import { type Measures, noMeasures } from './measures.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';

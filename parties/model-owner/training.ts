@@ -3,6 +3,10 @@
  * fetch the aggregate, verify it, open the sum, update. It begins where the journal says that it was left, so that it may be
  * broken off at any point.
  */
+
+import { type JobWatch, watchJob } from '../../src/collecting/job-watch.ts';
+import { createOwnerRegister } from '../../src/collecting/owner-register.ts';
+import { firstAnswers } from '../../src/collecting/quorum.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -16,11 +20,9 @@ import type { Parties } from '../../src/protocol/parties.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import { noiseDeviation, type Terms, termsOf } from '../../src/protocol/terms.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
-import { type JobWatch, watchJob } from './job-watch.ts';
 import type { Journal } from './journal.ts';
-import { createOwnerRegister } from './owner-register.ts';
 import { type ProposalOptions, type Proposed, propose, reopenProposal } from './proposal.ts';
-import { count, runRound, type Work } from './run-round.ts';
+import { runRound, type Work } from './run-round.ts';
 
 export interface TrainingOptions extends Omit<ProposalOptions, 'job' | 'model' | 'terms' | 'roster'> {
   readonly journal: Journal;
@@ -73,7 +75,7 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   };
   const watch = watchJob({ client, job, register, clock, signal, patience, onOwners, onContact });
   try {
-    if (shown.round === 0) await firstAnswers(watch, model);
+    if (shown.round === 0) await firstAnswers(watch, model.participation);
     await runRounds(work, watch, trainer, shown.round);
   } finally {
     watch.stop();
@@ -154,12 +156,4 @@ async function joinJob(options: TrainingOptions, { job, roundTerms }: Work): Pro
 
 function pastPreparing(journal: Journal): 'waiting_for_owners' | 'training' {
   return journal.training().round === 0 ? 'waiting_for_owners' : 'training';
-}
-
-/** Waits until every owner has answered or the quorum is out of reach, for at most as long as a round would. */
-function firstAnswers(watch: JobWatch, { participation: { quorum, deadline_seconds } }: Model): Promise<void> {
-  return watch.until(
-    deadline_seconds * 1000,
-    (owners) => count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
-  );
 }

@@ -5,6 +5,8 @@
  * A training ends in three steps, each durable before the next: its outcome is kept and its keys are deleted; the facilitator
  * is told, so that the owners do not wait; the training is forgotten.
  */
+
+import { publicOwners } from '../../src/collecting/owner-register.ts';
 import { type ErrorCode, SealsumError } from '../../src/errors.ts';
 import type { Bell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
@@ -15,7 +17,6 @@ import { jobIdSchema } from '../../src/protocol/identifiers.ts';
 import type { JobOutcome } from '../../src/protocol/job-messages.ts';
 import type { Failure, ModelRecord, ModelStatus, ModelStore } from '../../src/storage/model-store.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { publicOwners } from './owner-register.ts';
 import { type TrainingOptions, train } from './training.ts';
 
 export interface Trainings {

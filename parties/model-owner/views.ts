@@ -1,4 +1,6 @@
 /** What a model owner shows of a model, in snake_case as on the wire. */
+
+import { publicOwners } from '../../src/collecting/owner-register.ts';
 import type { Metrics } from '../../src/learning/metrics.ts';
 import type { Model } from '../../src/learning/model.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
@@ -6,7 +8,6 @@ import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
 import type { Failure, ModelRecord, ModelStatus, RoundReport } from '../../src/storage/model-store.ts';
-import { publicOwners } from './owner-register.ts';
 
 export interface ModelView {
   readonly id: string;

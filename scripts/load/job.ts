@@ -1,6 +1,5 @@
 /** A job and its one round as a model owner makes and signs them, and as its owners answer: nothing is left out or made up. */
 import { randomUUID } from 'node:crypto';
-import { modulusProofContext } from '../../parties/model-owner/job-keys.ts';
 import { createPlan, LEADING_SLOTS, type Plan } from '../../src/encoding/plan.ts';
 import type { KeyPair } from '../../src/paillier/key-generation.ts';
 import { proveModulus } from '../../src/paillier/modulus-prover.ts';
@@ -8,6 +7,7 @@ import { publicKeyToJwk } from '../../src/paillier/public-key.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { jobIdSchema, type OwnerId } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
+import { modulusProofContext } from '../../src/protocol/modulus-proof-context.ts';
 import type { RoundDescriptor, SignedRound } from '../../src/protocol/round-messages.ts';
 import { canonicalDigest, objectDigest, signObject } from '../../src/protocol/signed.ts';
 import { createTagSecret, type TagContext, type TagKey } from '../../src/protocol/tags.ts';

@@ -4,11 +4,12 @@
  * of a simulation. Real ones are tested where they are made.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { KeyChecks } from '../../parties/data-owner/key-checks.ts';
-import { modulusProofContext, type NewKeySource } from '../../parties/model-owner/job-keys.ts';
+import type { NewKeySource } from '../../src/collecting/new-key.ts';
+import type { KeyChecks } from '../../src/contributing/key-checks.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { KeyPair } from '../../src/paillier/key-generation.ts';
 import { blumCount, encodeResidue, type ModulusProof, rootCount } from '../../src/paillier/modulus-proof.ts';
+import { modulusProofContext } from '../../src/protocol/modulus-proof-context.ts';
 
 export interface KeyProofs {
   /** The same key pair for every job: nobody here attacks it. */

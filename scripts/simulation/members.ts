@@ -1,11 +1,11 @@
 /** The real parties, each startable again and again over what it has on disk. */
 
-import type { KeyChecks } from '../../parties/data-owner/key-checks.ts';
 import { createDataOwner } from '../../parties/data-owner/service.ts';
 import { createFacilitatorApp } from '../../parties/facilitator/app.ts';
 import { createFacilitator } from '../../parties/facilitator/service.ts';
-import type { NewKeySource } from '../../parties/model-owner/job-keys.ts';
 import { createModelOwner, type ModelOwner } from '../../parties/model-owner/service.ts';
+import type { NewKeySource } from '../../src/collecting/new-key.ts';
+import type { KeyChecks } from '../../src/contributing/key-checks.ts';
 import { authenticate } from '../../src/http/authentication.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';

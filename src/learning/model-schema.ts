@@ -7,6 +7,19 @@ import { z } from 'zod';
 import type { Cell, Feature, FeatureRow, Target } from './fields.ts';
 import { isNumeric } from './fields.ts';
 import type { ParsedModel } from './model-types.ts';
+import {
+  aboveZero,
+  atLeastZero,
+  keyBits,
+  noiseFields,
+  number,
+  oneOf,
+  participationFields,
+  probability,
+  text,
+  trimmed,
+  wholeNumber,
+} from './settings-schema.ts';
 
 /** Numbers of a range: finite, low < high, and far enough apart that doubles can scale by the difference. */
 function isRange(value: unknown): value is [number, number] {
@@ -18,22 +31,6 @@ function isRange(value: unknown): value is [number, number] {
 }
 
 const isWholeRange = (value: unknown): value is [number, number] => isRange(value) && value.every(Number.isSafeInteger);
-
-const trimmed = (value: string): boolean => value !== '' && value === value.trim();
-
-const text = (what: string): z.ZodType<string> =>
-  z.string({ error: `expected ${what}` }).refine(trimmed, { error: `expected ${what}, without spaces around it` });
-
-const wholeNumber = (low: number, high: number): z.ZodType<number> => {
-  const error = `expected a whole number from ${low} to ${high}`;
-  return z.number({ error }).refine((value) => Number.isInteger(value) && value >= low && value <= high, { error });
-};
-
-const number = (accepts: (value: number) => boolean, error: string): z.ZodType<number> =>
-  z.number({ error }).refine(accepts, { error });
-
-const atLeastZero = number((value) => value >= 0, 'expected a number of at least 0');
-const aboveZero = number((value) => value > 0, 'expected a number above 0');
 
 const place = {
   name: text('the name of a column').optional(),
@@ -157,16 +154,9 @@ const training = z
       : value,
   );
 
-/** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
-const oneOf = <Value extends string | number>(...values: readonly Value[]): z.ZodType<Value> =>
-  z.unknown().refine((value): value is Value => values.includes(value as Value), {
-    error: `expected one of ${values.join(', ')}`,
-  });
-
-const keyBitsError = 'expected a multiple of 256 from 2048 to 8192';
 const encryption = z.strictObject(
   {
-    key_bits: number((bits) => bits >= 2048 && bits <= 8192 && bits % 256 === 0, keyBitsError).default(3072),
+    key_bits: keyBits,
     fraction_bits: wholeNumber(16, 48).default(40),
     quantization_bits: oneOf(8, 16, 24, 32).optional(),
     rounding: oneOf('nearest', 'stochastic').optional(),
@@ -179,28 +169,14 @@ const encryption = z.strictObject(
 );
 
 const participation = z.strictObject(
-  {
-    quorum: wholeNumber(2, 1_000_000).default(2),
-    deadline_seconds: number(
-      (value) => value > 0 && value <= 86_400,
-      'expected seconds, above 0, at most 86400',
-    ).default(30),
-    roster: z
-      .array(text('the name of an owner'), { error: 'expected a list of owners' })
-      .refine((list) => new Set(list).size === list.length, { error: 'expected distinct owners' })
-      .optional(),
-    max_records: wholeNumber(1, 2 ** 32).default(2 ** 20),
-  },
+  { ...participationFields, max_records: wholeNumber(1, 2 ** 32).default(2 ** 20) },
   { error: 'expected an object' },
 );
 
-const probability = number((value) => value > 0 && value < 1, 'expected a number between 0 and 1, both excluded');
 const privacyMode = {
   clip: aboveZero.optional(),
-  place: oneOf('model-owner', 'facilitator', 'data-owners').default('model-owner'),
+  ...noiseFields,
   unit: oneOf('record', 'owner').default('record'),
-  neighbours: oneOf('zero-out', 'substitution').default('zero-out'),
-  silent_owners: wholeNumber(0, 1_000_000).default(0),
   sampling: number((value) => value >= 1e-6 && value <= 1, 'expected a probability from 1e-6 to 1').default(1),
   metrics: oneOf('summed', 'local').default('summed'),
   adaptive_clip: z

@@ -4,11 +4,11 @@
  * Names are snake_case as on the wire. `parseModel` refuses unknown fields by name and models that make no sense as a
  * whole, fills in every default, and gives back plain JSON data that it accepts again unchanged.
  */
-import { SealsumError } from '../errors.ts';
 import type { Feature, Target } from './fields.ts';
 import { featureWidth, fieldName } from './fields.ts';
 import { modelSchema } from './model-schema.ts';
 import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
+import { describeIssue, type Problem, refuse, silenceProblems, textProblems } from './problems.ts';
 import { quantisationProblems, withQuantisation } from './quantisation-settings.ts';
 import { encodeFeatureRows } from './rows.ts';
 
@@ -58,57 +58,6 @@ export function parseModel(json: unknown): Model {
     });
   }
   return model;
-}
-
-/** A refusal: the dotted path, and what was expected there. */
-interface Problem {
-  readonly field: string;
-  readonly expected: string;
-}
-
-const MOST_PROBLEMS_SHOWN = 10;
-
-function refuse(problems: readonly Problem[]): SealsumError {
-  const shown = problems.slice(0, MOST_PROBLEMS_SHOWN).map(({ field, expected }) => `${field}: ${expected}`);
-  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`);
-  return new SealsumError('model_invalid', shown.join('; '), { field: problems[0]?.field ?? 'model' });
-}
-
-type Issue = NonNullable<ReturnType<typeof modelSchema.safeParse>['error']>['issues'][number];
-
-function describeIssue(issue: Issue): Problem[] {
-  if (issue.code === 'unrecognized_keys') {
-    const expected =
-      issue.path[0] === 'training'
-        ? 'not a setting of this solver; remove it, or set training.solver'
-        : 'unknown field; remove it';
-    return issue.keys.map((key) => ({ field: dottedPath([...issue.path, key]), expected }));
-  }
-  return [{ field: dottedPath(issue.path), expected: issue.message }];
-}
-
-/** `data_props.features[3].range`; `model` for the whole. */
-function dottedPath(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const part of path) {
-    if (typeof part === 'number') text += `[${part}]`;
-    else text += text === '' ? String(part) : `.${String(part)}`;
-  }
-  return text === '' ? 'model' : text;
-}
-
-/** A surrogate that is not one of a pair. */
-const loneSurrogate = /\p{Surrogate}/u;
-
-/** Every text is Unicode: what is not can be written to JSON and read back, and has no canonical form that could be signed. */
-function textProblems(value: unknown, path: readonly PropertyKey[]): Problem[] {
-  const problem = { field: dottedPath(path), expected: 'expected Unicode text; half of a surrogate pair is none' };
-  if (typeof value === 'string') return loneSurrogate.test(value) ? [problem] : [];
-  if (typeof value !== 'object' || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((each, index) => textProblems(each, [...path, index]));
-  return Object.entries(value).flatMap(([key, each]) =>
-    loneSurrogate.test(key) ? [problem] : textProblems(each, [...path, key]),
-  );
 }
 
 /** Columns: how they are named fits the header, none is used twice, none is both a feature and the target. */
@@ -234,16 +183,6 @@ function adaptiveProblems({ adaptive_clip: adaptive, unit }: PrivacySettings, { 
     ...(unit === 'owner' ? [] : [{ field, expected: `needs the unit owner, not ${unit}` }]),
     ...(solver === 'gradient' ? [] : [{ field, expected: `needs the gradient solver, not ${solver}` }]),
   ];
-}
-
-/** Shares of the noise come from those who contribute at the least and are not silent. */
-function silenceProblems({ place, silent_owners: silent }: PrivacySettings, quorum: number): Problem[] {
-  if (silent === 0) return [];
-  const field = 'privacy.silent_owners';
-  if (place !== 'data-owners')
-    return [{ field, expected: `only counts where place is data-owners, not ${place}; remove it` }];
-  if (silent < quorum) return [];
-  return [{ field, expected: `expected at most ${quorum - 1}, so that one of the quorum of ${quorum} adds noise` }];
 }
 
 /** The values that one owner sends in a round, metrics not counted. */

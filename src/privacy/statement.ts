@@ -5,9 +5,9 @@
 import { SealsumError } from '../errors.ts';
 import { epsilonOf, roundsOf } from './accounting/composition.ts';
 import { epsilonFromRho } from './accounting/zcdp.ts';
-import type { Calibration } from './calibration.ts';
+import { type Calibration, rhoOfRound } from './calibration.ts';
 import type { Neighbours, NoisePlace, PrivacyMode, PrivacyUnit } from './mode.ts';
-import { formatRational, multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
+import { addRationals, formatRational, multiplyRationals, type Rational, rational, toNumberAbove } from './rational.ts';
 
 /** ρ over a number of rounds, and the ε that they give with δ; null where no δ was chosen. */
 export interface PrivacyLoss {
@@ -94,6 +94,24 @@ export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: num
     protects_against: protectsAgainst(mode),
     does_not_protect_against: doesNotProtectAgainst(mode),
   };
+}
+
+/**
+ * The statement once one more round is opened: what it spends depends on how many have added their share of the noise.
+ *
+ * @param contributors to that round
+ * @param before ρ of the rounds before it
+ */
+export function statementAfter(
+  terms: PrivacyTerms | undefined,
+  roundsRun: number,
+  contributors: number,
+  before: Rational,
+): PrivacyStatement {
+  if (terms === undefined) return noPrivacy;
+  const { mode, calibration } = terms;
+  const shares = calibration.shares === undefined ? undefined : contributors - mode.silent_owners;
+  return privacyStatement(terms, roundsRun, addRationals(before, rhoOfRound(calibration, shares)));
 }
 
 function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode): string[] {

@@ -8,17 +8,36 @@ import { greatestChange, signShare } from '../learning/allowance.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
 import { createTask, mostRoundsOf, type Task } from '../learning/task.ts';
-import { type Calibration, calibrate, greatestDraw } from '../privacy/calibration.ts';
+import { type Calibration, calibrate, greatestDraw, type PrivacyTarget } from '../privacy/calibration.ts';
+import type { PrivacyMode } from '../privacy/mode.ts';
 import { multiplyRationals, type Rational, rational, toNumber } from '../privacy/rational.ts';
 import type { PrivacyTerms } from '../privacy/statement.ts';
 import type { WireNoise } from './job-messages.ts';
 
-export interface Terms {
-  readonly map: FeatureMap;
-  readonly task: Task;
+/** What the document of every job says, whatever is summed. */
+export interface JobSettings {
+  readonly encryption: { readonly key_bits: number };
+  readonly participation: {
+    /** The least number of contributors of a round. */
+    readonly quorum: number;
+    readonly deadline_seconds: number;
+    /** Who may contribute; whoever the job names unless given. */
+    readonly roster?: readonly string[] | undefined;
+  };
+  /** Absent: no differential privacy. */
+  readonly privacy?: PrivacyMode | undefined;
+}
+
+/** What both sides compute of a job's document, whatever is summed. */
+export interface SumTerms {
   readonly plan: Plan;
   /** Absent: no differential privacy. */
   readonly calibration: Calibration | undefined;
+}
+
+export interface Terms extends SumTerms {
+  readonly map: FeatureMap;
+  readonly task: Task;
 }
 
 /**
@@ -43,15 +62,30 @@ export function termsOf(model: Model, owners: number): Terms {
   return { map, task, plan, calibration };
 }
 
-/** The noise of each round: between neighbours by substitution a sum differs by twice what one unit adds to it. */
 function calibrationOf(model: Model): Calibration | undefined {
   const { privacy, participation, encryption } = model;
   if (privacy === undefined) return undefined;
+  return calibrateSum(privacy, mostRoundsOf(model), {
+    quorum: participation.quorum,
+    greatest: greatestChange(encryption),
+  });
+}
+
+/**
+ * The noise of each round of a job: between neighbours by substitution a sum differs by twice what one unit adds to it.
+ *
+ * @param greatest the L2 norm, in integers at the plan's scale, of what one unit may add to a sum
+ * @throws SealsumError privacy_invalid
+ */
+export function calibrateSum(
+  privacy: PrivacyMode & PrivacyTarget,
+  rounds: number,
+  { quorum, greatest }: { readonly quorum: number; readonly greatest: bigint },
+): Calibration {
   const { place, neighbours, silent_owners: silent, sampling } = privacy;
-  const greatest = greatestChange(encryption);
-  return calibrate(privacy, mostRoundsOf(model), {
+  return calibrate(privacy, rounds, {
     sensitivity: neighbours === 'substitution' ? 2n * greatest : greatest,
-    shares: place === 'data-owners' ? participation.quorum - silent : undefined,
+    shares: place === 'data-owners' ? quorum - silent : undefined,
     sampling,
   });
 }
@@ -68,25 +102,35 @@ function varianceOf({ variance, shares = 1 }: Calibration): Rational {
 }
 
 /** What noise under encryption may add to a slot. After decryption nothing needs room. */
-function noiseBound({ privacy }: Model, calibration: Calibration | undefined, owners: number): bigint {
+export function noiseBound(
+  { privacy }: Pick<JobSettings, 'privacy'>,
+  calibration: Calibration | undefined,
+  owners: number,
+): bigint {
   if (privacy === undefined || calibration === undefined || privacy.place === 'model-owner') return 0n;
   const draw = greatestDraw(calibration.variance);
   return privacy.place === 'facilitator' ? draw : draw * BigInt(owners);
 }
 
 /** The standard deviation of the noise in every value of a sum, in integers at the plan's scale; 0: none. */
-export function noiseDeviation({ calibration }: Terms): number {
+export function noiseDeviation({ calibration }: Pick<SumTerms, 'calibration'>): number {
   if (calibration === undefined) return 0;
   return Math.sqrt(toNumber(varianceOf(calibration)));
 }
 
-/** What a model promises by these terms; undefined: no differential privacy. */
-export function privacyTerms({ privacy }: Model, { calibration }: Terms): PrivacyTerms | undefined {
+/** What a job promises by these terms; undefined: no differential privacy. */
+export function privacyTerms(
+  { privacy }: Pick<JobSettings, 'privacy'>,
+  { calibration }: Pick<SumTerms, 'calibration'>,
+): PrivacyTerms | undefined {
   return privacy === undefined || calibration === undefined ? undefined : { mode: privacy, calibration };
 }
 
 /** The noise of these terms as a job descriptor states it. */
-export function noiseToWire({ privacy }: Model, { calibration, task }: Terms): WireNoise | null {
+export function noiseToWire(
+  { privacy }: Pick<JobSettings, 'privacy'>,
+  { calibration }: Pick<SumTerms, 'calibration'>,
+): WireNoise | null {
   if (privacy === undefined || calibration === undefined) return null;
   const { place, unit, neighbours, sampling } = privacy;
   return {
@@ -100,6 +144,6 @@ export function noiseToWire({ privacy }: Model, { calibration, task }: Terms): W
       numerator: String(calibration.rhoPerRound.numerator),
       denominator: String(calibration.rhoPerRound.denominator),
     },
-    rounds: task.rounds,
+    rounds: calibration.rounds,
   };
 }

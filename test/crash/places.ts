@@ -1,7 +1,8 @@
 /** The named places where parties die, in orders in which one training leads from each to the next. */
-import { dataOwnerCheckpoints } from '../../parties/data-owner/checkpoints.ts';
+
 import { facilitatorCheckpoints } from '../../parties/facilitator/checkpoints.ts';
 import { modelOwnerCheckpoints } from '../../parties/model-owner/checkpoints.ts';
+import { dataOwnerCheckpoints } from '../../src/contributing/checkpoints.ts';
 import type { Role } from '../../src/protocol/identity.ts';
 import { storeCheckpoints } from '../../src/storage/database.ts';
 import type { Chance } from './chance.ts';

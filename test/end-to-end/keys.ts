@@ -1,5 +1,5 @@
 /** Keys for many jobs of a test file: one key pair, and for every job a proof of its own, as its owners verify it. */
-import type { NewKeySource } from '../../parties/model-owner/job-keys.ts';
+import type { NewKeySource } from '../../src/collecting/new-key.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import { proveModulus } from '../../src/paillier/modulus-prover.ts';
 

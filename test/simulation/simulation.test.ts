@@ -1,7 +1,6 @@
 /** That a simulation can fail, since a sum that leaves somebody out is found, and that the same seed gives the same run. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { modulusProofContext } from '../../parties/model-owner/job-keys.ts';
 import { createChance } from '../../scripts/simulation/chance.ts';
 import { createKeyProofs } from '../../scripts/simulation/key-proofs.ts';
 import { type SimulationReport, simulate } from '../../scripts/simulation/simulate.ts';
@@ -10,6 +9,7 @@ import { generateKeyPair } from '../../src/paillier/key-generation.ts';
 import type { ModulusProof } from '../../src/paillier/modulus-proof.ts';
 import { type JobId, jobIdSchema, type PartyId, partyIdSchema } from '../../src/protocol/identifiers.ts';
 import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+import { modulusProofContext } from '../../src/protocol/modulus-proof-context.ts';
 import { modulusProofSchema } from '../../src/protocol/modulus-proof-schema.ts';
 import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { dataOwnerCheckpoints } from '../../../parties/data-owner/checkpoints.ts';
-import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
 import { type OwnerPolicy, openPolicy } from '../../../src/config/owner-policy.ts';
+import { dataOwnerCheckpoints } from '../../../src/contributing/checkpoints.ts';
+import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { parseModel } from '../../../src/learning/model.ts';
 import { multiplyRationals, rational } from '../../../src/privacy/rational.ts';
 import type { JobId } from '../../../src/protocol/identifiers.ts';

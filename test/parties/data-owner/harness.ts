@@ -1,7 +1,7 @@
 /** A data owner over a store in memory and a scripted facilitator, that can be killed at any place and started again. */
 import { type Dataset, openDataset } from '../../../parties/data-owner/dataset.ts';
-import type { KeyChecks } from '../../../parties/data-owner/key-checks.ts';
 import { createDataOwner, type DataOwner, type DataOwnerDependencies } from '../../../parties/data-owner/service.ts';
+import type { KeyChecks } from '../../../src/contributing/key-checks.ts';
 import { createLog, type Logger } from '../../../src/http/log.ts';
 import { createLedger, type LedgerStore } from '../../../src/privacy/ledger.ts';
 import type { AuditEntry } from '../../../src/storage/audit.ts';

@@ -2,15 +2,12 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { type Dataset, openDataset } from '../../../parties/data-owner/dataset.ts';
-import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
-import { noMeter } from '../../../parties/data-owner/meter.ts';
-import {
-  type AcceptanceDependencies,
-  acceptJob,
-  type Participation,
-  publicReason,
-} from '../../../parties/data-owner/participation.ts';
+import { type AcceptanceDependencies, acceptJob } from '../../../parties/data-owner/participation.ts';
 import { openPolicy } from '../../../src/config/owner-policy.ts';
+import { publicReason } from '../../../src/contributing/acceptance.ts';
+import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
+import { noMeter } from '../../../src/contributing/meter.ts';
+import type { Participation } from '../../../src/contributing/participation.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { compileFeatures, encodeTable } from '../../../src/learning/features.ts';
 import { parseModel } from '../../../src/learning/model.ts';

@@ -1,8 +1,8 @@
 /** A data owner that keeps its policy while it works: who is refused, when, and what is spent until then. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { createKeyChecks } from '../../../parties/data-owner/key-checks.ts';
 import { type OwnerPolicy, openPolicy } from '../../../src/config/owner-policy.ts';
+import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { parseModel } from '../../../src/learning/model.ts';
 import type { Caps } from '../../../src/privacy/budget.ts';
 import {

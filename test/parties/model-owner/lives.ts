@@ -1,12 +1,12 @@
 /** The lives of a model owner: one service after the other over the same store, each ended at any point as kill -9 would. */
 import { randomBytes } from 'node:crypto';
 import type { ModelOwnerCheckpoint } from '../../../parties/model-owner/checkpoints.ts';
-import type { NewKeySource } from '../../../parties/model-owner/job-keys.ts';
 import {
   createModelOwner,
   type ModelOwner,
   type ModelOwnerDependencies,
 } from '../../../parties/model-owner/service.ts';
+import type { NewKeySource } from '../../../src/collecting/new-key.ts';
 import { createLog } from '../../../src/http/log.ts';
 import { generateKeyPair } from '../../../src/paillier/key-generation.ts';
 import { blumCount, rootCount } from '../../../src/paillier/modulus-proof.ts';

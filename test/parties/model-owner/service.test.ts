@@ -2,18 +2,15 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import { suite } from 'uvu';
-import {
-  generateNewKey,
-  modulusProofContext,
-  openJobKeys,
-  sealJobKeys,
-} from '../../../parties/model-owner/job-keys.ts';
+import { openJobKeys, sealJobKeys } from '../../../parties/model-owner/job-keys.ts';
 import { createMeasures } from '../../../parties/model-owner/measures.ts';
+import { generateNewKey } from '../../../src/collecting/new-key.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { verifyModulus } from '../../../src/paillier/modulus-proof.ts';
 import { privateKeyToJwk } from '../../../src/paillier/private-key.ts';
 import { publicKeyFromJwk } from '../../../src/paillier/public-key.ts';
 import { jobIdSchema, ownerIdSchema, partyIdSchema } from '../../../src/protocol/identifiers.ts';
+import { modulusProofContext } from '../../../src/protocol/modulus-proof-context.ts';
 import type { SignedRound } from '../../../src/protocol/round-messages.ts';
 import { canonicalDigest, verifyObject } from '../../../src/protocol/signed.ts';
 import { readAuditLog } from '../../../src/storage/audit-log.ts';

@@ -2,13 +2,13 @@
  * What the data owners of a job said, as far as they signed it. The facilitator passes their answers on; it can withhold one,
  * but not make one up: an owner whose answer cannot be verified counts as one that has not answered.
  */
-import { SealsumError } from '../../src/errors.ts';
-import type { Logger } from '../../src/http/log.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { OwnerStatus, OwnerView, SignedAnswer } from '../../src/protocol/job-messages.ts';
-import type { Parties } from '../../src/protocol/parties.ts';
-import { verifyObject } from '../../src/protocol/signed.ts';
-import type { TagKey, TagSecret } from '../../src/protocol/tags.ts';
+import { SealsumError } from '../errors.ts';
+import type { Logger } from '../http/log.ts';
+import type { JobId, OwnerId } from '../protocol/identifiers.ts';
+import type { OwnerStatus, OwnerView, SignedAnswer } from '../protocol/job-messages.ts';
+import type { Parties } from '../protocol/parties.ts';
+import { verifyObject } from '../protocol/signed.ts';
+import type { TagKey, TagSecret } from '../protocol/tags.ts';
 
 export interface OwnerRegister {
   /**

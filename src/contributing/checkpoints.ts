@@ -1,5 +1,5 @@
 /** The places between two steps of a data owner where its process may die, in the order in which they are reached. */
-import type { Checkpoint } from '../../src/protocol/checkpoints.ts';
+import type { Checkpoint } from '../protocol/checkpoints.ts';
 
 /** All of them. */
 export const dataOwnerCheckpoints = [

@@ -1,8 +1,9 @@
 /** Proofs that the modulus of a job's key is well formed, each verified once for as long as the process lives. */
 import { createHash } from 'node:crypto';
-import { verifyModulus } from '../../src/paillier/modulus-proof.ts';
-import type { PublicKey } from '../../src/paillier/public-key.ts';
-import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
+import { verifyModulus } from '../paillier/modulus-proof.ts';
+import type { PublicKey } from '../paillier/public-key.ts';
+import type { JobDescriptor } from '../protocol/job-messages.ts';
+import { modulusProofContext } from '../protocol/modulus-proof-context.ts';
 
 export interface KeyChecks {
   /**
@@ -21,7 +22,7 @@ export function createKeyChecks(): KeyChecks {
   const good = new Set<string>();
   return {
     require: async ({ job, model_owner, public_key, public_key_proof }, key, signal) => {
-      const context = Buffer.from(`sealsum modulus proof v1|${job}|${model_owner}`, 'utf8');
+      const context = modulusProofContext(job, model_owner);
       const name = createHash('sha256').update(public_key.n).update(' ').update(context).digest('hex');
       if (good.has(name)) return;
       await verifyModulus(key, public_key_proof, context, signal);

@@ -1,7 +1,7 @@
 /** What this owner knows of its jobs: read once from the store, in memory since, and written before it is known. */
-import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
-import type { DataOwnerChange, DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { Clock } from '../protocol/clock.ts';
+import type { JobId } from '../protocol/identifiers.ts';
+import type { DataOwnerChange, DataOwnerStore, OwnedJobRecord } from '../storage/data-owner-store.ts';
 
 export interface JobRecords {
   get(job: JobId): OwnedJobRecord | undefined;

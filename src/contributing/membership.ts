@@ -2,34 +2,53 @@
  * An owner's answers to jobs: accepted, refused or withdrawn, each kept before anybody hears of it and the same ever after for
  * the same descriptor. What was accepted is found out anew from the data after a restart.
  */
-import { SealsumError } from '../../src/errors.ts';
-import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
-import type { Logger } from '../../src/http/log.ts';
-import { abortWith } from '../../src/http/signals.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
-import type { Identity } from '../../src/protocol/identity.ts';
-import type { JobView, OwnerAnswer, OwnerView } from '../../src/protocol/job-messages.ts';
-import { canonicalDigest, objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
-import type { AuditBody } from '../../src/storage/audit.ts';
-import type { OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
-import { hasCode } from './agenda.ts';
+import { SealsumError } from '../errors.ts';
+import type { FacilitatorClient } from '../http/facilitator-client.ts';
+import type { Logger } from '../http/log.ts';
+import { abortWith } from '../http/signals.ts';
+import type { Ledger } from '../privacy/ledger.ts';
+import type { Clock } from '../protocol/clock.ts';
+import type { JobId, OwnerId } from '../protocol/identifiers.ts';
+import type { Identity } from '../protocol/identity.ts';
+import type { JobView, OwnerAnswer, OwnerView, SignedJob } from '../protocol/job-messages.ts';
+import type { Parties } from '../protocol/parties.ts';
+import { canonicalDigest, objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
+import type { AuditBody } from '../storage/audit.ts';
+import type { OwnedJobRecord } from '../storage/data-owner-store.ts';
+import { publicReason } from './acceptance.ts';
+import type { DataOwnerProgress } from './checkpoints.ts';
+import { hasCode } from './error-kinds.ts';
 import { type JobRecords, standingOf } from './job-records.ts';
-import { type AcceptanceDependencies, acceptJob, type Participation, publicReason } from './participation.ts';
+import type { Participation } from './participation.ts';
 
-export interface MembershipDependencies extends AcceptanceDependencies {
+export interface MembershipDependencies<Taken extends Participation> {
   readonly identity: Identity;
+  readonly owner: OwnerId;
+  readonly parties: () => Parties;
+  /**
+   * Accepts a job, or throws why not.
+   *
+   * @param isKnown whether this owner takes part already
+   */
+  readonly accept: (signed: SignedJob, isKnown: boolean) => Promise<Taken>;
   readonly client: Pick<FacilitatorClient, 'job' | 'answerJob'>;
   readonly records: JobRecords;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly progress: DataOwnerProgress;
   readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Told why a job was refused, or is taken part in no longer. */
+  readonly onDeclined?: (job: JobId, error: unknown) => void;
   /** Forgets the contributions that are kept of a job. */
   readonly drop: (job: JobId) => Promise<void>;
 }
 
-export interface Membership {
+export interface Membership<Taken extends Participation> {
   /** Sees to it that this owner has an answer to an open job, and that the facilitator knows it. Tells whether it is open. */
   join(job: JobId): Promise<boolean>;
   /** The job, if this owner takes part in it now. */
-  participation(job: JobId): Participation | undefined;
+  participation(job: JobId): Taken | undefined;
   /** Whether a job has yet to be considered, for the first time or since this process began. */
   isUndecided(job: JobId): boolean;
   /** Keeps that this owner takes part no longer. */
@@ -41,14 +60,16 @@ export interface Membership {
 }
 
 /** A job that this owner takes part in now. */
-interface Running {
-  readonly participation: Participation;
+interface Running<Taken> {
+  readonly participation: Taken;
   readonly over: AbortController;
 }
 
-export function createMembership(dependencies: MembershipDependencies): Membership {
+export function createMembership<Taken extends Participation>(
+  dependencies: MembershipDependencies<Taken>,
+): Membership<Taken> {
   const { identity, owner, parties, client, records, ledger, clock, log, progress, signal } = dependencies;
-  const running = new Map<JobId, Running>();
+  const running = new Map<JobId, Running<Taken>>();
   const considered = new Map<JobId, number>();
   /** Descriptors that contradict accepted ones and were noted in the audit log. */
   const noted = new Set<string>();
@@ -97,10 +118,10 @@ export function createMembership(dependencies: MembershipDependencies): Membersh
     const { job } = view.descriptor;
     if (before === undefined) considered.set(job, clock.now());
     try {
-      let participation: Participation;
+      let participation: Taken;
       try {
         await requireNothingSpent(job, before);
-        participation = await acceptJob(view, dependencies, before !== undefined);
+        participation = await dependencies.accept(view, before !== undefined);
       } catch (error) {
         if (signal.aborted || hasCode(error, ['aborted', 'store_unavailable'])) throw error;
         await decline(job, digest, before === undefined ? 'refused' : 'withdrawn', error);
@@ -125,7 +146,7 @@ export function createMembership(dependencies: MembershipDependencies): Membersh
 
   async function keepAcceptance(
     { signature }: JobView,
-    participation: Participation,
+    participation: Taken,
     before: OwnedJobRecord | undefined,
   ): Promise<void> {
     const { digest, tagKey, records: count, dropped } = participation;
@@ -150,7 +171,7 @@ export function createMembership(dependencies: MembershipDependencies): Membersh
     log.info({ job, records: count }, 'ready');
   }
 
-  function begin(participation: Participation): void {
+  function begin(participation: Taken): void {
     const { job } = participation.descriptor;
     const over = new AbortController();
     const letGo = abortWith(signal, over);
@@ -178,6 +199,7 @@ export function createMembership(dependencies: MembershipDependencies): Membersh
     const known = error instanceof SealsumError;
     const reason = known ? error.message : 'an unexpected error; see the log';
     const told = publicReason(error);
+    dependencies.onDeclined?.(job, error);
     const answer: OwnerAnswer = { job, owner, job_digest: digest, status, reason: told };
     const before = status === 'withdrawn' ? records.get(job) : undefined;
     await records.keep(

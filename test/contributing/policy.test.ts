@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { type ProposedJob, requireAllowed } from '../../../parties/data-owner/policy.ts';
-import { type OwnerPolicy, openPolicy } from '../../../src/config/owner-policy.ts';
-import { SealsumError } from '../../../src/errors.ts';
-import { type Model, parseModel } from '../../../src/learning/model.ts';
-import { createCaps } from '../../../src/privacy/budget.ts';
+import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
+import { type ProposedJob, requireAllowed } from '../../src/contributing/policy.ts';
+import { SealsumError } from '../../src/errors.ts';
+import { parseModel } from '../../src/learning/model.ts';
+import { createCaps } from '../../src/privacy/budget.ts';
 import {
   addRationals,
   compareRationals,
@@ -15,10 +15,10 @@ import {
   rational,
   rationalFromNumber,
   ZERO,
-} from '../../../src/privacy/rational.ts';
-import type { PartyId } from '../../../src/protocol/identifiers.ts';
-import { termsOf } from '../../../src/protocol/terms.ts';
-import { linearSample } from '../../end-to-end/data.ts';
+} from '../../src/privacy/rational.ts';
+import type { PartyId } from '../../src/protocol/identifiers.ts';
+import { termsOf } from '../../src/protocol/terms.ts';
+import { linearSample } from '../end-to-end/data.ts';
 
 const test = suite("an owner's policy");
 
@@ -42,7 +42,8 @@ function jobOf({ privacy, quorum = 2, rounds = 4, spent = ZERO, modelOwner = res
   });
   return {
     descriptor: { model_owner: modelOwner, quorum },
-    model,
+    settings: model,
+    columns: [...model.data_props.features, model.data_props.target],
     terms: termsOf(model, quorum + 1),
     spent: { rho: spent, sampled: [] },
   };
@@ -132,8 +133,7 @@ for (const { rule, policy, refused, allowed } of [
   });
 
 test('policy.features knows columns by the name or the number by which they are released, the target too', () => {
-  const { features: all, target } = jobOf().model.data_props;
-  const names = [...all, target].map(({ name = '' }) => name);
+  const names = jobOf().columns.map(({ name = '' }) => name);
   const policyFor = (features: readonly (string | number)[]): OwnerPolicy => ({ ...openPolicy, features });
   assert.deepEqual(rulesBroken(policyFor(names), jobOf()), []);
   for (const left of names) {
@@ -148,23 +148,16 @@ test('policy.features knows columns by the name or the number by which they are 
   }
   const byNumber: ProposedJob = {
     ...jobOf(),
-    model: {
-      data_props: {
-        header: true,
-        features: [{ col_idx: 0, type: 'continuous', range: [0, 1], missing: 'refuse' }],
-        target: { col_idx: 3, type: 'continuous', range: [0, 1], missing: 'refuse' },
-      },
-    },
+    columns: [{ col_idx: 0 }, { col_idx: 3 }],
   };
   // Behind a number there may be any of the columns, whatever names are released.
   assert.deepEqual(rulesBroken(policyFor(names), byNumber), ['policy.features']);
   assert.deepEqual(rulesBroken(policyFor(['0', '3']), byNumber), ['policy.features']);
   assert.deepEqual(rulesBroken(policyFor([0, 3]), byNumber), []);
-  const many = Array.from({ length: 12 }, (_, index) => ({ ...byNumber.model.data_props.features[0], col_idx: index }));
-  const wide = { ...byNumber.model.data_props, features: many as Model['data_props']['features'] };
+  const many = Array.from({ length: 13 }, (_, index) => ({ col_idx: index }));
   assert.throws(
     () => {
-      requireAllowed(policyFor(['age']), { ...byNumber, model: { data_props: wide } });
+      requireAllowed(policyFor(['age']), { ...byNumber, columns: many });
     },
     { message: /release: column 0, column 1, column 2, column 3, column 4 and 8 more$/ },
   );
@@ -230,8 +223,8 @@ const anySpent = fc
 test('a job that is allowed keeps every rule to the last fraction, and one that keeps every rule is allowed', () => {
   fc.assert(
     fc.property(anyPolicy, fc.constantFrom(...jobs), anySpent, (policy, proposed, spent) => {
-      const { model, terms, descriptor } = proposed;
-      const { privacy } = model;
+      const { settings, terms, descriptor } = proposed;
+      const { privacy } = settings;
       const { rhoPerRound: perRound, rhoTotal } = policy.caps;
       const { calibration } = terms;
       const after = (): Rational => {

@@ -1,5 +1,5 @@
-import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { ClippingReport } from '../learning/clipped-sums.ts';
+import type { JobId } from '../protocol/identifiers.ts';
 
 /** What the work of a data owner tells of itself as it goes on: numbers, bytes and time. */
 export interface OwnerMeter {

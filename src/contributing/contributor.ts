@@ -7,28 +7,23 @@
  * round that was charged and has nothing kept, because a process died in between, is computed anew for the same charge:
  * nothing of it has ever left. Bytes that were forgotten are never made again.
  */
-import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
-import { SealsumError } from '../../src/errors.ts';
-import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
-import type { Logger } from '../../src/http/log.ts';
-import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
-import type { Ledger } from '../../src/privacy/ledger.ts';
-import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
-import type { Identity } from '../../src/protocol/identity.ts';
-import { sha256 } from '../../src/protocol/manifest.ts';
-import type { Parties } from '../../src/protocol/parties.ts';
-import type {
-  ContributionStatement,
-  RoundView,
-  SignedReceipt,
-  SignedRound,
-} from '../../src/protocol/round-messages.ts';
-import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
-import type { AuditBody } from '../../src/storage/audit.ts';
-import type { DataOwnerStore, OwnedContribution } from '../../src/storage/data-owner-store.ts';
-import { hasCode, isEnd, isPassing } from './agenda.ts';
+import type { OwnerPolicy } from '../config/owner-policy.ts';
+import { SealsumError } from '../errors.ts';
+import type { FacilitatorClient } from '../http/facilitator-client.ts';
+import type { Logger } from '../http/log.ts';
+import type { ClippingReport } from '../learning/clipped-sums.ts';
+import type { Ledger } from '../privacy/ledger.ts';
+import type { Clock } from '../protocol/clock.ts';
+import type { JobId, OwnerId, PartyId } from '../protocol/identifiers.ts';
+import type { Identity } from '../protocol/identity.ts';
+import { sha256 } from '../protocol/manifest.ts';
+import type { Parties } from '../protocol/parties.ts';
+import type { ContributionStatement, RoundView, SignedReceipt, SignedRound } from '../protocol/round-messages.ts';
+import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
+import type { AuditBody } from '../storage/audit.ts';
+import type { DataOwnerStore, OwnedContribution } from '../storage/data-owner-store.ts';
 import type { DataOwnerProgress } from './checkpoints.ts';
+import { hasCode, isEnd, isPassing } from './error-kinds.ts';
 import type { JobRecords } from './job-records.ts';
 import type { OwnerMeter } from './meter.ts';
 import type { Participation } from './participation.ts';

@@ -1,11 +1,11 @@
 /** What a data owner asks of a round before it spends anything on it: that it is the one its job promised. */
-import { SealsumError } from '../../src/errors.ts';
-import type { OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
-import { countParameters } from '../../src/protocol/parameters.ts';
-import type { Parties } from '../../src/protocol/parties.ts';
-import type { RoundDescriptor, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
-import { verifyObject } from '../../src/protocol/signed.ts';
+import { SealsumError } from '../errors.ts';
+import type { OwnerId } from '../protocol/identifiers.ts';
+import type { JobDescriptor } from '../protocol/job-messages.ts';
+import { countParameters } from '../protocol/parameters.ts';
+import type { Parties } from '../protocol/parties.ts';
+import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
+import { verifyObject } from '../protocol/signed.ts';
 
 /** What a job promised about its rounds. */
 export interface RoundTerms {

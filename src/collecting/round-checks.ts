@@ -1,21 +1,20 @@
 /**
- * One round from its signed descriptor to the statistics in its sum. Nothing that the facilitator says about a round is
+ * One round from its signed descriptor to its sum. Nothing that the facilitator says about a round is
  * believed: who contributed is what the owners signed, and what is in the sum is what their tags say.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { SealsumError } from '../../src/errors.ts';
-import { atClip, type Statistics } from '../../src/learning/task.ts';
-import type { Trainer } from '../../src/learning/trainer.ts';
-import { type Opener, open } from '../../src/pipeline.ts';
-import type { OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
-import type { Identity } from '../../src/protocol/identity.ts';
-import type { SignedJob } from '../../src/protocol/job-messages.ts';
-import { sha256, verifyManifest } from '../../src/protocol/manifest.ts';
-import { encodeParameters } from '../../src/protocol/parameters.ts';
-import type { Parties } from '../../src/protocol/parties.ts';
-import type { RoundDescriptor, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
-import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
-import { checkTags, type TagContext } from '../../src/protocol/tags.ts';
+import type { TagCheck } from '../encoding/packing.ts';
+import { SealsumError } from '../errors.ts';
+import type { Trainer } from '../learning/trainer.ts';
+import type { OwnerId, PartyId } from '../protocol/identifiers.ts';
+import type { Identity } from '../protocol/identity.ts';
+import type { SignedJob } from '../protocol/job-messages.ts';
+import { sha256, verifyManifest } from '../protocol/manifest.ts';
+import { encodeParameters } from '../protocol/parameters.ts';
+import type { Parties } from '../protocol/parties.ts';
+import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
+import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
+import { checkTags, type TagContext } from '../protocol/tags.ts';
 import type { OwnerRegister } from './owner-register.ts';
 
 /** What is the same for all rounds of a job. */
@@ -121,22 +120,27 @@ export function tagContext({ jobDigest }: RoundTerms, { descriptor }: SignedRoun
 }
 
 /**
- * Opens a sum, and checks that exactly these contributors are in it.
+ * Checks that exactly these contributors are in a sum.
  *
- * @param clip that of the round, where it adapts
  * @param contexts the round's, and those of earlier rounds whose contributions may have been replayed
- * @throws SealsumError tag_mismatch, count_mismatch, slot_overflow, weight_zero, ciphertext_invalid
+ * @throws SealsumError tag_mismatch, identity_invalid; the check itself tag_mismatch
  */
-export function openSum(
-  opener: Opener,
+export function tagCheck(
   register: OwnerRegister,
   contributors: readonly OwnerId[],
   [context, ...earlier]: readonly [TagContext, ...TagContext[]],
-  aggregate: Uint8Array,
-  clip: number | undefined,
-): Promise<Statistics> {
+): TagCheck {
   const keys = new Map(contributors.map((owner) => [owner, register.tagKeyOf(owner)]));
-  return open({ ...opener, task: atClip(opener.task, clip) }, aggregate, contributors.length, (sums) => {
+  return (sums) => {
     checkTags(sums, keys, context, earlier);
-  });
+  };
+}
+
+/** How many earlier rounds are looked through for a replayed contribution, to name it. */
+const replaysLookedFor = 16;
+
+/** Notes the context of a round that was opened: newest first. */
+export function noteContext(earlier: TagContext[], context: TagContext): void {
+  earlier.unshift(context);
+  earlier.splice(replaysLookedFor);
 }

@@ -1,20 +1,21 @@
 /**
- * Whether an owner's policy lets it take part in a job. What is asked of a job stands in its descriptor, its model and the owner's
+ * Whether an owner's policy lets it take part in a job. What is asked of a job stands in its descriptor, its document and the owner's
  * ledger: nothing here sees a record, so nobody learns anything of one from a refusal.
  */
-import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
-import { type FieldPlace, fieldName } from '../../src/learning/fields.ts';
-import type { Model } from '../../src/learning/model.ts';
-import type { Composition } from '../../src/privacy/accounting/composition.ts';
-import { type BrokenRule, brokenCaps, isLimited, policyRefused, withoutPrivacy } from '../../src/privacy/budget.ts';
-import type { JobDescriptor } from '../../src/protocol/job-messages.ts';
-import type { Terms } from '../../src/protocol/terms.ts';
+import type { OwnerPolicy } from '../config/owner-policy.ts';
+import { type FieldPlace, fieldName } from '../learning/fields.ts';
+import type { Composition } from '../privacy/accounting/composition.ts';
+import { type BrokenRule, brokenCaps, isLimited, policyRefused, withoutPrivacy } from '../privacy/budget.ts';
+import type { JobDescriptor } from '../protocol/job-messages.ts';
+import type { JobSettings, SumTerms } from '../protocol/terms.ts';
 
 /** A job as an owner has understood it by its own arithmetic. */
 export interface ProposedJob {
   readonly descriptor: Pick<JobDescriptor, 'model_owner' | 'quorum'>;
-  readonly model: Pick<Model, 'data_props' | 'privacy'>;
-  readonly terms: Pick<Terms, 'calibration'>;
+  readonly settings: Pick<JobSettings, 'privacy'>;
+  readonly terms: Pick<SumTerms, 'calibration'>;
+  /** The columns of a data set that it uses. */
+  readonly columns: readonly FieldPlace[];
   /** What other jobs have spent of the same account. */
   readonly spent: Composition;
 }
@@ -39,7 +40,7 @@ export function requireAllowed(policy: OwnerPolicy, job: ProposedJob): void {
   if (broken.length > 0) throw policyRefused(broken);
 }
 
-function brokenByMode(policy: OwnerPolicy, { model: { privacy } }: ProposedJob): BrokenRule[] {
+function brokenByMode(policy: OwnerPolicy, { settings: { privacy } }: ProposedJob): BrokenRule[] {
   const { requirePrivacy, caps, places, units, neighbours } = policy;
   if (privacy === undefined) return requirePrivacy || isLimited(caps) ? [withoutPrivacy] : [];
   return [
@@ -67,7 +68,7 @@ function brokenByQuorum({ leastQuorum }: OwnerPolicy, { descriptor: { quorum } }
 /** Columns that are named in a refusal; a model may have very many. */
 const mostNamed = 5;
 
-function brokenByColumns({ features }: OwnerPolicy, { model: { data_props } }: ProposedJob): BrokenRule[] {
+function brokenByColumns({ features }: OwnerPolicy, { columns }: ProposedJob): BrokenRule[] {
   if (features === undefined) return [];
   const released = new Set(features);
   // By its number a column could be any, so it is released by its number only.
@@ -75,7 +76,7 @@ function brokenByColumns({ features }: OwnerPolicy, { model: { data_props } }: P
     const asked = name ?? col_idx;
     return asked !== undefined && released.has(asked);
   };
-  const kept = [...data_props.features, data_props.target].filter((field) => !isReleased(field)).map(fieldName);
+  const kept = columns.filter((field) => !isReleased(field)).map(fieldName);
   if (kept.length === 0) return [];
   const more = kept.length > mostNamed ? ` and ${kept.length - mostNamed} more` : '';
   const named = kept.slice(0, mostNamed).join(', ');

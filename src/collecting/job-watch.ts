@@ -3,15 +3,15 @@
  * facilitator's state, and read anew whenever the line stands again, so that nothing is lost with a lost event. A line that stays
  * broken for longer than it is put up with ends every wait.
  */
-import { SealsumError } from '../../src/errors.ts';
-import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
-import { limitOutage } from '../../src/http/outage.ts';
-import { abortWith } from '../../src/http/signals.ts';
-import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobEvent } from '../../src/protocol/events.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
-import type { JobView, OwnerView } from '../../src/protocol/job-messages.ts';
-import type { RoundView } from '../../src/protocol/round-messages.ts';
+import { SealsumError } from '../errors.ts';
+import type { FacilitatorClient } from '../http/facilitator-client.ts';
+import { limitOutage } from '../http/outage.ts';
+import { abortWith } from '../http/signals.ts';
+import type { Clock } from '../protocol/clock.ts';
+import type { JobEvent } from '../protocol/events.ts';
+import type { JobId, OwnerId } from '../protocol/identifiers.ts';
+import type { JobView, OwnerView } from '../protocol/job-messages.ts';
+import type { RoundView } from '../protocol/round-messages.ts';
 import type { OwnerRegister } from './owner-register.ts';
 
 export interface JobWatch {

@@ -1,0 +1,61 @@
+/** What the documents of all kinds of jobs say in the same words: fields in zod, with their defaults and how they are refused. */
+import { z } from 'zod';
+import type { Neighbours, NoisePlace } from '../privacy/mode.ts';
+
+export const trimmed = (value: string): boolean => value !== '' && value === value.trim();
+
+export const text = (what: string): z.ZodType<string> =>
+  z.string({ error: `expected ${what}` }).refine(trimmed, { error: `expected ${what}, without spaces around it` });
+
+export const wholeNumber = (low: number, high: number): z.ZodType<number> => {
+  const error = `expected a whole number from ${low} to ${high}`;
+  return z.number({ error }).refine((value) => Number.isInteger(value) && value >= low && value <= high, { error });
+};
+
+export const number = (accepts: (value: number) => boolean, error: string): z.ZodType<number> =>
+  z.number({ error }).refine(accepts, { error });
+
+export const atLeastZero: z.ZodType<number> = number((value) => value >= 0, 'expected a number of at least 0');
+export const aboveZero: z.ZodType<number> = number((value) => value > 0, 'expected a number above 0');
+
+/** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
+export const oneOf = <Value extends string | number>(...values: readonly Value[]): z.ZodType<Value> =>
+  z.unknown().refine((value): value is Value => values.includes(value as Value), {
+    error: `expected one of ${values.join(', ')}`,
+  });
+
+const keyBitsError = 'expected a multiple of 256 from 2048 to 8192';
+
+export const keyBits: z.ZodDefault<z.ZodType<number>> = number(
+  (bits) => bits >= 2048 && bits <= 8192 && bits % 256 === 0,
+  keyBitsError,
+).default(3072);
+
+export const participationFields: {
+  readonly quorum: z.ZodDefault<z.ZodType<number>>;
+  readonly deadline_seconds: z.ZodDefault<z.ZodType<number>>;
+  readonly roster: z.ZodOptional<z.ZodType<string[]>>;
+} = {
+  quorum: wholeNumber(2, 1_000_000).default(2),
+  deadline_seconds: number((value) => value > 0 && value <= 86_400, 'expected seconds, above 0, at most 86400').default(
+    30,
+  ),
+  roster: z
+    .array(text('the name of an owner'), { error: 'expected a list of owners' })
+    .refine((list) => new Set(list).size === list.length, { error: 'expected distinct owners' })
+    .optional(),
+};
+
+export const probability: z.ZodType<number> = number(
+  (value) => value > 0 && value < 1,
+  'expected a number between 0 and 1, both excluded',
+);
+export const noiseFields: {
+  readonly place: z.ZodDefault<z.ZodType<NoisePlace>>;
+  readonly neighbours: z.ZodDefault<z.ZodType<Neighbours>>;
+  readonly silent_owners: z.ZodDefault<z.ZodType<number>>;
+} = {
+  place: oneOf<NoisePlace>('model-owner', 'facilitator', 'data-owners').default('model-owner'),
+  neighbours: oneOf<Neighbours>('zero-out', 'substitution').default('zero-out'),
+  silent_owners: wholeNumber(0, 1_000_000).default(0),
+};
