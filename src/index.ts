@@ -6,6 +6,8 @@
  * Start with pipeline.ts: it shows the whole way on one screen.
  */
 
+// Who belongs: identities, and the roster that names them.
+export { parseRoster, partiesOf, type Roster, readRoster } from './config/roster-file.ts';
 // Numbers: fixed point, the plan with its proof, packing, quantisation, renormalisation.
 export { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 // Encrypted numbers to compute with, whose bits are tracked.
@@ -129,6 +131,8 @@ export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts'
 // Protocol and HTTP: what a job fixes, and the clients of two of the parties.
 export { type Clock, systemClock } from './protocol/clock.ts';
 export { type OwnerId, ownerIdSchema } from './protocol/identifiers.ts';
+export { createIdentity, createParty, type Identity, type Party, type Role } from './protocol/identity.ts';
+export { createParties, type Parties } from './protocol/parties.ts';
 export {
   checkTags,
   createTagSecret,
@@ -143,3 +147,19 @@ export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';
 // Threads, for seal() and open() of much.
 export { createThreadPool, type ThreadPool, type ThreadPoolOptions } from './threads/pool.ts';
 export type { Spreading } from './threads/spread.ts';
+export {
+  Client,
+  type ClientOptions,
+  type JobReference,
+  type RoundReference,
+  type Submission,
+  type SubmitOptions,
+} from './vector-sum/client.ts';
+// The secure sum as a library: a controller that opens rounds, clients that each give one vector to them.
+export { type ClientStore, memoryClientStore, openClientStore } from './vector-sum/client-store.ts';
+export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
+export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';
+export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
+export { vectorSumTerms } from './vector-sum/terms.ts';
+export type { Expected } from './vector-sum/vector-job.ts';
+export type { CollectedSum, SumRound, VectorSumJob } from './vector-sum/vector-sum-job.ts';

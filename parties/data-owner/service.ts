@@ -9,6 +9,7 @@
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import type { DataOwnerProgress } from '../../src/contributing/checkpoints.ts';
 import { createContributor, Withdrawal } from '../../src/contributing/contributor.ts';
+import { findInclusion, type Inclusion } from '../../src/contributing/inclusion.ts';
 import { openJobRecords, standingOf } from '../../src/contributing/job-records.ts';
 import { createKeyChecks, type KeyChecks } from '../../src/contributing/key-checks.ts';
 import { createMembership } from '../../src/contributing/membership.ts';
@@ -23,9 +24,8 @@ import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
-import { verifyInclusion } from '../../src/protocol/manifest.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
-import type { RoundView, SignedManifest, SignedReceipt } from '../../src/protocol/round-messages.ts';
+import type { RoundView, SignedReceipt } from '../../src/protocol/round-messages.ts';
 import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
@@ -72,16 +72,6 @@ export interface OwnedJobView {
   /** In full, for the owner's own people: names lines where the data do not fit. */
   readonly reason?: string;
   readonly updated_at: string;
-}
-
-/** Whether an aggregate contains what this owner contributed to it. */
-export interface Inclusion {
-  readonly manifest: SignedManifest;
-  /** What the facilitator acknowledged; null: no receipt is kept. */
-  readonly receipt: SignedReceipt | null;
-  readonly included: boolean;
-  /** Why not. */
-  readonly reason?: string;
 }
 
 export interface DataOwner {
@@ -235,37 +225,10 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
         throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });
       return await store.receipts(job);
     },
-    inclusion: async (job, round) => {
-      const { manifest, status, reason } = await client.round(job, round, signal);
-      if (manifest === undefined) throw withoutManifest(round, status, reason);
-      const receipt = (await store.receipts(job)).find((each) => each.receipt.round === round) ?? null;
-      if (receipt === null)
-        return {
-          manifest,
-          receipt,
-          included: false,
-          reason: `no receipt of round ${round} of job ${job} is kept here`,
-        };
-      try {
-        verifyInclusion(parties(), facilitator, receipt, manifest);
-        return { manifest, receipt, included: true };
-      } catch (error) {
-        if (!(error instanceof SealsumError)) throw error;
-        return { manifest, receipt, included: false, reason: error.message };
-      }
-    },
+    inclusion: (job, round) => findInclusion({ client, store, parties, facilitator }, job, round, signal),
     queued: () => agenda.length(),
     idle: () => agenda.idle(),
   };
-}
-
-function withoutManifest(round: number, status: 'open' | 'closed' | 'abandoned', reason = 'abandoned'): SealsumError {
-  if (status === 'abandoned')
-    return new SealsumError('round_abandoned', `round ${round} has no manifest: ${reason}`, { field: 'round' });
-  const why = status === 'open' ? 'is still open and has no manifest yet' : 'is shown without its manifest';
-  return new SealsumError(status === 'open' ? 'round_open' : 'round_unknown', `round ${round} ${why}`, {
-    field: 'round',
-  });
 }
 
 /** Why a line broke, in a word: what the system or TLS calls it, or what was answered. */

@@ -133,7 +133,7 @@ export function watchJob(options: JobWatchOptions): JobWatch {
   async function follow(): Promise<void> {
     const outage = limitOutage(clock, patience, () => {
       const seconds = patience / 1000;
-      const message = `the facilitator has not answered for ${seconds} s, so the training was given up`;
+      const message = `the facilitator has not answered for ${seconds} s, so the job was given up`;
       fail(new SealsumError('facilitator_unreachable', message));
     });
     const onConnected = async (): Promise<void> => {
@@ -211,7 +211,7 @@ function jobEnded(status: string, reason: string | undefined): SealsumError {
 }
 
 function stopped(signal: AbortSignal): SealsumError {
-  return new SealsumError('aborted', 'the training was stopped', { cause: signal.reason });
+  return new SealsumError('aborted', 'the job was stopped', { cause: signal.reason });
 }
 
 function toError(failure: unknown): Error {

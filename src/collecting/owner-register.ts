@@ -3,7 +3,7 @@
  * but not make one up: an owner whose answer cannot be verified counts as one that has not answered.
  */
 import { SealsumError } from '../errors.ts';
-import type { Logger } from '../http/log.ts';
+import type { EventLog } from '../http/event-log.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { OwnerStatus, OwnerView, SignedAnswer } from '../protocol/job-messages.ts';
 import type { Parties } from '../protocol/parties.ts';
@@ -28,7 +28,7 @@ export interface OwnerRegisterOptions {
   readonly jobDigest: string;
   readonly tagSecret: TagSecret;
   readonly parties: () => Parties;
-  readonly log: Logger;
+  readonly log: EventLog;
   /** What is known of them already, in the order of the roster: what owners() was. */
   readonly owners: readonly OwnerView[];
 }

@@ -9,8 +9,8 @@
  */
 import type { OwnerPolicy } from '../config/owner-policy.ts';
 import { SealsumError } from '../errors.ts';
+import type { EventLog } from '../http/event-log.ts';
 import type { FacilitatorClient } from '../http/facilitator-client.ts';
-import type { Logger } from '../http/log.ts';
 import type { ClippingReport } from '../learning/clipped-sums.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import type { Clock } from '../protocol/clock.ts';
@@ -39,7 +39,7 @@ export interface ContributorDependencies {
   readonly ledger: Ledger;
   readonly policy: OwnerPolicy;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: EventLog;
   readonly meter: OwnerMeter;
   readonly progress: DataOwnerProgress;
   readonly signal: AbortSignal;

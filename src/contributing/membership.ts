@@ -3,8 +3,8 @@
  * the same descriptor. What was accepted is found out anew from the data after a restart.
  */
 import { SealsumError } from '../errors.ts';
+import type { EventLog } from '../http/event-log.ts';
 import type { FacilitatorClient } from '../http/facilitator-client.ts';
-import type { Logger } from '../http/log.ts';
 import { abortWith } from '../http/signals.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import type { Clock } from '../protocol/clock.ts';
@@ -36,7 +36,7 @@ export interface MembershipDependencies<Taken extends Participation> {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly progress: DataOwnerProgress;
-  readonly log: Logger;
+  readonly log: EventLog;
   readonly signal: AbortSignal;
   /** Told why a job was refused, or is taken part in no longer. */
   readonly onDeclined?: (job: JobId, error: unknown) => void;

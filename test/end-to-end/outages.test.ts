@@ -106,7 +106,7 @@ test('a facilitator that is gone while a round is open is not waited for for eve
   await facilitator.stop();
   const view = await overBy(clock, modelOwner, id);
   assert.equal(view.failure?.code, 'facilitator_unreachable');
-  assert.match(view.failure.detail, /^the facilitator has not answered for 600 s, so the training was given up$/);
+  assert.match(view.failure.detail, /^the facilitator has not answered for 600 s, so the job was given up$/);
 });
 
 test('a facilitator that has forgotten a job fails its training at once, and is followed by the owners again', async () => {

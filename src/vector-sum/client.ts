@@ -1,0 +1,431 @@
+/**
+ * A data owner in vector sums, as a library: it asks what a job would cost, joins it, and contributes one vector to a round.
+ *
+ *     const client = new Client({ facilitator, identity, parties, store, policy: { rho_total: 1 } });
+ *     await client.join(job);
+ *     const round = await client.nextRound(job);
+ *     const { receipt } = await client.submit(job, round, vector);
+ *
+ * Everything that a data owner process checks is checked here by the same code (src/contributing): signatures, the job's plan and
+ * noise by its own arithmetic, the proof of the key, the policy, every round, the receipt. The order of a contribution is the same
+ * too: check, charge, seal, keep, send, so that whatever is sent once is sent again byte for byte, and is charged once.
+ */
+import { type OwnerPolicy, ownerPolicy, ownerPolicySchema, type PolicyTable } from '../config/owner-policy.ts';
+import { type ConsiderationDependencies, considerJob } from '../contributing/acceptance.ts';
+import { type Contributor, createContributor, Withdrawal } from '../contributing/contributor.ts';
+import { findInclusion, type Inclusion } from '../contributing/inclusion.ts';
+import { type JobRecords, openJobRecords, standingOf } from '../contributing/job-records.ts';
+import { createKeyChecks } from '../contributing/key-checks.ts';
+import { createMembership, type Membership } from '../contributing/membership.ts';
+import { noMeter } from '../contributing/meter.ts';
+import type { Participation } from '../contributing/participation.ts';
+import { checkRound } from '../contributing/round-checks.ts';
+import { SealsumError } from '../errors.ts';
+import { parseMessage } from '../http/problem.ts';
+import { createLedger, type Ledger } from '../privacy/ledger.ts';
+import { type LedgerStatement, ledgerStatement } from '../privacy/ledger-statement.ts';
+import { noCheckpoint } from '../protocol/checkpoints.ts';
+import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from '../protocol/identifiers.ts';
+import type { JobDescriptor, JobSummary } from '../protocol/job-messages.ts';
+import { sha256 } from '../protocol/manifest.ts';
+import type { RoundView, SignedReceipt } from '../protocol/round-messages.ts';
+import { objectDigest } from '../protocol/signed.ts';
+import type { ThreadPool } from '../threads/pool.ts';
+import type { ClientStore } from './client-store.ts';
+import { type Connection, type ConnectionOptions, connect, unlessAborted } from './connection.ts';
+import type { VectorSum } from './document.ts';
+import { encodeVector } from './fixed-point-vector.ts';
+import { acceptVectorSum, type VectorParticipation } from './participation.ts';
+import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
+import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
+
+export interface ClientOptions extends ConnectionOptions {
+  /** What must not be forgotten; openClientStore() keeps it on disk. */
+  readonly store: ClientStore;
+  /** What this owner agrees to, in the words of [policy] in a data owner's config.toml; everything unless given. */
+  readonly policy?: PolicyTable;
+  /** What the program is made for: a job that is otherwise is refused. */
+  readonly expects?: Expected;
+  /** What the ledger calls the data that vectors are made of: each has the caps for itself. `vectors` unless given. */
+  readonly dataset?: string;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool;
+}
+
+/** A job by its name, or as the controller has it. */
+export type JobReference = string | { readonly id: string };
+/** A round by its number from 1, or as the controller has it. */
+export type RoundReference = number | { readonly number: number };
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** A whole number from 1 to the job's `max_weight`; 1 unless given. */
+  readonly weight?: number;
+  /** What the caller takes the job to be, beside what the client is made for. */
+  readonly expects?: Expected;
+}
+
+/** What became of a vector. */
+export interface Submission {
+  /** The facilitator's, for `sealsum verify-receipt`. */
+  readonly receipt: SignedReceipt;
+  /** The L2 norm of the vector that was given, and whether it was shortened to the job's norm. Nobody else is told. */
+  readonly norm: number;
+  readonly clipped: boolean;
+}
+
+/** What follows from the store, once it was read. */
+interface Inside {
+  readonly records: JobRecords;
+  readonly ledger: Ledger;
+  readonly contributor: Contributor;
+  readonly membership: Membership<VectorParticipation>;
+}
+
+export class Client implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #options: ClientOptions;
+  readonly #owner: OwnerId;
+  readonly #policy: OwnerPolicy;
+  readonly #dataset: string;
+  /** Why jobs were refused. */
+  readonly #declined = new Map<JobId, unknown>();
+  /** What is under way for a job: one thing after the other. */
+  readonly #turns = new Map<JobId, Promise<unknown>>();
+  /** The vectors that were contributed since the client began: of each round the first one. */
+  readonly #given = new Map<string, string>();
+  #inside: Promise<Inside> | undefined;
+
+  /** @throws SealsumError config_invalid, role_forbidden, party_unknown */
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#connection = connect(options, 'data-owner');
+    this.#owner = ownerIdSchema.parse(options.identity.name);
+    this.#policy = policyOf(options.policy);
+    this.#dataset = options.dataset ?? 'vectors';
+  }
+
+  /** The name on rosters. */
+  get owner(): OwnerId {
+    return this.#owner;
+  }
+
+  /** The jobs that name this owner, oldest first; not all of them need be vector sums. */
+  jobs({ signal }: CallOptions = {}): Promise<readonly JobSummary[]> {
+    return this.#limited(signal, (until) => this.#connection.client.jobs(until));
+  }
+
+  /**
+   * What a job promises and costs, before anything is said or charged: the signature, the plan and the noise are checked.
+   *
+   * @param round looked at too where it is given
+   * @throws SealsumError job_unknown, round_unknown; and as join(), but for what the policy refuses, which is told in `refused`
+   */
+  privacyOf(job: JobReference, round?: RoundReference, { signal }: CallOptions = {}): Promise<SumPrivacy> {
+    const [name, number] = [jobName(job), round === undefined ? undefined : roundNumber(round)];
+    return this.#limited(signal, async (until) => {
+      const { ledger, records } = await this.#open();
+      const { client } = this.#connection;
+      const view = await client.job(name, until);
+      const considered = await considerJob(view, readVectorJob, this.#consideration(ledger));
+      const shown = number === undefined ? undefined : await client.round(name, number, until);
+      if (shown !== undefined && number !== undefined)
+        this.#requireRound(view.descriptor, considered.job, number, shown);
+      return sumPrivacy({
+        considered,
+        descriptor: view.descriptor,
+        round: shown,
+        policy: this.#policy,
+        entries: await this.#options.store.ledger.entries(),
+        joined: records.get(name)?.status === 'ready',
+      });
+    });
+  }
+
+  /**
+   * Takes part in a job: its rounds may ask this owner from now on. Asked again, it says so again, which is needed after a round
+   * was missed.
+   *
+   * @returns the job's document
+   * @throws SealsumError saying why not, which the job's model owner is told too (never a value): policy_refused, plan_mismatch,
+   *   privacy_invalid, model_invalid, key_invalid, signature_invalid, owner_not_on_roster, job_conflict; job_unknown, job_ended
+   */
+  join(job: JobReference, { signal }: CallOptions = {}): Promise<VectorSum> {
+    const name = jobName(job);
+    return this.#limited(signal, (until) =>
+      this.#inTurn(name, until, async () => (await this.#join(name)).job.settings),
+    );
+  }
+
+  /**
+   * The next round that waits for this owner: the one that is open, or the first to be opened. Joins the job.
+   *
+   * @param after rounds up to this one are not meant
+   * @throws SealsumError job_ended; as join()
+   */
+  async nextRound(
+    job: JobReference,
+    { after = 0, signal }: CallOptions & { readonly after?: RoundReference } = {},
+  ): Promise<number> {
+    const name = jobName(job);
+    await this.join(job, signal === undefined ? {} : { signal });
+    const least = typeof after === 'number' ? after : after.number;
+    return await this.#limited(signal, async (until) => {
+      const { client } = this.#connection;
+      const waits = async (round: number): Promise<boolean> => {
+        if (round <= least) return false;
+        const { status, roster, contributors } = await client.round(name, round, until);
+        return status === 'open' && roster.includes(this.#owner) && !contributors.includes(this.#owner);
+      };
+      const { round: newest } = await client.job(name, until);
+      if (await waits(newest)) return newest;
+      // The events of a job are told from its beginning; each is a hint to look.
+      for await (const { type, round = 0 } of client.followJob(name, 0, until)) {
+        if (type === 'job.ended') break;
+        if (type === 'round.opened' && (await waits(round))) return round;
+      }
+      if (until.aborted) throw new SealsumError('aborted', 'waiting for the next round was stopped');
+      throw new SealsumError('job_ended', `job ${name} is over; there is no next round`);
+    });
+  }
+
+  /**
+   * Contributes a vector to an open round: checked first, then charged, sealed, kept and sent. Asked again for the same round,
+   * whatever was kept is sent again, and the same receipt comes back.
+   *
+   * @throws SealsumError plan_mismatch for another length or width, number_not_finite and number_out_of_bounds naming the value,
+   *   policy_refused before anything is charged, round_unknown, round_closed, round_abandoned, owner_not_on_roster,
+   *   contribution_conflict for another vector than this client gave to the round; as join()
+   */
+  submit(
+    job: JobReference,
+    round: RoundReference,
+    vector: ArrayLike<number>,
+    { weight, expects = {}, signal }: SubmitOptions = {},
+  ): Promise<Submission> {
+    const [name, number] = [jobName(job), roundNumber(round)];
+    return this.#limited(signal, (until) =>
+      this.#inTurn(name, until, async () => {
+        const acknowledged = await this.#receiptOf(name, number);
+        const participation = acknowledged === undefined ? await this.#join(name) : undefined;
+        const settings = participation?.job.settings ?? (await this.#keptSettings(name, until));
+        requireExpected(settings, expects);
+        const { vector: integers, ...told } = encodeVector(settings, vector, weight);
+        const given = sha256(new TextEncoder().encode([integers.weight, ...integers.values].join(' ')));
+        this.#requireSame(name, number, given);
+        if (participation !== undefined) await this.#attend(participation.with(integers), number, given);
+        const receipt = acknowledged ?? (await this.#receiptOf(name, number));
+        if (receipt !== undefined) return { receipt, ...told };
+        throw notTaken(await this.#connection.client.round(name, number, until), this.#owner);
+      }),
+    );
+  }
+
+  /** Looks for this owner's contribution in the manifest of a closed round. @throws SealsumError round_open, round_abandoned */
+  inclusion(job: JobReference, round: RoundReference, { signal }: CallOptions = {}): Promise<Inclusion> {
+    const { store } = this.#options;
+    return this.#limited(signal, (until) =>
+      findInclusion({ ...this.#connection, store: store.jobs }, jobName(job), roundNumber(round), until),
+    );
+  }
+
+  /** What was spent, and what the policy leaves. */
+  async ledger(): Promise<LedgerStatement> {
+    const entries = await this.#options.store.ledger.entries();
+    return ledgerStatement(entries, this.#policy.caps, [{ dataset: this.#dataset, unit: 'owner' }]);
+  }
+
+  /** Ends what is under way, and the connections; the store is its opener's to close. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+    await Promise.all(this.#turns.values()).catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #join(job: JobId): Promise<VectorParticipation> {
+    const { membership, records } = await this.#open();
+    const isOpen = await membership.join(job);
+    const participation = membership.participation(job);
+    if (participation !== undefined && isOpen) return participation;
+    const record = records.get(job);
+    const standing = record && standingOf(record);
+    if (standing === 'refused' || standing === 'withdrawn')
+      throw this.#declined.get(job) ?? new SealsumError('policy_refused', record?.reason ?? `the job was ${standing}`);
+    if (isOpen)
+      throw new SealsumError('owner_not_on_roster', `the roster of job ${job} does not name ${this.#owner}`, {
+        field: 'roster',
+      });
+    await this.#end(job);
+    throw new SealsumError('job_ended', `job ${job} is over`);
+  }
+
+  /** Everything from the check to the receipt. */
+  async #attend(participation: Participation, round: number, given: string): Promise<void> {
+    const { job } = participation.descriptor;
+    const { contributor, membership } = await this.#open();
+    try {
+      await contributor.attend(participation, round);
+    } catch (error) {
+      if (!(error instanceof Withdrawal)) throw error;
+      await membership.withdraw(job, error.reason, error.audit);
+      // The job's model owner is told, as far as the facilitator can be reached.
+      await membership.join(job).catch(() => undefined);
+      throw error.reason;
+    } finally {
+      const kept = await this.#options.store.jobs.contribution(job, round).catch(() => undefined);
+      if (kept !== undefined) this.#given.set(`${job} ${round}`, given);
+    }
+  }
+
+  /** What becomes of a job that is over: its last receipt is kept, and bytes are forgotten. */
+  async #end(job: JobId): Promise<void> {
+    const { contributor, membership, records } = await this.#open();
+    await contributor.settle(job).catch((error: unknown) => {
+      if (!(error instanceof Withdrawal)) throw error;
+      this.#connection.log.error({ err: error.reason, job }, 'the last receipt of the job is refused');
+    });
+    await membership.end(job);
+    await contributor.drop(job);
+    await records.forgetOldest();
+  }
+
+  /** One vector a round: another one would be paid for by nothing, and what was kept is what is sent. */
+  #requireSame(job: JobId, round: number, given: string): void {
+    const before = this.#given.get(`${job} ${round}`);
+    if (before === undefined || before === given) return;
+    throw new SealsumError(
+      'contribution_conflict',
+      `another vector was given to round ${round} of job ${job} before; a round takes one`,
+      { field: 'vector' },
+    );
+  }
+
+  async #receiptOf(job: JobId, round: number): Promise<SignedReceipt | undefined> {
+    return (await this.#options.store.jobs.contribution(job, round))?.receipt;
+  }
+
+  /** The document of a job that was accepted, which may be over by now. */
+  async #keptSettings(job: JobId, until: AbortSignal): Promise<VectorSum> {
+    const { records } = await this.#open();
+    const { descriptor } = await this.#connection.client.job(job, until);
+    if (records.get(job)?.digest !== objectDigest('job', descriptor))
+      throw new SealsumError('job_conflict', `the facilitator shows another job ${job} than this owner accepted`, {
+        field: 'job',
+      });
+    return readVectorJob(descriptor.model, descriptor.roster.length).settings;
+  }
+
+  #requireRound(descriptor: JobDescriptor, job: VectorJob, round: number, shown: RoundView): void {
+    const digest = objectDigest('job', descriptor);
+    checkRound(this.#connection.parties(), { ...job, job: descriptor, digest, owner: this.#owner }, round, shown);
+  }
+
+  #consideration(ledger: Ledger): ConsiderationDependencies {
+    const { facilitator, parties } = this.#connection;
+    return { owner: this.#owner, facilitator, parties, dataset: this.#dataset, policy: this.#policy, ledger };
+  }
+
+  #open(): Promise<Inside> {
+    this.#inside ??= this.#read().catch((error: unknown) => {
+      this.#inside = undefined;
+      throw error;
+    });
+    return this.#inside;
+  }
+
+  async #read(): Promise<Inside> {
+    const { identity, client, parties, facilitator, clock, random, log, signal } = this.#connection;
+    const { store, pool, expects = {} } = this.#options;
+    const ledger = createLedger(store.ledger, () => new Date(clock.now()));
+    const records = await openJobRecords(store.jobs, clock);
+    const [owner, policy, meter, progress] = [this.#owner, this.#policy, noMeter, noCheckpoint];
+    const shared = { owner, identity, parties, client, records, ledger, clock, log, progress, signal };
+    const contributor = createContributor({ ...shared, facilitator, store: store.jobs, policy, meter });
+    const keys = createKeyChecks();
+    const storageKey = identity.derive('storage');
+    const acceptance = {
+      ...this.#consideration(ledger),
+      storageKey,
+      keys,
+      random,
+      pool,
+      clock,
+      meter,
+      progress,
+      signal,
+    };
+    const membership = createMembership<VectorParticipation>({
+      ...shared,
+      accept: (signed, isKnown) => acceptVectorSum(signed, expects, acceptance, isKnown),
+      onDeclined: (job, error) => {
+        this.#declined.set(job, error);
+      },
+      drop: (job) => contributor.drop(job),
+    });
+    return { records, ledger, contributor, membership };
+  }
+
+  async #limited<T>(signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal: until, letGo } = this.#connection.limited(signal);
+    try {
+      if (until.aborted) throw new SealsumError('aborted', 'the client was stopped');
+      return await work(until);
+    } finally {
+      letGo();
+    }
+  }
+
+  /** Does one thing after the other for a job; who stops waiting does not stop what is under way. */
+  #inTurn<T>(job: JobId, until: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const result = (this.#turns.get(job) ?? Promise.resolve()).then(work);
+    const turn = result
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#turns.get(job) === turn) this.#turns.delete(job);
+      });
+    this.#turns.set(job, turn);
+    return unlessAborted(result, until);
+  }
+}
+
+/** Why a round did not take a contribution that was not refused. */
+function notTaken({ round, roster, status, reason, contributors }: RoundView, owner: OwnerId): SealsumError {
+  if (!roster.includes(owner))
+    return new SealsumError('owner_not_on_roster', `round ${round} does not ask ${owner}, which joined later`, {
+      field: 'round',
+    });
+  if (contributors.includes(owner))
+    return new SealsumError(
+      'contribution_conflict',
+      `the facilitator has a contribution of ${owner} to round ${round} that this client's store knows nothing of`,
+      { field: 'round' },
+    );
+  if (status === 'abandoned') return new SealsumError('round_abandoned', reason ?? `round ${round} was abandoned`);
+  return new SealsumError('round_closed', `round ${round} was closed without this contribution`, { field: 'round' });
+}
+
+function jobName(job: JobReference): JobId {
+  const parsed = jobIdSchema.safeParse(typeof job === 'string' ? job : job.id);
+  if (parsed.success) return parsed.data;
+  throw new SealsumError('message_invalid', 'job: expected the name of a job', { field: 'job' });
+}
+
+function roundNumber(round: RoundReference): number {
+  const parsed = roundNumberSchema.safeParse(typeof round === 'number' ? round : round.number);
+  if (parsed.success) return parsed.data;
+  throw new SealsumError('round_unknown', 'round: expected the number of a round, counted from 1', { field: 'round' });
+}
+
+function policyOf(table: PolicyTable | undefined): OwnerPolicy {
+  const fields = parseMessage(ownerPolicySchema, table ?? {}, 'policy');
+  return ownerPolicy(
+    fields,
+    (field, why) => new SealsumError('config_invalid', `policy.${field}: ${why}`, { field: `policy.${field}` }),
+  );
+}

@@ -1,0 +1,247 @@
+/** A vector sum as its controller has it: rounds are opened one after the other, and each is collected once. */
+import { watchJob } from '../collecting/job-watch.ts';
+import { createOwnerRegister, publicOwners } from '../collecting/owner-register.ts';
+import { firstAnswers, gatherQuorum } from '../collecting/quorum.ts';
+import {
+  noteContext,
+  type RoundTerms,
+  signRound,
+  tagCheck,
+  tagContext,
+  verifyClosed,
+} from '../collecting/round-checks.ts';
+import { SealsumError } from '../errors.ts';
+import { createDecryptor } from '../paillier/decryptor.ts';
+import type { KeyPair } from '../paillier/key-generation.ts';
+import { ciphertextBytes } from '../paillier/public-key.ts';
+import { type IntegerOpener, openIntegers } from '../pipeline.ts';
+import { type PrivacyStatement, privacyStatement, spentRho, statementAfter } from '../privacy/statement.ts';
+import type { JobId, OwnerId } from '../protocol/identifiers.ts';
+import type { JobOutcome, JobView, OwnerView, SignedJob } from '../protocol/job-messages.ts';
+import type { RoundView, SignedManifest, SignedRound } from '../protocol/round-messages.ts';
+import { objectDigest } from '../protocol/signed.ts';
+import type { TagContext, TagSecret } from '../protocol/tags.ts';
+import { privacyTerms, type SumTerms } from '../protocol/terms.ts';
+import type { ThreadPool } from '../threads/pool.ts';
+import { type Connection, unlessAborted } from './connection.ts';
+import type { VectorSum } from './document.ts';
+import { type DecodedSum, decodeSum } from './fixed-point-vector.ts';
+
+/** What a round gave. */
+export interface CollectedSum extends DecodedSum {
+  readonly contributors: readonly OwnerId[];
+  /** What the job promised, and what its rounds so far have spent of it. */
+  readonly privacy: PrivacyStatement;
+  /** The facilitator's, of which every line is signed by its owner. */
+  readonly manifest: SignedManifest;
+}
+
+export interface SumRound {
+  /** Counted from 1. */
+  readonly number: number;
+  /** Who is asked. */
+  readonly roster: readonly OwnerId[];
+  /** Until when the facilitator waits for all of them; RFC 3339. */
+  readonly deadline: string;
+  /**
+   * Waits for the round to close, verifies manifest and aggregate, decrypts, and adds noise where the model owner does. Asked
+   * again, it gives the same.
+   *
+   * @throws SealsumError round_abandoned, manifest_invalid, signature_invalid, tag_mismatch, count_mismatch, slot_overflow,
+   *   ciphertext_invalid; facilitator_unreachable and aborted, after which it may be asked again
+   */
+  collect(options?: { readonly signal?: AbortSignal }): Promise<CollectedSum>;
+}
+
+export interface VectorSumJob extends AsyncDisposable {
+  readonly id: JobId;
+  /** The job's document, with every default. */
+  readonly sum: VectorSum;
+  /** Who may contribute, and what each of them has said. */
+  readonly owners: () => readonly OwnerView[];
+  /** What is promised, and what was spent of it. */
+  readonly privacy: () => PrivacyStatement;
+  /**
+   * Opens the next round, for the owners who are ready: before the first it waits until all have answered, for as long as a round
+   * would at most.
+   *
+   * @throws SealsumError owners_too_few naming who is missing and why; round_open while the one before is not collected;
+   *   privacy_invalid after the last round; job_ended, facilitator_unreachable, aborted
+   */
+  startRound(options?: { readonly signal?: AbortSignal }): Promise<SumRound>;
+  /** Tells the facilitator that the job is over, and forgets its keys; `finished` unless told. */
+  end(outcome?: JobOutcome): Promise<void>;
+}
+
+export interface VectorSumJobOptions {
+  readonly connection: Connection;
+  readonly settings: VectorSum;
+  readonly terms: SumTerms;
+  readonly signed: SignedJob;
+  /** As the facilitator shows it. */
+  readonly view: JobView;
+  readonly keyPair: KeyPair;
+  readonly tagSecret: TagSecret;
+  readonly pool: ThreadPool | undefined;
+  readonly onEnd: (job: VectorSumJob) => void;
+}
+
+/** Milliseconds for which a facilitator that does not answer is waited for, at the least. */
+const leastPatience = 60_000;
+
+/** @throws SealsumError job_conflict, job_ended */
+export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
+  const { connection, settings, terms, signed, view, keyPair, tagSecret, pool } = options;
+  const { client, identity, facilitator, parties, clock, random, log, signal } = connection;
+  const { job: id, roster } = signed.descriptor;
+  const { calibration, plan } = terms;
+  const jobDigest = objectDigest('job', signed.descriptor);
+  if (objectDigest('job', view.descriptor) !== jobDigest)
+    throw new SealsumError('job_conflict', `the facilitator shows another descriptor of job ${id}`, { field: 'job' });
+  if (view.status !== 'open') throw new SealsumError('job_ended', `job ${id} is over at the facilitator`);
+  const roundTerms: RoundTerms = { signed, jobDigest, identity, facilitator, parties };
+  const promise = privacyTerms(settings, terms);
+  const invited = roster.map((owner): OwnerView => ({ owner, status: 'invited' }));
+  const register = createOwnerRegister({ job: id, jobDigest, tagSecret, parties, log, owners: invited });
+  register.note(view.owners);
+  const ending = new AbortController();
+  const watch = watchJob({
+    client,
+    job: id,
+    register,
+    clock,
+    signal,
+    patience: Math.max(leastPatience, settings.participation.deadline_seconds * 1000),
+    onOwners: () => undefined,
+    onContact: () => undefined,
+  });
+  const opener: IntegerOpener = {
+    plan,
+    decryptor: createDecryptor(keyPair.privateKey),
+    ...(calibration !== undefined && settings.privacy?.place === 'model-owner'
+      ? { noise: { variance: calibration.variance, random } }
+      : {}),
+    spreading: { pool, signal: ending.signal },
+  };
+  const bytes = plan.ciphertexts * ciphertextBytes(keyPair.publicKey);
+  const earlier: TagContext[] = [];
+  let privacy = privacyStatement(promise, 0);
+  /** The newest round whose privacy is spent. */
+  let opened = 0;
+  let answered = false;
+  /** The newest round: signed, then opened, then over. */
+  let newest: { readonly signed: SignedRound; opened: boolean; over: boolean } | undefined;
+  let ended: Promise<void> | undefined;
+
+  async function startRound(until: AbortSignal): Promise<SumRound> {
+    requireGoing();
+    if (newest?.opened === true && !newest.over)
+      throw new SealsumError('round_open', `round ${newest.signed.descriptor.round} has not been collected`, {
+        field: 'round',
+      });
+    const next = newest?.opened === false ? newest : await signNext(until);
+    newest = next;
+    const shown = await client.openRound(next.signed, until);
+    next.opened = true;
+    const { round, roster: asked } = next.signed.descriptor;
+    let collected: Promise<CollectedSum> | undefined;
+    return {
+      number: round,
+      roster: asked,
+      deadline: shown.deadline,
+      collect: ({ signal: stop } = {}) => {
+        collected ??= limited(stop, (limit) => collect(next.signed, shown, limit)).then(
+          (sum) => {
+            next.over = true;
+            return sum;
+          },
+          (error: unknown) => {
+            // What passes is no answer; whatever else was found of this round stays found.
+            if (error instanceof SealsumError && passing.has(error.code)) collected = undefined;
+            else next.over = true;
+            throw error;
+          },
+        );
+        return collected;
+      },
+    };
+  }
+
+  async function signNext(until: AbortSignal): Promise<NonNullable<typeof newest>> {
+    const round = (newest?.signed.descriptor.round ?? 0) + 1;
+    if (round > settings.rounds)
+      throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
+        field: 'rounds',
+      });
+    if (!answered) await unlessAborted(firstAnswers(watch, settings.participation), until);
+    answered = true;
+    const ready = await unlessAborted(gatherQuorum(watch, register, settings.participation), until);
+    const asked = { parameters: new Float64Array(0), clip: undefined };
+    return { signed: signRound(roundTerms, round, ready, asked), opened: false, over: false };
+  }
+
+  async function collect(asked: SignedRound, shown: RoundView, until: AbortSignal): Promise<CollectedSum> {
+    requireGoing();
+    const { round } = asked.descriptor;
+    const closed = await unlessAborted(watch.roundClosed(shown), until);
+    const aggregate = await client.aggregate(id, round, until);
+    const contributors = verifyClosed(roundTerms, asked, closed, aggregate, bytes);
+    const { manifest } = closed;
+    if (manifest === undefined) throw new SealsumError('manifest_invalid', `round ${round} has no manifest`);
+    const context = tagContext(roundTerms, asked);
+    const check = tagCheck(register, contributors, [context, ...earlier]);
+    // From here on its privacy is spent, whatever becomes of the sum: it is decrypted next.
+    if (opened < round) privacy = statementAfter(promise, round, contributors.length, spentRho(privacy));
+    opened = round;
+    const sum = await openIntegers(opener, aggregate, contributors.length, check);
+    noteContext(earlier, context);
+    return { ...decodeSum(settings, sum, contributors.length), contributors, privacy, manifest };
+  }
+
+  function requireGoing(): void {
+    if (ended !== undefined) throw new SealsumError('job_ended', `job ${id} was ended`);
+  }
+
+  async function limited<T>(stop: AbortSignal | undefined, work: (until: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal: until, letGo } = connection.limited(stop);
+    try {
+      return await work(until);
+    } finally {
+      letGo();
+    }
+  }
+
+  const job: VectorSumJob = {
+    id,
+    sum: settings,
+    owners: () => publicOwners(register.owners()),
+    privacy: () => privacy,
+    startRound: ({ signal: stop } = {}) => limited(stop, startRound),
+    end: (outcome = 'finished') => {
+      ended ??= (async () => {
+        watch.stop();
+        ending.abort();
+        await client.endJob(id, outcome, signal);
+        options.onEnd(job);
+      })().catch((error: unknown) => {
+        ended = undefined;
+        throw error;
+      });
+      return ended;
+    },
+    [Symbol.asyncDispose]: () => job.end(),
+  };
+  return job;
+}
+
+/** What says nothing of a round: it may be collected again. */
+const passing: ReadonlySet<string> = new Set([
+  'aborted',
+  'facilitator_unreachable',
+  'request_failed',
+  'internal',
+  'overloaded',
+  'too_many_requests',
+  'store_unavailable',
+  'nonce_reused',
+]);
