@@ -8,6 +8,7 @@
 
 // Who belongs: identities, and the roster that names them.
 export { parseRoster, partiesOf, type Roster, readRoster } from './config/roster-file.ts';
+export { createKeyChecks, type KeyChecks } from './contributing/key-checks.ts';
 // Numbers: fixed point, the plan with its proof, packing, quantisation, renormalisation.
 export { contributionSlots, type WeightedVector } from './encoding/contribution.ts';
 // Encrypted numbers to compute with, whose bits are tracked.

@@ -15,7 +15,7 @@ import { type ConsiderationDependencies, considerJob } from '../contributing/acc
 import { type Contributor, createContributor, Withdrawal } from '../contributing/contributor.ts';
 import { findInclusion, type Inclusion } from '../contributing/inclusion.ts';
 import { type JobRecords, openJobRecords, standingOf } from '../contributing/job-records.ts';
-import { createKeyChecks } from '../contributing/key-checks.ts';
+import { createKeyChecks, type KeyChecks } from '../contributing/key-checks.ts';
 import { createMembership, type Membership } from '../contributing/membership.ts';
 import { noMeter } from '../contributing/meter.ts';
 import type { Participation } from '../contributing/participation.ts';
@@ -50,6 +50,8 @@ export interface ClientOptions extends ConnectionOptions {
   readonly dataset?: string;
   /** Threads for what takes long; none unless given. */
   readonly pool?: ThreadPool;
+  /** The proofs of keys that were found good, for clients that share them; its own unless given. */
+  readonly keys?: KeyChecks;
 }
 
 /** A job by its name, or as the controller has it. */
@@ -124,9 +126,9 @@ export class Client implements AsyncDisposable {
    * @param round looked at too where it is given
    * @throws SealsumError job_unknown, round_unknown; and as join(), but for what the policy refuses, which is told in `refused`
    */
-  privacyOf(job: JobReference, round?: RoundReference, { signal }: CallOptions = {}): Promise<SumPrivacy> {
+  async privacyOf(job: JobReference, round?: RoundReference, { signal }: CallOptions = {}): Promise<SumPrivacy> {
     const [name, number] = [jobName(job), round === undefined ? undefined : roundNumber(round)];
-    return this.#limited(signal, async (until) => {
+    return await this.#limited(signal, async (until) => {
       const { ledger, records } = await this.#open();
       const { client } = this.#connection;
       const view = await client.job(name, until);
@@ -153,9 +155,9 @@ export class Client implements AsyncDisposable {
    * @throws SealsumError saying why not, which the job's model owner is told too (never a value): policy_refused, plan_mismatch,
    *   privacy_invalid, model_invalid, key_invalid, signature_invalid, owner_not_on_roster, job_conflict; job_unknown, job_ended
    */
-  join(job: JobReference, { signal }: CallOptions = {}): Promise<VectorSum> {
+  async join(job: JobReference, { signal }: CallOptions = {}): Promise<VectorSum> {
     const name = jobName(job);
-    return this.#limited(signal, (until) =>
+    return await this.#limited(signal, (until) =>
       this.#inTurn(name, until, async () => (await this.#join(name)).job.settings),
     );
   }
@@ -200,14 +202,14 @@ export class Client implements AsyncDisposable {
    *   policy_refused before anything is charged, round_unknown, round_closed, round_abandoned, owner_not_on_roster,
    *   contribution_conflict for another vector than this client gave to the round; as join()
    */
-  submit(
+  async submit(
     job: JobReference,
     round: RoundReference,
     vector: ArrayLike<number>,
     { weight, expects = {}, signal }: SubmitOptions = {},
   ): Promise<Submission> {
     const [name, number] = [jobName(job), roundNumber(round)];
-    return this.#limited(signal, (until) =>
+    return await this.#limited(signal, (until) =>
       this.#inTurn(name, until, async () => {
         const acknowledged = await this.#receiptOf(name, number);
         const participation = acknowledged === undefined ? await this.#join(name) : undefined;
@@ -225,9 +227,9 @@ export class Client implements AsyncDisposable {
   }
 
   /** Looks for this owner's contribution in the manifest of a closed round. @throws SealsumError round_open, round_abandoned */
-  inclusion(job: JobReference, round: RoundReference, { signal }: CallOptions = {}): Promise<Inclusion> {
+  async inclusion(job: JobReference, round: RoundReference, { signal }: CallOptions = {}): Promise<Inclusion> {
     const { store } = this.#options;
-    return this.#limited(signal, (until) =>
+    return await this.#limited(signal, (until) =>
       findInclusion({ ...this.#connection, store: store.jobs }, jobName(job), roundNumber(round), until),
     );
   }
@@ -341,13 +343,12 @@ export class Client implements AsyncDisposable {
 
   async #read(): Promise<Inside> {
     const { identity, client, parties, facilitator, clock, random, log, signal } = this.#connection;
-    const { store, pool, expects = {} } = this.#options;
+    const { store, pool, expects = {}, keys = createKeyChecks() } = this.#options;
     const ledger = createLedger(store.ledger, () => new Date(clock.now()));
     const records = await openJobRecords(store.jobs, clock);
     const [owner, policy, meter, progress] = [this.#owner, this.#policy, noMeter, noCheckpoint];
     const shared = { owner, identity, parties, client, records, ledger, clock, log, progress, signal };
     const contributor = createContributor({ ...shared, facilitator, store: store.jobs, policy, meter });
-    const keys = createKeyChecks();
     const storageKey = identity.derive('storage');
     const acceptance = {
       ...this.#consideration(ledger),
