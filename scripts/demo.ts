@@ -8,13 +8,18 @@ import { Command, InvalidArgumentError } from 'commander';
 import { SealsumError } from '../src/errors.ts';
 import { refuseInOneLine } from '../src/http/party-process.ts';
 import { compileFeatures, encodeTable } from '../src/learning/features.ts';
-import { type Model, parseModel } from '../src/learning/model.ts';
+import type { Model } from '../src/learning/model.ts';
+import { type AnyModel, parseDocument } from '../src/learning/model-document.ts';
 import { trainPooled } from '../src/learning/pooled.ts';
 import { type DataUnitParameters, parametersInDataUnits } from '../src/learning/prediction.ts';
+import { isStatistics, type StatisticsModel } from '../src/learning/statistics/model.ts';
+import { pooledStatistics } from '../src/learning/statistics/pooled.ts';
+import { compileColumns, encodeColumns } from '../src/learning/statistics/records.ts';
+import type { StatisticsReport } from '../src/learning/statistics/report.ts';
 import { readTable } from '../src/learning/table.ts';
 import { createProgress } from './demo/progress.ts';
-import { printReport } from './demo/report.ts';
-import { type DemoRun, runDemo } from './demo/run.ts';
+import { printReport, printStatistics } from './demo/report.ts';
+import { type DemoOptions as RunOptions, runDemo, runStatisticsDemo } from './demo/run.ts';
 
 interface DemoOptions {
   readonly data?: string;
@@ -45,7 +50,7 @@ function parseOwners(text: string): number {
   return owners;
 }
 
-async function readModel(path: string): Promise<{ document: unknown; model: Model }> {
+async function readModel(path: string): Promise<{ document: unknown; model: AnyModel }> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new SealsumError('model_invalid', `the model file ${path} cannot be read`, { cause });
   });
@@ -55,7 +60,7 @@ async function readModel(path: string): Promise<{ document: unknown; model: Mode
   } catch (cause) {
     throw new SealsumError('model_invalid', `${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
-  return { document, model: parseModel(document) };
+  return { document, model: parseDocument(document) };
 }
 
 /** The same training on all records in one place, in the data's own units. */
@@ -65,22 +70,21 @@ async function trainPlaintext(model: Model, data: string): Promise<DataUnitParam
   return parametersInDataUnits(model, map, trainPooled(model, records).parameters);
 }
 
-try {
-  if ((options.data === undefined) !== (options.model === undefined))
-    throw new SealsumError('message_invalid', '--data and --model go together: give both or neither');
-  const data = options.data ?? example('data.csv');
-  const { document, model } = await readModel(options.model ?? example('model.json'));
-  const pooled = await trainPlaintext(model, data);
-  const progress = createProgress();
-  const run: DemoRun = await runDemo({
-    document,
-    data,
-    owners: options.owners,
-    onStep: (line) => {
-      if (!options.json) console.error(line);
-    },
-    onProgress: progress.show,
-  }).finally(progress.stop);
+async function poolStatistics(model: StatisticsModel, data: string): Promise<StatisticsReport> {
+  const table = await readTable({ path: data }, model.data_props);
+  return pooledStatistics(model, encodeColumns(compileColumns(model), table), options.owners);
+}
+
+async function demonstrateStatistics(model: StatisticsModel, run: RunOptions, stop: () => void): Promise<void> {
+  const pooled = await poolStatistics(model, run.data);
+  const found = await runStatisticsDemo(run).finally(stop);
+  if (options.json) console.log(JSON.stringify({ ...found, pooled }, undefined, 2));
+  else printStatistics(found, pooled);
+}
+
+async function demonstrateTraining(model: Model, asked: RunOptions, stop: () => void): Promise<void> {
+  const pooled = await trainPlaintext(model, asked.data);
+  const run = await runDemo(asked).finally(stop);
   if (options.json) {
     const { status, updates, metrics, parameters, bytesPerOwnerRound, secondsPerRound, predictions, privacy } = run;
     const printed = {
@@ -96,6 +100,25 @@ try {
     };
     console.log(JSON.stringify(printed, undefined, 2));
   } else printReport(run, pooled, options.owners);
+}
+
+try {
+  if ((options.data === undefined) !== (options.model === undefined))
+    throw new SealsumError('message_invalid', '--data and --model go together: give both or neither');
+  const data = options.data ?? example('data.csv');
+  const { document, model } = await readModel(options.model ?? example('model.json'));
+  const progress = createProgress();
+  const run: RunOptions = {
+    document,
+    data,
+    owners: options.owners,
+    onStep: (line) => {
+      if (!options.json) console.error(line);
+    },
+    onProgress: progress.show,
+  };
+  if (isStatistics(model)) await demonstrateStatistics(model, run, progress.stop);
+  else await demonstrateTraining(model, run, progress.stop);
 } catch (error) {
   const message = error instanceof SealsumError ? error.message : String(error instanceof Error ? error.stack : error);
   console.error(`demo: ${message}`);

@@ -37,7 +37,12 @@ export { renormalise } from './encoding/renormalise.ts';
 // Every refusal.
 export { type ErrorCode, SealsumError } from './errors.ts';
 export { createFacilitatorClient, type FacilitatorClient } from './http/facilitator-client.ts';
-export { followModel, type TrainedModel } from './http/model-owner-client.ts';
+export {
+  type CollectedStatistics,
+  followModel,
+  followStatistics,
+  type TrainedModel,
+} from './http/model-owner-client.ts';
 // Learning: model.json, tables, tasks, trainers, predictions.
 export {
   compileFeatures,
@@ -50,8 +55,15 @@ export {
 export type { FeatureRow } from './learning/fields.ts';
 export type { Metrics } from './learning/metrics.ts';
 export { type Model, parseModel } from './learning/model.ts';
+export { type AnyModel, parseDocument } from './learning/model-document.ts';
 export { type PooledFit, trainPooled } from './learning/pooled.ts';
 export { type DataUnitParameters, type Prediction, parametersInDataUnits, predict } from './learning/prediction.ts';
+// Statistics of declared columns, by the same sum.
+export type { StatisticsModel } from './learning/statistics/model.ts';
+export { pooledStatistics } from './learning/statistics/pooled.ts';
+export { compileColumns, encodeColumns, type StatisticsMap } from './learning/statistics/records.ts';
+export { reportOf, type StatisticsReport } from './learning/statistics/report.ts';
+export { createStatisticsTask, type StatisticsTask, statisticsSums } from './learning/statistics/task.ts';
 export { readTable, type Table, type TableOptions, type TableSource } from './learning/table.ts';
 export { contribution, createTask, type Statistics, statisticsOf, type Task } from './learning/task.ts';
 export { createTrainer, restoreTrainer, type Trainer, type TrainerState } from './learning/trainer.ts';

@@ -16,7 +16,8 @@ import type { Plan } from './encoding/plan.ts';
 import type { ClippingReport } from './learning/clipped-sums.ts';
 import { contribute } from './learning/contribute.ts';
 import type { Records } from './learning/features.ts';
-import { type Statistics, statisticsOf, type Task } from './learning/task.ts';
+import { type AnyTask, sumsOf } from './learning/statistics/task.ts';
+import { type Statistics, statisticsOf } from './learning/task.ts';
 import { decryptMany } from './paillier/decrypt-many.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import { encryptMany } from './paillier/encrypt-many.ts';
@@ -39,7 +40,7 @@ export interface IntegerSealer {
 
 /** What an owner needs to take part in a round of a training. */
 export interface Sealer extends IntegerSealer {
-  readonly task: Task;
+  readonly task: AnyTask;
   /** Where the coins come from by which units take part, or are rounded, where they are by chance; the operating system's generator by default. */
   readonly random?: RandomBytes | undefined;
   /** Told what clipping did, for the owner's own eyes. */
@@ -64,7 +65,7 @@ export interface IntegerOpener {
 
 /** What the model owner needs to read the statistics of a training. */
 export interface Opener extends IntegerOpener {
-  readonly task: Task;
+  readonly task: AnyTask;
 }
 
 /**
@@ -127,7 +128,8 @@ export async function open(
   contributors: number,
   check?: TagCheck,
 ): Promise<Statistics> {
-  return statisticsOf(task, await openIntegers(opener, aggregate, contributors, check), contributors);
+  const sum = await openIntegers(opener, aggregate, contributors, check);
+  return task.solver === 'statistics' ? sumsOf(task, sum, contributors) : statisticsOf(task, sum, contributors);
 }
 
 /** The first half of the way back: decrypt → unpack (→ noise), of any sum. @throws SealsumError as open(), but weight_zero */

@@ -2,7 +2,8 @@
 import { basename, resolve } from 'node:path';
 import { statDataFile } from '../../src/config/files.ts';
 import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
-import type { Model } from '../../src/learning/model.ts';
+import type { AnyModel } from '../../src/learning/model-document.ts';
+import { encodeColumns, type StatisticsMap } from '../../src/learning/statistics/records.ts';
 import { readTable } from '../../src/learning/table.ts';
 
 /** A data set as its owner's own people see it. */
@@ -22,7 +23,7 @@ export interface Dataset {
   readonly name: string;
   view(): Promise<DatasetView>;
   /** The records that a model asks for. @throws SealsumError data_invalid naming line and column */
-  records(model: Model, map: FeatureMap, signal: AbortSignal): Promise<Records>;
+  records(model: AnyModel, map: FeatureMap | StatisticsMap, signal: AbortSignal): Promise<Records>;
 }
 
 /** Opens a file as a data set. @throws SealsumError data_invalid when there is no such file */
@@ -37,7 +38,9 @@ export async function openDataset(path: string): Promise<Dataset> {
   return {
     name,
     view,
-    records: async (model, map, signal) =>
-      encodeTable(map, await readTable({ path: full }, { ...model.data_props, signal })),
+    records: async (model, map, signal) => {
+      const table = await readTable({ path: full }, { ...model.data_props, signal });
+      return 'features' in map ? encodeTable(map, table) : encodeColumns(map, table);
+    },
   };
 }

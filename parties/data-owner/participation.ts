@@ -11,13 +11,13 @@ import {
 import type { Participation } from '../../src/contributing/participation.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { shareRecords } from '../../src/learning/features.ts';
-import { type Model, parseModel } from '../../src/learning/model.ts';
+import { type AnyModel, columnsAsked, parseDocument } from '../../src/learning/model-document.ts';
 import { atClip } from '../../src/learning/task.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { seal } from '../../src/pipeline.ts';
 import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
 import { decodeParameters } from '../../src/protocol/parameters.ts';
-import { type Terms, termsOf } from '../../src/protocol/terms.ts';
+import { type AnyTerms, termsOf } from '../../src/protocol/terms.ts';
 import { isVectorSum } from '../../src/vector-sum/document.ts';
 import type { Dataset } from './dataset.ts';
 
@@ -26,8 +26,8 @@ export interface AcceptanceDependencies extends Omit<AnyAcceptanceDependencies, 
 }
 
 interface Training extends Understood {
-  readonly settings: Model;
-  readonly terms: Terms;
+  readonly settings: AnyModel;
+  readonly terms: AnyTerms;
 }
 
 /**
@@ -67,16 +67,15 @@ function readTraining(document: JobDescriptor['model'], owners: number): Trainin
       'the job sums vectors, which programs give that use sealsum as a library; this owner has a data set and no vector',
       { field: 'model_type' },
     );
-  const settings = parseModel(document);
+  const settings = parseDocument(document);
   const terms = termsOf(settings, owners);
   const { rounds, parameterCount, clipping } = terms.task;
-  const { features, target } = settings.data_props;
   return {
     settings,
     terms,
     rounds,
     parameterCount,
     adaptsClip: clipping?.sign !== undefined,
-    columns: [...features, target],
+    columns: columnsAsked(settings),
   };
 }

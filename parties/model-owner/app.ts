@@ -10,6 +10,7 @@ import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { ModelEventRecord } from '../../src/storage/model-store.ts';
 import type { ModelOwner } from './service.ts';
+import { statisticsView } from './statistics-schema.ts';
 import type { ModelView, PredictionView } from './views.ts';
 
 export interface ModelOwnerAppDependencies {
@@ -87,7 +88,7 @@ const routes = {
   start: createRoute({
     method: 'post',
     path: '/models',
-    summary: 'Post a model.json and start its training',
+    summary: 'Post a model.json and start its training, or the round that sums the statistics it asks for',
     request: { body: jsonBody(z.unknown()) },
     responses: {
       202: jsonAnswer(modelView, 'The training has begun; Location says where it is shown.'),
@@ -125,17 +126,25 @@ const routes = {
       default: refusal,
     },
   }),
+  statistics: createRoute({
+    method: 'get',
+    path: '/models/{id}/statistics',
+    summary: "The statistics that a finished model of the type STATISTICS asked for, in the data's own units",
+    request: { params: modelPath },
+    responses: { 200: jsonAnswer(statisticsView, 'The statistics.'), default: refusal },
+  }),
   parameters: createRoute({
     method: 'get',
     path: '/models/{id}/parameters',
-    summary: "A finished model's coefficients in the data's own units",
+    summary: "A finished model's coefficients in the data's own units; 422 for one of the type STATISTICS",
     request: { params: modelPath },
     responses: { 200: jsonAnswer(parameters, 'The coefficients.'), default: refusal },
   }),
   predict: createRoute({
     method: 'post',
     path: '/models/{id}/predictions',
-    summary: 'Predict rows with a finished model; null for a row that a missing value drops',
+    summary:
+      'Predict rows with a finished model; null for a row that a missing value drops; 422 for one of the type STATISTICS',
     request: { params: modelPath, body: jsonBody(rows) },
     responses: { 200: jsonAnswer(predicted, 'One prediction per row.'), default: refusal },
   }),
@@ -160,7 +169,8 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
   const { modelOwner, clock, log, signal, access, metrics } = dependencies;
   const app = createBaseApp({
     party: 'model owner',
-    description: 'Takes a model.json, trains it on encrypted gradients, and predicts.',
+    description:
+      'Takes a model.json, trains it on encrypted gradients, and predicts; or sums the statistics it asks for.',
     log,
     bodyLimit: dependencies.bodyLimit ?? greatestBody,
     notReady: () => notReady(dependencies),
@@ -199,6 +209,9 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     const source = { read, bell: modelOwner.bell, last: isLast, clock, signal, onFailed };
     return serveEvents(context, source, seen?.id === asked ? asked : 0);
   });
+  app.openapi(routes.statistics, async (context) =>
+    context.json(await modelOwner.statistics(context.req.valid('param').id), 200),
+  );
   app.openapi(routes.parameters, async (context) => {
     const { columns, coefficients, classes } = await modelOwner.parameters(context.req.valid('param').id);
     return context.json(

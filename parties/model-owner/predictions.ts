@@ -10,15 +10,16 @@ import {
   parametersInDataUnits,
   predict,
 } from '../../src/learning/prediction.ts';
+import { isStatistics } from '../../src/learning/statistics/model.ts';
 import type { ModelRecord } from '../../src/storage/model-store.ts';
 import { evaluationRows } from './evaluation.ts';
 import type { PredictionView } from './views.ts';
 
 /** A record with the parameters that only finished models have. */
-export type FinishedModel = ModelRecord & { readonly parameters: readonly number[] };
+export type FinishedModel = ModelRecord & { readonly model: Model; readonly parameters: readonly number[] };
 
 export function isFinished(record: ModelRecord): record is FinishedModel {
-  return record.parameters !== undefined;
+  return record.parameters !== undefined && !isStatistics(record.model);
 }
 
 export interface Predictions {
@@ -60,7 +61,7 @@ export function createPredictions({ evaluationFile, log, signal }: PredictionsOp
   }
 
   /** The rows, or why there are none: a file that has changed since the training is no reason to hide its cost. */
-  async function rowsOf({ id, model }: ModelRecord): Promise<{ rows: EncodedRows; reason?: string }> {
+  async function rowsOf({ id, model }: FinishedModel): Promise<{ rows: EncodedRows; reason?: string }> {
     try {
       return { rows: await prepare(id, model) };
     } catch (error) {

@@ -2,14 +2,14 @@
 import type { NewKeySource } from '../../src/collecting/new-key.ts';
 import { agreedTerms, signJob } from '../../src/collecting/proposal.ts';
 import { SealsumError } from '../../src/errors.ts';
-import type { Model } from '../../src/learning/model.ts';
+import type { AnyModel } from '../../src/learning/model-document.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import { modulusProofContext } from '../../src/protocol/modulus-proof-context.ts';
 import { canonicalDigest, objectDigest } from '../../src/protocol/signed.ts';
-import type { Terms } from '../../src/protocol/terms.ts';
+import type { AnyTerms } from '../../src/protocol/terms.ts';
 import type { TrainingRecord } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
 import { type JobKeys, openJobKeys, sealJobKeys } from './job-keys.ts';
@@ -17,8 +17,8 @@ import type { Measures } from './measures.ts';
 
 export interface ProposalOptions {
   readonly job: JobId;
-  readonly model: Model;
-  readonly terms: Terms;
+  readonly model: AnyModel;
+  readonly terms: AnyTerms;
   readonly roster: readonly OwnerId[];
   readonly identity: Identity;
   readonly facilitator: PartyId;
@@ -86,6 +86,6 @@ export function reopenProposal(
 }
 
 /** Owners have no use for the rows that the model owner wants predicted. JSON has no `undefined`, and neither has what is signed. */
-function modelForOwners(model: Model): Readonly<Record<string, unknown>> {
+function modelForOwners(model: AnyModel): Readonly<Record<string, unknown>> {
   return JSON.parse(JSON.stringify({ ...model, evaluation: undefined })) as Record<string, unknown>;
 }

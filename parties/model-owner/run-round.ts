@@ -17,7 +17,7 @@ import {
 } from '../../src/collecting/round-checks.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
-import type { Model } from '../../src/learning/model.ts';
+import type { AnyModel } from '../../src/learning/model-document.ts';
 import { atClip, type Statistics } from '../../src/learning/task.ts';
 import type { Trainer } from '../../src/learning/trainer.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
@@ -27,7 +27,7 @@ import type { JobId } from '../../src/protocol/identifiers.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import type { TagContext } from '../../src/protocol/tags.ts';
-import { privacyTerms, type Terms } from '../../src/protocol/terms.ts';
+import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
 import type { RoundReport } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
 import type { Journal } from './journal.ts';
@@ -44,8 +44,8 @@ export interface Work {
     readonly reach: Reach;
   };
   readonly job: JobId;
-  readonly model: Model;
-  readonly terms: Terms;
+  readonly model: AnyModel;
+  readonly terms: AnyTerms;
   readonly roundTerms: RoundTerms;
   readonly register: OwnerRegister;
   readonly opener: Opener;

@@ -9,8 +9,9 @@ import { type Bell, createBell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
-import { type Model, parseModel } from '../../src/learning/model.ts';
+import { type AnyModel, parseDocument, requireTrained } from '../../src/learning/model-document.ts';
 import type { DataUnitParameters, Prediction } from '../../src/learning/prediction.ts';
+import { isStatistics } from '../../src/learning/statistics/model.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
 import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
@@ -27,7 +28,7 @@ import { openJournal } from './journal.ts';
 import { type Measures, noMeasures } from './measures.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
 import { createTrainings } from './trainings.ts';
-import { type ModelView, type PredictionView, viewModel } from './views.ts';
+import { type ModelView, type PredictionView, type StatisticsView, viewModel, viewStatistics } from './views.ts';
 
 export interface ModelOwnerDependencies {
   /** Whose name stands under its jobs and rounds. */
@@ -77,6 +78,9 @@ export interface ModelOwner {
    *   until it has
    */
   remove(id: string): Promise<void>;
+  /** What a model that asks for statistics has found. @throws SealsumError model_invalid for one that is trained */
+  statistics(id: string): Promise<StatisticsView>;
+  /** @throws SealsumError model_invalid for a model that asks for statistics, here and where rows are predicted */
   parameters(id: string): Promise<DataUnitParameters>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;
   /** The newest finished model's final cost and predicted values. */
@@ -135,10 +139,12 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     return record;
   }
 
-  async function finished(id: string): Promise<FinishedModel> {
+  /** @param lacks what is asked of it and only a model that is trained has */
+  async function finished(id: string, lacks: string): Promise<FinishedModel> {
     const record = await existing(id);
+    requireTrained(record.model, lacks);
     if (isFinished(record)) return record;
-    throw new SealsumError('model_unfinished', `model ${id} is ${record.status.replaceAll('_', ' ')}`, { field: 'id' });
+    throw unfinished(record);
   }
 
   async function finishedModels(): Promise<FinishedModel[]> {
@@ -146,7 +152,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     return all.filter(isFinished).sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0));
   }
 
-  async function rosterFor(model: Model): Promise<readonly OwnerId[]> {
+  async function rosterFor(model: AnyModel): Promise<readonly OwnerId[]> {
     const named = model.participation.roster?.map(ownerIdOf) ?? dependencies.roster;
     // A facilitator that does not answer is better known now than after the keys are made.
     await connect(shortPatience).owners(signal);
@@ -191,12 +197,12 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     },
 
     train: async (document) => {
-      const model = parseModel(document);
+      const model = parseDocument(document);
       const roster = await rosterFor(model);
       const terms = termsOf(model, roster.length);
       const id = randomId(random);
       // Rows that cannot be predicted are refused now, not after the training.
-      await predictions.prepare(id, model);
+      if (!isStatistics(model)) await predictions.prepare(id, model);
       const record: ModelRecord = {
         id,
         model,
@@ -204,7 +210,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         createdAt: clock.now(),
         owners: roster.map((owner) => ({ owner, status: 'invited' })),
         updates: 0,
-        plannedUpdates: model.training.solver === 'gradient' ? model.training.rounds : 1,
+        plannedUpdates: 'training' in model && model.training.solver === 'gradient' ? model.training.rounds : 1,
         privacy: privacyStatement(privacyTerms(model, terms), 0),
       };
       const training: TrainingRecord = { id, roster, round: 0, opened: 0 };
@@ -236,8 +242,17 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
       bell.ring();
     },
 
-    parameters: async (id) => predictions.parametersOf(await finished(id)),
-    predictRows: async (id, rows) => predictions.ofRows(await finished(id), rows),
+    statistics: async (id) => {
+      const record = await existing(id);
+      if (!isStatistics(record.model))
+        throw new SealsumError('model_invalid', `model_type: ${record.model.model_type} asks for no statistics`, {
+          field: 'model_type',
+        });
+      if (record.report === undefined) throw unfinished(record);
+      return viewStatistics(record, record.report);
+    },
+    parameters: async (id) => predictions.parametersOf(await finished(id, 'parameters')),
+    predictRows: async (id, rows) => predictions.ofRows(await finished(id, 'predictions'), rows),
 
     newestPrediction: async () => {
       const newest = (await finishedModels()).at(-1);
@@ -278,6 +293,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     idle: () => trainings.idle(),
   };
+}
+
+function unfinished({ id, status }: ModelRecord): SealsumError {
+  return new SealsumError('model_unfinished', `model ${id} is ${status.replaceAll('_', ' ')}`, { field: 'id' });
 }
 
 /** Resolves when something happens, or after some milliseconds. */

@@ -10,15 +10,16 @@ import { firstAnswers } from '../../src/collecting/quorum.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { type Model, parseModel } from '../../src/learning/model.ts';
-import { createTrainer, restoreTrainer, type Trainer } from '../../src/learning/trainer.ts';
+import { type AnyModel, parseDocument } from '../../src/learning/model-document.ts';
+import { createCollector } from '../../src/learning/statistics/collector.ts';
+import { createTrainer, restoreTrainer, type Trainer, type TrainerState } from '../../src/learning/trainer.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { ciphertextBytes } from '../../src/paillier/public-key.ts';
 import { jobIdSchema } from '../../src/protocol/identifiers.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
-import { noiseDeviation, type Terms, termsOf } from '../../src/protocol/terms.ts';
+import { type AnyTerms, isOfStatistics, noiseDeviation, noiseDeviationOf, termsOf } from '../../src/protocol/terms.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Journal } from './journal.ts';
 import { type ProposalOptions, type Proposed, propose, reopenProposal } from './proposal.ts';
@@ -46,14 +47,10 @@ export interface TrainingOptions extends Omit<ProposalOptions, 'job' | 'model' |
 export async function train(options: TrainingOptions): Promise<Trainer> {
   const { journal } = options;
   // One that an older version kept gets the defaults of what that did not know.
-  const model = parseModel(journal.model().model);
+  const model = parseDocument(journal.model().model);
   const { roster, trainer: state } = journal.training();
   const terms = termsOf(model, roster.length);
-  const noise = noiseDeviation(terms);
-  const trainer =
-    state === undefined
-      ? createTrainer(model, terms.map, terms.task, noise)
-      : restoreTrainer(model, terms.map, terms.task, state, noise);
+  const trainer = trainerOf(terms, state);
   if (trainer.finished) return trainer;
 
   const work = await begin(options, model, terms);
@@ -83,6 +80,17 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   return trainer;
 }
 
+/** A new trainer, or the one that was interrupted. */
+function trainerOf(terms: AnyTerms, state: TrainerState | undefined): Trainer {
+  if (isOfStatistics(terms))
+    return createCollector(terms.task, (contributors) => noiseDeviationOf(terms, contributors), state);
+  const { map, task } = terms;
+  const noise = noiseDeviation(terms);
+  return state === undefined
+    ? createTrainer(task.model, map, task, noise)
+    : restoreTrainer(task.model, map, task, state, noise);
+}
+
 /** Round after round until the trainer is finished. @param newest the facilitator's newest round, 0 before the first */
 async function runRounds(work: Work, watch: JobWatch, trainer: Trainer, newest: number): Promise<void> {
   const { journal } = work.options;
@@ -98,7 +106,7 @@ async function runRounds(work: Work, watch: JobWatch, trainer: Trainer, newest: 
 }
 
 /** Proposes the job unless it has been, and gets ready for its rounds. */
-async function begin(options: TrainingOptions, model: Model, terms: Terms): Promise<Work> {
+async function begin(options: TrainingOptions, model: AnyModel, terms: AnyTerms): Promise<Work> {
   const { journal, identity, facilitator, parties, log, reach } = options;
   const { id, owners } = journal.model();
   const job = jobIdSchema.parse(id);

@@ -260,7 +260,8 @@ const cancelled: Partial<ModelRecord> = {
   failure: { code: 'aborted', detail: 'the training was stopped' },
 };
 
-function finished({ parameters, metrics }: Trainer): Partial<ModelRecord> {
+function finished({ parameters, metrics, report }: Trainer): Partial<ModelRecord> {
+  if (report !== undefined) return { status: 'finished', report };
   return { status: 'finished', parameters: [...parameters], ...(metrics === undefined ? {} : { metrics }) };
 }
 

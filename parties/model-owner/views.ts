@@ -3,7 +3,10 @@
 import { publicOwners } from '../../src/collecting/owner-register.ts';
 import type { Metrics } from '../../src/learning/metrics.ts';
 import type { Model } from '../../src/learning/model.ts';
+import type { AnyModel } from '../../src/learning/model-document.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
+import type { StatisticsModel } from '../../src/learning/statistics/model.ts';
+import type { StatisticsReport } from '../../src/learning/statistics/report.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
@@ -12,7 +15,7 @@ import type { Failure, ModelRecord, ModelStatus, RoundReport } from '../../src/s
 export interface ModelView {
   readonly id: string;
   readonly name?: string;
-  readonly model_type: Model['model_type'];
+  readonly model_type: AnyModel['model_type'];
   readonly status: ModelStatus;
   readonly created_at: string;
   readonly ended_at?: string;
@@ -24,7 +27,8 @@ export interface ModelView {
   readonly last_round?: RoundReport;
   readonly metrics?: Metrics;
   /** The model's settings with every default filled in. */
-  readonly settings: Pick<Model, 'training' | 'encryption' | 'participation' | 'privacy'>;
+  readonly settings: Pick<AnyModel, 'encryption' | 'participation' | 'privacy'> &
+    Partial<Pick<Model, 'training'> & Pick<StatisticsModel, 'statistics'>>;
   readonly privacy: PrivacyStatement;
   readonly failure?: Failure;
 }
@@ -47,9 +51,20 @@ export interface PredictionView {
   readonly privacy: string;
 }
 
+/** The statistics that a model asked for, and what was promised and spent for them. */
+export interface StatisticsView extends StatisticsReport {
+  readonly model: string;
+  readonly name?: string;
+  readonly privacy: PrivacyStatement;
+}
+
+export function viewStatistics({ id, model, privacy }: ModelRecord, report: StatisticsReport): StatisticsView {
+  return { model: id, ...(model.name === undefined ? {} : { name: model.name }), ...report, privacy };
+}
+
 export function viewModel(record: ModelRecord): ModelView {
   const { id, model, status, owners, updates, metrics, privacy, failure } = record;
-  const { training, encryption, participation } = model;
+  const { encryption, participation } = model;
   const { lastRound: last } = record;
   return {
     id,
@@ -64,7 +79,7 @@ export function viewModel(record: ModelRecord): ModelView {
     ...(last === undefined ? {} : { last_round: last }),
     ...(metrics === undefined ? {} : { metrics }),
     settings: {
-      training,
+      ...('training' in model ? { training: model.training } : { statistics: model.statistics }),
       encryption,
       participation,
       ...(model.privacy === undefined ? {} : { privacy: model.privacy }),

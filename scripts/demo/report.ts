@@ -1,5 +1,9 @@
 /** What the demo prints for people. */
+
+import { statisticsTables } from '../../src/cli/statistics-tables.ts';
+import type { CollectedStatistics } from '../../src/http/model-owner-client.ts';
 import type { DataUnitParameters } from '../../src/learning/prediction.ts';
+import type { StatisticsReport } from '../../src/learning/statistics/report.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import type { DemoRun } from './run.ts';
 
@@ -28,6 +32,20 @@ export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: nu
       .join(', ')}${predictions.length > 5 ? `, … (${predictions.length} in all)` : ''}`,
   ];
   console.log(lines.join('\n'));
+}
+
+/** @param pooled the same of all records in one place, without noise */
+export function printStatistics(found: CollectedStatistics, pooled: StatisticsReport): void {
+  const { privacy } = found;
+  console.log(`\n${statisticsTables(found)}`);
+  if (privacy.guarantee === 'no differential privacy') {
+    const { model: _model, name: _name, privacy: _privacy, ...report } = found;
+    const equal = JSON.stringify(report) === JSON.stringify(pooled);
+    console.log(`\npooled plaintext    ${equal ? 'gives the same, to the last digit' : 'gives something else'}`);
+    return;
+  }
+  const plain = statisticsTables({ ...found, ...pooled });
+  console.log(`\npooled plaintext, without noise\n\n${plain.slice(0, plain.lastIndexOf('\n\n'))}`);
 }
 
 function privacyLines(privacy: PrivacyStatement): string[] {

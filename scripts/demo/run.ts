@@ -4,7 +4,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalProject, localNames } from '../../src/config/project.ts';
 import { SealsumError } from '../../src/errors.ts';
-import { followModel, type TrainedModel } from '../../src/http/model-owner-client.ts';
+import {
+  type CollectedStatistics,
+  type FollowModelOptions,
+  followModel,
+  followStatistics,
+  type TrainedModel,
+} from '../../src/http/model-owner-client.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
@@ -37,7 +43,19 @@ export interface DemoRun extends TrainedModel {
 const interruptions = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** @throws SealsumError why it could not be done; aborted when the process is asked to end */
-export async function runDemo(options: DemoOptions): Promise<DemoRun> {
+export function runDemo(options: DemoOptions): Promise<DemoRun> {
+  return withParties(options, train);
+}
+
+/** The same for a model.json of the type STATISTICS. */
+export function runStatisticsDemo(options: DemoOptions): Promise<CollectedStatistics> {
+  return withParties(options, followStatistics);
+}
+
+async function withParties<Result>(
+  options: DemoOptions,
+  follow: (job: FollowModelOptions) => Promise<Result>,
+): Promise<Result> {
   const stop = new AbortController();
   const interrupt = (): void => {
     stop.abort(new SealsumError('aborted', 'stopped'));
@@ -46,7 +64,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
   const parties: PartyProcess[] = [];
   const folder = await mkdtemp(join(tmpdir(), 'sealsum-demo-'));
   try {
-    return await train(options, folder, parties, stop);
+    return await follow(await startParties(options, folder, parties, stop));
   } catch (error) {
     // Whatever fails while everything is being stopped is a consequence of it.
     throw stop.signal.aborted ? stop.signal.reason : error;
@@ -58,12 +76,24 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
   }
 }
 
-async function train(
+async function train(job: FollowModelOptions): Promise<DemoRun> {
+  const started = performance.now();
+  const trained = await followModel(job);
+  return {
+    ...trained,
+    bytesPerOwnerRound: trained.rounds.at(-1)?.bytes ?? 0,
+    secondsPerRound: median(trained.rounds.map((round) => round.seconds)),
+    secondsInAll: (performance.now() - started) / 1000,
+  };
+}
+
+/** What is to be posted, and where. */
+async function startParties(
   { document, data, owners, onStep, onProgress, onParty, settings }: DemoOptions,
   folder: string,
   parties: PartyProcess[],
   stop: AbortController,
-): Promise<DemoRun> {
+): Promise<FollowModelOptions> {
   const { signal } = stop;
   const names = Array.from({ length: owners }, (_, index) => ownerIdSchema.parse(`owner-${index + 1}`));
   const shares = await splitRows(data, document, folder, names);
@@ -91,14 +121,7 @@ async function train(
     onStep(`${names[index] ?? ''} at ${urls[index] ?? ''}, ${rows} rows`);
   const url = urls.at(-1) ?? '';
   onStep(`model owner at ${url}`);
-  const started = performance.now();
-  const trained = await followModel({ url, document, fetch, clock: systemClock, signal, onProgress });
-  return {
-    ...trained,
-    bytesPerOwnerRound: trained.rounds.at(-1)?.bytes ?? 0,
-    secondsPerRound: median(trained.rounds.map((round) => round.seconds)),
-    secondsInAll: (performance.now() - started) / 1000,
-  };
+  return { url, document, fetch, clock: systemClock, signal, onProgress };
 }
 
 /** What each of them resolves to; opening an identity takes a processor and 128 MiB, so only a few are started at once. */

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse';
 import { SealsumError } from '../../src/errors.ts';
-import { parseModel } from '../../src/learning/model.ts';
+import { parseDocument } from '../../src/learning/model-document.ts';
 
 export interface Share {
   readonly path: string;
@@ -23,7 +23,7 @@ export async function splitRows(
   folder: string,
   owners: readonly string[],
 ): Promise<Share[]> {
-  const { header } = parseModel(document).data_props;
+  const { header } = parseDocument(document).data_props;
   const shares = owners.map((): string[] => []);
   let first = '';
   let count = 0;

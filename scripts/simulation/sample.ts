@@ -46,7 +46,7 @@ export function datasetOf(owner: number, owners: number): Dataset {
   return {
     name,
     view: () => Promise.resolve({ name, path: '', bytes: 0, modified_at: new Date(0).toISOString() }),
-    records: (_model, map) => Promise.resolve(recordsOf(owner, owners, map)),
+    records: (_model, map: FeatureMap) => Promise.resolve(recordsOf(owner, owners, map)),
   };
 }
 

@@ -1,36 +1,44 @@
-/** `sealsum train`: posts a model.json, follows the training, prints what GET /prediction answers. */
+/**
+ * `sealsum train`: posts a model.json, follows the training, prints what GET /prediction answers; or the statistics that it asks for.
+ */
 import { readFile } from 'node:fs/promises';
 import { Presets, SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { readTextFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
-import { followModel } from '../http/model-owner-client.ts';
+import { type FollowModelOptions, followModel, followStatistics } from '../http/model-owner-client.ts';
 import { createTransport } from '../http/transport.ts';
+import { asksForStatistics } from '../learning/model-document.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { readToken, withToken } from './access-token.ts';
+import { statisticsTables } from './statistics-tables.ts';
 
 const examples = `
 Examples:
   sealsum train examples/linear/model.json
   sealsum train model.json --model-owner http://127.0.0.1:9090 > prediction.json
+  sealsum train examples/statistics/model.json
+  sealsum train examples/statistics/model.json --json > statistics.json
   sealsum train model.json --model-owner https://research.example.org:9090 --token-file access-token --ca ca.pem
 
+A model.json of the type STATISTICS is printed as tables, with --json as one JSON object; predictions are JSON always.
 The model owner, the facilitator and the data owners must be running. Ctrl-C stops the training.`;
 
 interface TrainOptions {
   readonly modelOwner: string;
   readonly tokenFile?: string;
   readonly ca?: string;
+  readonly json: boolean;
 }
 
 export function registerTrainCommand(program: Command): void {
   program
     .command('train')
-    .summary('train a model with the data owners')
+    .summary('train a model with the data owners, or sum statistics of their columns')
     .description(
-      'Post a model.json to a model owner, follow its training and print the final cost and predictions as JSON.',
+      'Post a model.json to a model owner, follow its training and print the final cost and predictions as JSON, or the statistics that it asks for as tables.',
     )
-    .argument('<model.json>', 'the file that says what to train')
+    .argument('<model.json>', 'the file that says what to train, or which statistics to sum')
     .addOption(
       new Option('--model-owner <url>', 'where the model owner listens')
         .env('SEALSUM_MODEL_OWNER')
@@ -42,6 +50,7 @@ export function registerTrainCommand(program: Command): void {
       ),
     )
     .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
+    .option('--json', 'print statistics as one JSON object', false)
     .addHelpText('after', examples)
     .action(async (file: string, options: TrainOptions) => {
       const document = await readDocument(file);
@@ -56,7 +65,7 @@ export function registerTrainCommand(program: Command): void {
       process.once('SIGTERM', interrupt);
       const bar = createProgressBar();
       try {
-        const { answer } = await followModel({
+        const job: FollowModelOptions = {
           url: options.modelOwner,
           document,
           fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
@@ -66,15 +75,23 @@ export function registerTrainCommand(program: Command): void {
             bar?.setTotal(planned);
             bar?.update(done);
           },
-        });
+        };
+        const said = await outcomeOf(job, options.json);
         bar?.stop();
-        console.log(JSON.stringify(answer));
+        console.log(said);
       } finally {
         bar?.stop();
         process.removeListener('SIGINT', interrupt);
         process.removeListener('SIGTERM', interrupt);
       }
     });
+}
+
+/** What is printed of a job once it is over. */
+async function outcomeOf(job: FollowModelOptions, json: boolean): Promise<string> {
+  if (!asksForStatistics(job.document)) return JSON.stringify((await followModel(job)).answer);
+  const found = await followStatistics(job);
+  return json ? JSON.stringify(found) : statisticsTables(found);
 }
 
 async function readDocument(file: string): Promise<unknown> {

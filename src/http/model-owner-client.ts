@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
+import type { StatisticsReport } from '../learning/statistics/report.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { RoundReport } from '../storage/model-store.ts';
@@ -52,13 +53,23 @@ const eventSchema = z.object({
 const patience = 30_000;
 const farewell = 5000;
 
-/**
- * Posts, follows, fetches.
- *
- * @throws SealsumError what the model owner refused or why the training failed; request_failed when it does not answer;
- *   message_invalid when the address is none; aborted when the signal says so
- */
-export async function followModel(options: FollowModelOptions): Promise<TrainedModel> {
+/** What a model.json of the type STATISTICS asked for, as GET /models/{id}/statistics answers. */
+export interface CollectedStatistics extends StatisticsReport {
+  readonly model: string;
+  readonly name?: string;
+  readonly privacy: PrivacyStatement;
+}
+
+/** A model whose job is over. */
+interface Followed {
+  /** Where it is shown. */
+  readonly base: string;
+  readonly id: string;
+  readonly updates: number;
+  readonly rounds: readonly RoundReport[];
+}
+
+async function postAndFollow(options: FollowModelOptions): Promise<Followed> {
   const base = options.url.replace(/\/+$/, '');
   if (!/^https?:/.test(base) || !URL.canParse(base))
     throw new SealsumError('message_invalid', `${base}: expected a URL such as http://127.0.0.1:9090`, {
@@ -69,6 +80,27 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   const { id } = parseMessage(z.object({ id: z.string() }), posted, 'the answer to POST /models');
   const rounds: RoundReport[] = [];
   const updates = await followTraining(options, `${base}/models/${id}`, (round) => rounds.push(round));
+  return { base, id, updates, rounds };
+}
+
+/**
+ * Posts a model.json of the type STATISTICS, follows its round, fetches what came out.
+ *
+ * @throws SealsumError as followModel() does
+ */
+export async function followStatistics(options: FollowModelOptions): Promise<CollectedStatistics> {
+  const { base, id } = await postAndFollow(options);
+  return (await request(options, `${base}/models/${id}/statistics`)) as CollectedStatistics;
+}
+
+/**
+ * Posts, follows, fetches.
+ *
+ * @throws SealsumError what the model owner refused or why the training failed; request_failed when it does not answer;
+ *   message_invalid when the address is none; aborted when the signal says so
+ */
+export async function followModel(options: FollowModelOptions): Promise<TrainedModel> {
+  const { base, id, updates, rounds } = await postAndFollow(options);
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
   const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
   const all = (await request(options, `${base}/predictions`)) as {

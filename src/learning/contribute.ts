@@ -6,7 +6,8 @@ import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
 import type { Records } from './features.ts';
-import { ownSums, ownVector, type Task } from './task.ts';
+import { type AnyTask, statisticsSums } from './statistics/task.ts';
+import { ownSums, ownVector } from './task.ts';
 
 export interface Contributing extends Spreading {
   /** Where the coins come from by which units take part and numbers are rounded; the operating system's generator by default, and on threads always. */
@@ -25,7 +26,7 @@ const muchWork = 1_000_000;
  * @throws SealsumError as contribution() does; aborted when the signal fires
  */
 export async function contribute(
-  task: Task,
+  task: AnyTask,
   records: Records,
   parameters: Float64Array,
   { random = systemRandom, observe, pool, signal }: Contributing = {},
@@ -45,6 +46,7 @@ export async function contribute(
       if (pool.usable()) throw error;
     }
   }
+  if (task.solver === 'statistics') return statisticsSums(task, records);
   const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
   return ownVector(task, ownSums(task, chosen, parameters, { random, observe }));
 }

@@ -4,12 +4,14 @@ import { systemRandom } from '../paillier/random.ts';
 import { answering, type ThreadFunction } from '../threads/thread.ts';
 import { type ClippingReport, type OwnSums, sampleRecords } from './clipped-sums.ts';
 import { compileFeatures, type Records } from './features.ts';
-import type { Model } from './model.ts';
+import type { AnyModel } from './model-document.ts';
+import { isStatistics } from './statistics/model.ts';
+import { createStatisticsTask, statisticsSums } from './statistics/task.ts';
 import { atClip, createTask, ownSums } from './task.ts';
 
 /** Tasks have functions, which threads are not given: this is what one is made of. */
 export interface ContributionOrder {
-  readonly model: Model;
+  readonly model: AnyModel;
   readonly sign: bigint | undefined;
   readonly clip: number | undefined;
   /** Those in shared memory (`shareRecords`) are not copied. */
@@ -24,6 +26,7 @@ export interface OwnContribution {
 
 export const contribute: ThreadFunction<ContributionOrder, OwnContribution> = answering(
   ({ model, sign, clip, records, parameters }) => {
+    if (isStatistics(model)) return { sums: statisticsSums(createStatisticsTask(model), records), report: undefined };
     const task = atClip(createTask(model, compileFeatures(model), sign), clip);
     const chosen = task.clipping === undefined ? records : sampleRecords(task.clipping, records, systemRandom);
     let report: ClippingReport | undefined;

@@ -5,7 +5,7 @@
  * expected and never show the value, since they may be read outside the owner's house.
  */
 import { SealsumError } from '../errors.ts';
-import type { Feature, FeatureRow, LevelField, NumericField, Target } from './fields.ts';
+import type { Feature, FeatureRow, FieldPlace, LevelField, NumericField, Target } from './fields.ts';
 import { featureWidth, fieldName, isNumeric } from './fields.ts';
 import type { Model } from './model.ts';
 import { encodeFeatureRows } from './rows.ts';
@@ -150,13 +150,7 @@ export function encodeTable(map: FeatureMap, table: Table): Records {
       'no record is left: every one misses a value in a column declared with "drop"',
     );
   }
-  if (count > map.maxRecords) {
-    throw new SealsumError(
-      'data_invalid',
-      `the data file has more than the ${map.maxRecords} records that the model allows an owner: ` +
-        'raise participation.max_records',
-    );
-  }
+  requireAtMost(map.maxRecords, count);
   return {
     count,
     width,
@@ -165,6 +159,16 @@ export function encodeTable(map: FeatureMap, table: Table): Records {
     lines: lines.slice(0, count),
     dropped: table.rows.length - count,
   };
+}
+
+/** @throws SealsumError `data_invalid` */
+export function requireAtMost(maxRecords: number, count: number): void {
+  if (count <= maxRecords) return;
+  throw new SealsumError(
+    'data_invalid',
+    `the data file has more than the ${maxRecords} records that the model allows an owner: ` +
+      'raise participation.max_records',
+  );
 }
 
 /**
@@ -201,7 +205,7 @@ function keepValue(field: Feature | Target, cell: CellValue, line: number): numb
   return imputedValue(field);
 }
 
-function findColumn(field: Feature | Target, table: Table): number {
+export function findColumn(field: FieldPlace, table: Table): number {
   const name = fieldName(field);
   const refuse = (why: string): SealsumError =>
     new SealsumError('data_invalid', `${name}: ${why}`, {
@@ -237,7 +241,7 @@ function findColumn(field: Feature | Target, table: Table): number {
 }
 
 /** A column given by name and another by position may be the same; only the file tells. */
-function refuseSharedColumns(fields: readonly (Feature | Target)[], positions: readonly number[]): void {
+export function refuseSharedColumns(fields: readonly FieldPlace[], positions: readonly number[]): void {
   for (const [index, position] of positions.entries()) {
     const other = fields[positions.indexOf(position)];
     const field = fields[index];
@@ -253,7 +257,11 @@ function refuseSharedColumns(fields: readonly (Feature | Target)[], positions: r
  * The first line is taken for names when no column holds there what was declared for it; for a record when all numeric
  * columns hold numbers there and were given by position (a column given by name was found by its name).
  */
-function refuseMistakenHeader(fields: readonly (Feature | Target)[], positions: readonly number[], table: Table): void {
+export function refuseMistakenHeader(
+  fields: readonly (NumericField | LevelField)[],
+  positions: readonly number[],
+  table: Table,
+): void {
   const first = table.header ?? table.rows[0] ?? [];
   const numeric = fields.flatMap((field, index) => {
     const text = first[positions[index] ?? -1] ?? '';

@@ -4,54 +4,23 @@
  * What only makes sense between distant fields is checked by `parseModel`.
  */
 import { z } from 'zod';
+import { fileFields, levels, place, range, requireOnePlace, wholeRange } from './column-schema.ts';
 import type { Cell, Feature, FeatureRow, Target } from './fields.ts';
 import { isNumeric } from './fields.ts';
 import type { ParsedModel } from './model-types.ts';
 import {
   aboveZero,
   atLeastZero,
-  keyBits,
+  encryption,
   noiseFields,
   number,
   oneOf,
-  participationFields,
+  participation,
   probability,
   text,
-  trimmed,
+  unionError,
   wholeNumber,
 } from './settings-schema.ts';
-
-/** Numbers of a range: finite, low < high, and far enough apart that doubles can scale by the difference. */
-function isRange(value: unknown): value is [number, number] {
-  if (!Array.isArray(value) || value.length !== 2) return false;
-  const [low, high] = value as [unknown, unknown];
-  if (typeof low !== 'number' || typeof high !== 'number') return false;
-  const half = high / 2 - low / 2;
-  return low < high && Number.isFinite(half) && 1 / half < Infinity;
-}
-
-const isWholeRange = (value: unknown): value is [number, number] => isRange(value) && value.every(Number.isSafeInteger);
-
-const place = {
-  name: text('the name of a column').optional(),
-  col_idx: wholeNumber(0, 99_999).optional(),
-  description: z.string({ error: 'expected a text' }).optional(),
-};
-const range = z.custom<[number, number]>(isRange, { error: 'expected [low, high] with low < high' });
-const wholeRange = z.custom<[number, number]>(isWholeRange, {
-  error: 'expected [low, high] with low < high, both whole numbers',
-});
-
-const levels = z
-  .array(
-    z
-      .union([z.string(), z.number()], { error: 'expected a text or a number' })
-      .transform(String)
-      .refine(trimmed, { error: 'expected a text without spaces around it' }),
-    { error: 'expected a list of at least 2 levels' },
-  )
-  .min(2, { error: 'expected a list of at least 2 levels' })
-  .refine((list) => new Set(list).size === list.length, { error: 'expected distinct levels' });
 
 const numericMissing = z
   .custom<'refuse' | 'drop' | number>(
@@ -66,11 +35,6 @@ const levelMissing = z
 const targetMissing = z
   .enum(['refuse', 'drop'], { error: 'expected "refuse" or "drop": a target cannot be made up' })
   .default('refuse');
-
-/** What to say of a union that is told apart by one of its fields: that field is wrong, or the value is no object at all. */
-function unionError(expected: string): (issue: { readonly code: string }) => string {
-  return ({ code }) => (code === 'invalid_union' ? expected : 'expected an object');
-}
 
 const feature = z
   .discriminatedUnion(
@@ -98,12 +62,6 @@ const target = z
     { error: unionError('expected one of continuous, discrete, ordinal, nominal') },
   )
   .superRefine(requireOnePlace) satisfies z.ZodType<Target>;
-
-function requireOnePlace(value: Feature | Target, context: z.RefinementCtx): void {
-  if ((value.name === undefined) === (value.col_idx === undefined)) {
-    context.addIssue({ code: 'custom', message: 'expected one of name and col_idx', path: [] });
-  }
-}
 
 /** A value that stands in for missing ones must be one that the column may hold. */
 function requireMissingFits(value: Feature, context: z.RefinementCtx): void {
@@ -154,25 +112,6 @@ const training = z
       : value,
   );
 
-const encryption = z.strictObject(
-  {
-    key_bits: keyBits,
-    fraction_bits: wholeNumber(16, 48).default(40),
-    quantization_bits: oneOf(8, 16, 24, 32).optional(),
-    rounding: oneOf('nearest', 'stochastic').optional(),
-    quantization_range: number(
-      (value) => value >= 1e-6 && value <= 1024,
-      'expected a number from 1e-6 to 1024',
-    ).optional(),
-  },
-  { error: 'expected an object' },
-);
-
-const participation = z.strictObject(
-  { ...participationFields, max_records: wholeNumber(1, 2 ** 32).default(2 ** 20) },
-  { error: 'expected an object' },
-);
-
 const privacyMode = {
   clip: aboveZero.optional(),
   ...noiseFields,
@@ -219,16 +158,14 @@ const document = z.strictObject(
   {
     name: text('a name').optional(),
     model_type: z.enum(['LINEAR_REGRESSION', 'LOGISTIC_REGRESSION', 'SOFTMAX_REGRESSION'], {
-      error: 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION',
+      error: ({ input }) =>
+        input === 'STATISTICS'
+          ? 'STATISTICS is not trained: parseDocument reads it'
+          : 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION, STATISTICS',
     }),
     data_props: z.strictObject(
       {
-        header: z
-          .custom<boolean | 'true' | 'false'>((value) => [true, false, 'true', 'false'].includes(value as boolean), {
-            error: 'expected true or false',
-          })
-          .transform((value) => value === true || value === 'true'),
-        delimiter: z.enum([',', ';', '\t'], { error: 'expected one of ",", ";", "\\t"' }).optional(),
+        ...fileFields,
         features: z
           .array(feature, { error: 'expected a list of at least 1 feature' })
           .min(1, { error: 'expected a list of at least 1 feature' }),

@@ -4,11 +4,19 @@
  * Names are snake_case as on the wire. `parseModel` refuses unknown fields by name and models that make no sense as a
  * whole, fills in every default, and gives back plain JSON data that it accepts again unchanged.
  */
-import type { Feature, Target } from './fields.ts';
-import { featureWidth, fieldName } from './fields.ts';
+import type { Feature, FieldPlace } from './fields.ts';
+import { featureWidth } from './fields.ts';
 import { modelSchema } from './model-schema.ts';
 import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
-import { describeIssue, type Problem, refuse, silenceProblems, textProblems } from './problems.ts';
+import {
+  describeIssue,
+  type Problem,
+  participationProblems,
+  placeProblems,
+  refuse,
+  silenceProblems,
+  textProblems,
+} from './problems.ts';
 import { quantisationProblems, withQuantisation } from './quantisation-settings.ts';
 import { encodeFeatureRows } from './rows.ts';
 
@@ -35,7 +43,7 @@ export function parseModel(json: unknown): Model {
   const model = { ...withClip(parsed.data), encryption: withQuantisation(parsed.data) };
   const problems = [
     ...textProblems(model, []),
-    ...placeProblems(model.data_props),
+    ...placeProblems(model.data_props.header, placesOf(model.data_props)),
     ...familyProblems(model),
     ...participationProblems(model),
     ...quantisationProblems(parsed.data),
@@ -60,34 +68,10 @@ export function parseModel(json: unknown): Model {
   return model;
 }
 
-/** Columns: how they are named fits the header, none is used twice, none is both a feature and the target. */
-function placeProblems(data: DataProperties): Problem[] {
-  const problems: Problem[] = [];
-  const places: [string, Feature | Target][] = data.features.map((feature, index) => [
-    `data_props.features[${index}]`,
-    feature,
-  ]);
-  places.push(['data_props.target', data.target]);
-  const taken = new Map<string, string>();
-  for (const [path, field] of places) {
-    if (field.name !== undefined && !data.header) {
-      problems.push({
-        field: `${path}.name`,
-        expected: 'a file without a header has no names: give col_idx, or set data_props.header to true',
-      });
-    }
-    const key = field.name === undefined ? 'col_idx' : 'name';
-    const place = `${key} ${fieldName(field)}`;
-    const other = taken.get(place);
-    if (other !== undefined) {
-      problems.push({
-        field: `${path}.${key}`,
-        expected: `${fieldName(field)} is already ${other}: every column is used once`,
-      });
-    }
-    taken.set(place, path);
-  }
-  return problems;
+/** The fields of a model and where model.json has them. */
+function placesOf({ features, target }: DataProperties): [string, FieldPlace][] {
+  const places = features.map((feature, index): [string, FieldPlace] => [`data_props.features[${index}]`, feature]);
+  return [...places, ['data_props.target', target]];
 }
 
 /** The model type, the solver and the target fit each other. */
@@ -137,12 +121,6 @@ function familyProblems(model: Model): Problem[] {
       break;
   }
   return problems;
-}
-
-function participationProblems({ participation }: Model): Problem[] {
-  const { roster, quorum } = participation;
-  if (roster === undefined || roster.length >= quorum) return [];
-  return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
 }
 
 function privacyProblems({ privacy, training, participation: { quorum } }: Model): Problem[] {

@@ -10,6 +10,9 @@ import type { FeatureMap, Records } from './features.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsOf } from './metrics.ts';
 
+/** What is summed of records. */
+type Rows = Pick<Records, 'count' | 'width' | 'x' | 'y'>;
+
 /** Entries of the triangle of z·zᵀ without the first, for records of `width` columns. */
 export function triangleLength(width: number): number {
   return ((width + 1) * (width + 2)) / 2 - 1;
@@ -56,7 +59,7 @@ export function triangleSums(records: Records): Float64Array {
  * z is split as high·2^h + low with h = ⌈f/2⌉ and |low| ≤ 2^(h−1). The products of the halves are at most 2^f, so 2^(53−f)
  * records add up exactly in doubles before they are carried over into big integers.
  */
-export function exactTriangleSums(records: Records, fractionBits: number): bigint[] {
+export function exactTriangleSums(records: Rows, fractionBits: number): bigint[] {
   const { count, width } = records;
   const length = triangleLength(width);
   const lowBits = Math.ceil(fractionBits / 2);

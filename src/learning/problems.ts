@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import type { PrivacyMode } from '../privacy/mode.ts';
+import { type FieldPlace, fieldName } from './fields.ts';
 
 /** A refusal: the dotted path, and what was expected there. */
 export interface Problem {
@@ -65,4 +66,43 @@ export function silenceProblems(
     return [{ field, expected: `only counts where place is data-owners, not ${place}; remove it` }];
   if (silent < quorum) return [];
   return [{ field, expected: `expected at most ${quorum - 1}, so that one of the quorum of ${quorum} adds noise` }];
+}
+
+/**
+ * Columns: how they are named fits the header, and none is used twice.
+ *
+ * @param places fields and where model.json has them
+ */
+export function placeProblems(header: boolean, places: readonly (readonly [string, FieldPlace])[]): Problem[] {
+  const problems: Problem[] = [];
+  const taken = new Map<string, string>();
+  for (const [path, field] of places) {
+    if (field.name !== undefined && !header) {
+      problems.push({
+        field: `${path}.name`,
+        expected: 'a file without a header has no names: give col_idx, or set data_props.header to true',
+      });
+    }
+    const key = field.name === undefined ? 'col_idx' : 'name';
+    const place = `${key} ${fieldName(field)}`;
+    const other = taken.get(place);
+    if (other !== undefined) {
+      problems.push({
+        field: `${path}.${key}`,
+        expected: `${fieldName(field)} is already ${other}: every column is used once`,
+      });
+    }
+    taken.set(place, path);
+  }
+  return problems;
+}
+
+export function participationProblems({
+  participation,
+}: {
+  readonly participation: { readonly roster?: readonly string[] | undefined; readonly quorum: number };
+}): Problem[] {
+  const { roster, quorum } = participation;
+  if (roster === undefined || roster.length >= quorum) return [];
+  return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
 }

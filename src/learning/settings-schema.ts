@@ -1,6 +1,7 @@
 /** What the documents of all kinds of jobs say in the same words: fields in zod, with their defaults and how they are refused. */
 import { z } from 'zod';
 import type { Neighbours, NoisePlace } from '../privacy/mode.ts';
+import type { EncryptionSettings, ParticipationSettings } from './model-types.ts';
 
 export const trimmed = (value: string): boolean => value !== '' && value === value.trim();
 
@@ -59,3 +60,27 @@ export const noiseFields: {
   neighbours: oneOf<Neighbours>('zero-out', 'substitution').default('zero-out'),
   silent_owners: wholeNumber(0, 1_000_000).default(0),
 };
+
+/** What to say of a union that is told apart by one of its fields: that field is wrong, or the value is no object at all. */
+export function unionError(expected: string): (issue: { readonly code: string }) => string {
+  return ({ code }) => (code === 'invalid_union' ? expected : 'expected an object');
+}
+
+export const encryption: z.ZodType<EncryptionSettings> = z.strictObject(
+  {
+    key_bits: keyBits,
+    fraction_bits: wholeNumber(16, 48).default(40),
+    quantization_bits: oneOf(8, 16, 24, 32).optional(),
+    rounding: oneOf('nearest', 'stochastic').optional(),
+    quantization_range: number(
+      (value) => value >= 1e-6 && value <= 1024,
+      'expected a number from 1e-6 to 1024',
+    ).optional(),
+  },
+  { error: 'expected an object' },
+);
+
+export const participation: z.ZodType<ParticipationSettings> = z.strictObject(
+  { ...participationFields, max_records: wholeNumber(1, 2 ** 32).default(2 ** 20) },
+  { error: 'expected an object' },
+);

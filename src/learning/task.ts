@@ -74,6 +74,8 @@ export interface Statistics {
   readonly metrics: Float64Array;
   /** The noised fraction of the contributing owners that remained unclipped, where the clip adapts; noise may take it out of [0, 1]. */
   readonly unclipped?: number;
+  /** The sum as integers and how many contributed to it, where a job asks for statistics of columns and nothing is learned. */
+  readonly sum?: WeightedVector & { readonly contributors: number };
 }
 
 /** Without privacy a gradient or a loss of one record is at most 2^10: more means that the training diverges. */
@@ -142,7 +144,7 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
  * @param clip undefined where every round has the task's
  * @throws SealsumError privacy_invalid unless it is a number above 0 whose scale doubles can hold
  */
-export function atClip(task: Task, clip: number | undefined): Task {
+export function atClip<Kind extends Pick<Task, 'scale' | 'clipping'>>(task: Kind, clip: number | undefined): Kind {
   const { clipping } = task;
   if (clipping === undefined || clip === undefined) return task;
   const scale = Number(clipping.norm) / clip;
@@ -169,7 +171,10 @@ export function contribution(
 }
 
 /** Sums as the integers that they are, or at the task's scale; each made when it is asked for. */
-export function ownVector({ scale, clipping, quantising }: Task, own: OwnSums | WeightedVector): OwnVector {
+export function ownVector(
+  { scale, clipping, quantising }: Pick<Task, 'scale' | 'clipping' | 'quantising'>,
+  own: OwnSums | WeightedVector,
+): OwnVector {
   if ('values' in own) return own;
   const { weight, sums } = own;
   const unit = clipping === undefined && quantising === undefined ? scale : 1;

@@ -14,6 +14,7 @@ import { metricsOf } from './metrics.ts';
 import type { GradientTraining, Model, NormalEquationsTraining } from './model.ts';
 import type { PrivacySettings } from './model-types.ts';
 import { solveNormalEquations } from './normal-equations.ts';
+import type { StatisticsReport } from './statistics/report.ts';
 import type { Statistics, Task } from './task.ts';
 
 /** Plain data for JSON. */
@@ -29,7 +30,8 @@ export type TrainerState =
       readonly solver: 'normal-equations';
       /** The fit, or null before it. */
       readonly fit: { readonly parameters: readonly number[]; readonly metrics: Metrics } | null;
-    };
+    }
+  | { readonly solver: 'statistics'; readonly report?: StatisticsReport };
 
 export interface Trainer {
   /**
@@ -44,6 +46,8 @@ export interface Trainer {
   readonly finished: boolean;
   /** Of the newest parameters that were evaluated; once finished, of the fitted ones. */
   readonly metrics: Metrics | undefined;
+  /** What a job for statistics has found. */
+  readonly report?: StatisticsReport | undefined;
   /**
    * Takes a round's statistics.
    *

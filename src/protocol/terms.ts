@@ -7,6 +7,10 @@ import { createPlan, type Plan } from '../encoding/plan.ts';
 import { greatestChange, signShare } from '../learning/allowance.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
+import type { AnyModel } from '../learning/model-document.ts';
+import { isStatistics } from '../learning/statistics/model.ts';
+import { compileColumns, type StatisticsMap } from '../learning/statistics/records.ts';
+import { type AnyTask, createStatisticsTask, type StatisticsTask } from '../learning/statistics/task.ts';
 import { createTask, mostRoundsOf, type Task } from '../learning/task.ts';
 import { type Calibration, calibrate, greatestDraw, type PrivacyTarget } from '../privacy/calibration.ts';
 import type { PrivacyMode } from '../privacy/mode.ts';
@@ -35,20 +39,44 @@ export interface SumTerms {
   readonly calibration: Calibration | undefined;
 }
 
+/** Of a model that is trained. */
 export interface Terms extends SumTerms {
   readonly map: FeatureMap;
   readonly task: Task;
+}
+
+/** Of one that asks for statistics. */
+export interface StatisticsTerms extends SumTerms {
+  readonly map: StatisticsMap;
+  readonly task: StatisticsTask;
+}
+
+export type AnyTerms = Terms | StatisticsTerms;
+
+export function isOfStatistics(terms: AnyTerms): terms is StatisticsTerms {
+  return terms.task.solver === 'statistics';
 }
 
 /**
  * @param owners how many owners the roster names
  * @throws SealsumError plan_unsafe, privacy_invalid, model_invalid
  */
-export function termsOf(model: Model, owners: number): Terms {
-  const map = compileFeatures(model);
+export function termsOf(model: Model, owners: number): Terms;
+export function termsOf(model: AnyModel, owners: number): AnyTerms;
+export function termsOf(model: AnyModel, owners: number): AnyTerms {
   const calibration = calibrationOf(model);
+  if (isStatistics(model)) {
+    const task = createStatisticsTask(model);
+    return { map: compileColumns(model), task, plan: planOf(task, calibration, owners), calibration };
+  }
+  const map = compileFeatures(model);
   const task = createTask(model, map, signShareOf(model, calibration));
-  const plan = createPlan({
+  return { map, task, plan: planOf(task, calibration, owners), calibration };
+}
+
+function planOf(task: AnyTask, calibration: Calibration | undefined, owners: number): Plan {
+  const { model } = task;
+  return createPlan({
     keyBits: model.encryption.key_bits,
     length: task.length,
     owners,
@@ -59,13 +87,12 @@ export function termsOf(model: Model, owners: number): Terms {
     noiseBound: noiseBound(model, calibration, owners),
     tags: true,
   });
-  return { map, task, plan, calibration };
 }
 
-function calibrationOf(model: Model): Calibration | undefined {
+function calibrationOf(model: AnyModel): Calibration | undefined {
   const { privacy, participation, encryption } = model;
   if (privacy === undefined) return undefined;
-  return calibrateSum(privacy, mostRoundsOf(model), {
+  return calibrateSum(privacy, isStatistics(model) ? 1 : mostRoundsOf(model), {
     quorum: participation.quorum,
     greatest: greatestChange(encryption),
   });
@@ -112,10 +139,17 @@ export function noiseBound(
   return privacy.place === 'facilitator' ? draw : draw * BigInt(owners);
 }
 
-/** The standard deviation of the noise in every value of a sum, in integers at the plan's scale; 0: none. */
+/** The standard deviation of the noise in every value of a sum, in integers at the plan's scale, at the least; 0: none. */
 export function noiseDeviation({ calibration }: Pick<SumTerms, 'calibration'>): number {
   if (calibration === undefined) return 0;
   return Math.sqrt(toNumber(varianceOf(calibration)));
+}
+
+/** The same in a sum of so many contributions, where everybody who is to adds its share. */
+export function noiseDeviationOf({ calibration }: Pick<SumTerms, 'calibration'>, contributors: number): number {
+  if (calibration === undefined) return 0;
+  const draws = calibration.shares === undefined ? 1 : contributors;
+  return Math.sqrt(draws * toNumber(calibration.variance));
 }
 
 /** What a job promises by these terms; undefined: no differential privacy. */

@@ -3,7 +3,8 @@
  * needs to go on after a restart. Private keys are in it encrypted only, and only until their job has ended.
  */
 import type { Metrics } from '../learning/metrics.ts';
-import type { Model } from '../learning/model.ts';
+import type { AnyModel } from '../learning/model-document.ts';
+import type { StatisticsReport } from '../learning/statistics/report.ts';
 import type { TrainerState } from '../learning/trainer.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { OwnerId } from '../protocol/identifiers.ts';
@@ -36,7 +37,7 @@ export interface Failure {
 
 export interface ModelRecord {
   readonly id: string;
-  readonly model: Model;
+  readonly model: AnyModel;
   readonly status: ModelStatus;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -51,6 +52,8 @@ export interface ModelRecord {
   /** Once finished: scaled parameters, outputs × width row by row, and the metrics of the fit. */
   readonly parameters?: readonly number[];
   readonly metrics?: Metrics;
+  /** Once finished, where the model asks for statistics; it has no parameters then. */
+  readonly report?: StatisticsReport;
   readonly failure?: Failure;
 }
 

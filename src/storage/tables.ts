@@ -5,7 +5,7 @@
  * Texts that end in _json are JSON, moments are milliseconds since 1970, byte strings are BLOB or bytea.
  */
 
-import type { Model } from '../learning/model.ts';
+import type { AnyModel } from '../learning/model-document.ts';
 import type { TrainerState } from '../learning/trainer.ts';
 import type { Neighbours, PrivacyUnit } from '../privacy/mode.ts';
 import type { JobEventBody } from '../protocol/events.ts';
@@ -168,7 +168,7 @@ export interface ModelsTable {
 /** The large parts of a model's record: `model` and, once finished, `parameters`. */
 export interface ModelDocumentsTable {
   id: string;
-  model_json: Json<Model>;
+  model_json: Json<AnyModel>;
 }
 
 /** Once finished. */

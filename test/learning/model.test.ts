@@ -218,7 +218,7 @@ const target = 'data_props.target';
 const gradient = (setting: Json): Json => ({ training: { solver: 'gradient', ...setting } });
 const unknown = 'unknown field; remove it';
 const lowHigh = 'expected [low, high] with low < high';
-const modelTypes = 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION';
+const modelTypes = 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION, STATISTICS';
 const types = 'expected one of continuous, discrete, ordinal, nominal';
 const notANumber = Number.NaN;
 const infinity = Number.POSITIVE_INFINITY;
