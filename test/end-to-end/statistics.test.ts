@@ -2,14 +2,32 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import type { ModelView, StatisticsView } from '../../parties/model-owner/views.ts';
+import { statisticsTables } from '../../src/cli/statistics-tables.ts';
+import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
+import { followStatistics } from '../../src/http/model-owner-client.ts';
 import { reportOf } from '../../src/learning/statistics/report.ts';
 import { createStatisticsTask, statisticsSums } from '../../src/learning/statistics/task.ts';
 import { formatRational, rational } from '../../src/privacy/rational.ts';
+import { systemClock } from '../../src/protocol/clock.ts';
 import { document, modelOf, patientsOf, recordsOf, textOf } from '../learning/statistics/setting.ts';
+import { until } from '../support/until.ts';
 import { oneKey } from './keys.ts';
-import { type Consortium, getJson, postJson, startConsortium, trainOver } from './parties.ts';
+import {
+  type Consortium,
+  getJson,
+  over,
+  patience,
+  postJson,
+  postModel,
+  startConsortium,
+  startModelOwner,
+  trainOver,
+} from './parties.ts';
 
 const test = suite('statistics end to end');
+
+/** The chance with which any of at most 1000 estimates is so many standard errors off, below 1e-8: 2·(1 − Φ(6.9)) = 5e-12 each. */
+const furthest = 6.9;
 
 const newKey = await oneKey();
 const patients = patientsOf(120);
@@ -59,8 +77,53 @@ test('are those of the pooled records, and a trained model has what they lack', 
     );
 });
 
-/** The chance with which any of at most 1000 estimates is so many standard errors off, below 1e-8: 2·(1 − Φ(6.9)) = 5e-12 each. */
-const furthest = 6.9;
+for (const place of ['model-owner.round.sent', 'model-owner.sum.committed'] as const)
+  test(`a model owner that is stopped at ${place} goes on, and every owner is charged once`, async () => {
+    let reached = false;
+    const checkpoint = (at: string): void => {
+      if (at === place) reached = true;
+    };
+    await using consortium = await startConsortium({ data, newKey, checkpoint });
+    const { cast, facilitator, modelOwner, owners } = consortium;
+    const privacy = { rho: 50 };
+    const id = await postModel(modelOwner, { ...document, ...settings, privacy });
+    await until(place, () => reached, patience);
+    await modelOwner.stop();
+    await using again = await startModelOwner(cast, facilitator.url, { database: modelOwner.database, newKey });
+    const view = await over(again, id);
+    assert.equal(view.status, 'finished', view.failure?.detail);
+    const found = await getJson<StatisticsView>(`${again.url}/models/${id}/statistics`);
+    assert.ok(Math.abs((found.count.value ?? 0) - patients.length) <= furthest * (found.count.standard_error ?? 0));
+    assert.ok(found.privacy.guarantee !== 'no differential privacy' && found.privacy.spent.rounds === 1);
+    for (const { ledgerStore } of owners) assert.equal((await ledgerStore.entries()).length, 1);
+  });
+
+test('an owner that does not release a column takes no part, and a follower reads tables', async () => {
+  const policyOf = (owner: string): OwnerPolicy | undefined =>
+    owner === 'owner-3' ? { ...openPolicy, features: ['age', 'visits', 'ward', 'smokes'] } : undefined;
+  await using consortium = await startConsortium({ data, newKey, policyOf });
+  const found = await followStatistics({
+    url: consortium.modelOwner.url,
+    document: { ...document, ...settings },
+    fetch,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
+  assert.equal(found.contributors, 2);
+  const views = await getJson<{ models: ModelView[] }>(`${consortium.modelOwner.url}/models`);
+  assert.match(views.models[0]?.owners[2]?.reason ?? '', /does not release: pressure/);
+  const text = statisticsTables(found);
+  assert.match(text, /^records 80, from 2 data owners\n/);
+  assert.match(text, /\ncolumn +count +missing +mean +standard deviation +variance\nage +69 +11 /);
+  assert.match(
+    text,
+    /\ncorrelation, over \d+ records, without \d+ that miss one of these\n +age +pressure +visits\nage +1 /,
+  );
+  assert.match(text, /\n\[18, 40\) +\d+\n\[40, 65\] +\d+\nabove +\d+\nmissing +\d+\n/);
+  assert.match(text, /\nward \\ smokes +never +some +much\nnorth +\d+ +\d+ +\d+\n/);
+  assert.match(text, /\n\nno differential privacy$/);
+});
 
 for (const [place, unit] of [
   ['model-owner', 'record'],

@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import type { CollectedStatistics, StatisticsReport } from '../../src/index.ts';
 import { runScript } from '../scripts/processes.ts';
 import { program, root } from '../support/program.ts';
 
@@ -120,7 +121,9 @@ function assertFits(document: Document, printed: Printed): void {
   }
 }
 
-const folders = readdirSync(examples).filter((name) => existsSync(`${examples}/${name}/model.json`));
+const folders = readdirSync(examples).filter((name) =>
+  ['model.json', 'data.csv'].every((file) => existsSync(`${examples}/${name}/${file}`)),
+);
 assert.ok(folders.length >= 4);
 
 const first = 'linear';
@@ -156,5 +159,41 @@ for (const folder of folders.filter((each) => each !== first)) {
     }
   });
 }
+
+for (const [file, noised] of [
+  ['model.json', false],
+  ['private.json', true],
+] as const)
+  test(`statistics/${file}: the demo sums it, and it equals pooled plaintext unless noise was asked for`, async () => {
+    const document = JSON.parse(readFileSync(`${examples}/statistics/${file}`, 'utf8')) as Document;
+    const temporary = await mkdtemp(join(tmpdir(), 'sealsum-example-'));
+    try {
+      const model = join(temporary, file);
+      await writeFile(model, JSON.stringify({ ...document, encryption: { key_bits: slow ? 3072 : 2048 } }));
+      const args = ['--data', `${examples}/${first}/data.csv`, '--model', model, '--owners', '2', '--json'];
+      const { code, output } = await runScript('scripts/demo.sh', args);
+      assert.equal(code, 0);
+      const {
+        model: id,
+        name,
+        privacy,
+        pooled,
+        ...report
+      } = JSON.parse(output) as CollectedStatistics & {
+        readonly pooled: StatisticsReport;
+      };
+      assert.match(`${id} ${name}`, /^[-0-9a-f]{36} stays in hospital, described/);
+      assert.equal(privacy.guarantee === 'no differential privacy', !noised);
+      if (!noised) assert.deepEqual(report, pooled);
+      for (const [index, { mean }] of report.moments.entries()) {
+        const [right, error] = [pooled.moments[index]?.mean.value ?? Number.NaN, mean.standard_error ?? Number.NaN];
+        // Seven standard errors are passed with a chance of 3e-12.
+        assert.ok(Math.abs((mean.value ?? Number.NaN) - right) <= 7 * error, `${mean.value} is not ${right}`);
+        assert.equal(error > 0, noised);
+      }
+    } finally {
+      await rm(temporary, { recursive: true });
+    }
+  });
 
 test.run();
