@@ -63,11 +63,15 @@ async function readModel(path: string): Promise<{ document: unknown; model: AnyM
   return { document, model: parseDocument(document) };
 }
 
-/** The same training on all records in one place, in the data's own units. */
-async function trainPlaintext(model: Model, data: string): Promise<DataUnitParameters> {
+/** The same training on all records in one place, in the data's own units; where the model divides them, as their owners do. */
+async function trainPlaintext(model: Model, data: string, owners: number): Promise<DataUnitParameters> {
   const map = compileFeatures(model);
-  const records = encodeTable(map, await readTable({ path: data }, model.data_props));
-  return parametersInDataUnits(model, map, trainPooled(model, records).parameters);
+  const table = await readTable({ path: data }, model.data_props);
+  const shares = Array.from({ length: owners }, (_, owner) => {
+    const isOwn = (_row: unknown, index: number): boolean => index % owners === owner;
+    return encodeTable(map, { ...table, rows: table.rows.filter(isOwn), lines: table.lines.filter(isOwn) });
+  });
+  return parametersInDataUnits(model, map, trainPooled(model, shares).parameters);
 }
 
 async function poolStatistics(model: StatisticsModel, data: string): Promise<StatisticsReport> {
@@ -83,14 +87,25 @@ async function demonstrateStatistics(model: StatisticsModel, run: RunOptions, st
 }
 
 async function demonstrateTraining(model: Model, asked: RunOptions, stop: () => void): Promise<void> {
-  const pooled = await trainPlaintext(model, asked.data);
+  const pooled = await trainPlaintext(model, asked.data, options.owners);
   const run = await runDemo(asked).finally(stop);
   if (options.json) {
-    const { status, updates, metrics, parameters, bytesPerOwnerRound, secondsPerRound, predictions, privacy } = run;
+    const {
+      status,
+      updates,
+      metrics,
+      crossValidation,
+      parameters,
+      bytesPerOwnerRound,
+      secondsPerRound,
+      predictions,
+      privacy,
+    } = run;
     const printed = {
       status,
       rounds: updates,
       metrics,
+      ...(crossValidation === undefined ? {} : { cross_validation: crossValidation }),
       parameters,
       pooled_parameters: pooled,
       bytes_per_owner_round: bytesPerOwnerRound,

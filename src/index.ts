@@ -44,6 +44,7 @@ export {
   type TrainedModel,
 } from './http/model-owner-client.ts';
 // Learning: model.json, tables, tasks, trainers, predictions.
+export { type CrossValidation, crossValidate, type FoldSums } from './learning/cross-validation.ts';
 export {
   compileFeatures,
   encodeRows,

@@ -10,8 +10,8 @@ import {
 } from '../../src/contributing/acceptance.ts';
 import type { Participation } from '../../src/contributing/participation.ts';
 import { SealsumError } from '../../src/errors.ts';
-import { shareRecords } from '../../src/learning/features.ts';
 import { type AnyModel, columnsAsked, parseDocument } from '../../src/learning/model-document.ts';
+import { shareRecords } from '../../src/learning/records.ts';
 import { atClip } from '../../src/learning/task.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { seal } from '../../src/pipeline.ts';

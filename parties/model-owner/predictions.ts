@@ -80,13 +80,14 @@ export function createPredictions({ evaluationFile, log, signal }: PredictionsOp
       const { rows, reason } = await rowsOf(record);
       const predicted = predict(model, compileFeatures(model), Float64Array.from(record.parameters), rows);
       const predictions = predicted.filter((each) => each !== null);
-      const { metrics } = record;
+      const { metrics, crossValidation } = record;
       return {
         model: id,
         ...(model.name === undefined ? {} : { name: model.name }),
         model_type: model.model_type,
         cost: metrics === undefined ? null : (metrics.mse ?? metrics.log_loss ?? metrics.loss),
         metrics: metrics ?? {},
+        ...(crossValidation === undefined ? {} : { cross_validation: crossValidation }),
         predictions,
         dropped_rows: rows.length - predictions.length,
         ...(reason === undefined ? {} : { unpredictable: reason }),

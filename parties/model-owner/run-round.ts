@@ -78,14 +78,14 @@ export async function runRound(
   trainer.absorb(statistics);
   reach('model-owner.sum.absorbed');
   const seconds = (clock.monotonic() - started) / 1000;
-  const { metrics } = trainer;
+  const { evaluated } = trainer;
   const { clip } = asked.signed.descriptor;
   const report: RoundReport = {
     round,
     contributors,
     seconds,
     bytes: aggregate.length,
-    ...(metrics === undefined ? {} : { metrics }),
+    ...(evaluated === undefined ? {} : { metrics: evaluated }),
     ...(clip === undefined ? {} : { clip }),
   };
   await options.journal.commit({

@@ -260,9 +260,15 @@ const cancelled: Partial<ModelRecord> = {
   failure: { code: 'aborted', detail: 'the training was stopped' },
 };
 
-function finished({ parameters, metrics, report }: Trainer): Partial<ModelRecord> {
+function finished({ parameters, metrics, keptRound, crossValidation, report }: Trainer): Partial<ModelRecord> {
   if (report !== undefined) return { status: 'finished', report };
-  return { status: 'finished', parameters: [...parameters], ...(metrics === undefined ? {} : { metrics }) };
+  return {
+    status: 'finished',
+    parameters: [...parameters],
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(keptRound === undefined ? {} : { keptUpdate: keptRound }),
+    ...(crossValidation === undefined ? {} : { crossValidation }),
+  };
 }
 
 function failureOf(error: unknown): Failure {

@@ -1,9 +1,10 @@
 /** What a model owner shows of a model, in snake_case as on the wire. */
-
 import { publicOwners } from '../../src/collecting/owner-register.ts';
+import type { CrossValidation } from '../../src/learning/cross-validation.ts';
 import type { Metrics } from '../../src/learning/metrics.ts';
 import type { Model } from '../../src/learning/model.ts';
 import type { AnyModel } from '../../src/learning/model-document.ts';
+import type { Training } from '../../src/learning/model-types.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
 import type { StatisticsModel } from '../../src/learning/statistics/model.ts';
 import type { StatisticsReport } from '../../src/learning/statistics/report.ts';
@@ -26,7 +27,10 @@ export interface ModelView {
   /** The newest round; a gradient training ends with one that only evaluates. */
   readonly last_round?: RoundReport;
   readonly metrics?: Metrics;
-  /** The model's settings with every default filled in. */
+  /** Once finished, where records were held out: after how many updates the parameters were those that are kept. */
+  readonly kept_update?: number;
+  readonly cross_validation?: CrossValidation;
+  /** The model's settings with every default filled in, without the parameters that it began with: there may be a million. */
   readonly settings: Pick<AnyModel, 'encryption' | 'participation' | 'privacy'> &
     Partial<Pick<Model, 'training'> & Pick<StatisticsModel, 'statistics'>>;
   readonly privacy: PrivacyStatement;
@@ -43,6 +47,7 @@ export interface PredictionView {
    */
   readonly cost: number | null;
   readonly metrics: Partial<Metrics>;
+  readonly cross_validation?: CrossValidation;
   /** Of the evaluation rows, in their order, without those that a missing value drops. */
   readonly predictions: readonly Prediction[];
   readonly dropped_rows: number;
@@ -63,7 +68,7 @@ export function viewStatistics({ id, model, privacy }: ModelRecord, report: Stat
 }
 
 export function viewModel(record: ModelRecord): ModelView {
-  const { id, model, status, owners, updates, metrics, privacy, failure } = record;
+  const { id, model, status, owners, updates, metrics, keptUpdate, crossValidation, privacy, failure } = record;
   const { encryption, participation } = model;
   const { lastRound: last } = record;
   return {
@@ -78,8 +83,10 @@ export function viewModel(record: ModelRecord): ModelView {
     planned_updates: record.plannedUpdates,
     ...(last === undefined ? {} : { last_round: last }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...(keptUpdate === undefined ? {} : { kept_update: keptUpdate }),
+    ...(crossValidation === undefined ? {} : { cross_validation: crossValidation }),
     settings: {
-      ...('training' in model ? { training: model.training } : { statistics: model.statistics }),
+      ...('training' in model ? { training: withoutStart(model.training) } : { statistics: model.statistics }),
       encryption,
       participation,
       ...(model.privacy === undefined ? {} : { privacy: model.privacy }),
@@ -87,4 +94,10 @@ export function viewModel(record: ModelRecord): ModelView {
     privacy,
     ...(failure === undefined ? {} : { failure }),
   };
+}
+
+function withoutStart(training: Training): Training {
+  if (training.solver !== 'gradient') return training;
+  const { initial_parameters: start, ...settings } = training;
+  return start === undefined ? training : settings;
 }

@@ -1,14 +1,14 @@
 /** What the demo prints for people. */
-
 import { statisticsTables } from '../../src/cli/statistics-tables.ts';
 import type { CollectedStatistics } from '../../src/http/model-owner-client.ts';
+import type { CrossValidation } from '../../src/learning/cross-validation.ts';
 import type { DataUnitParameters } from '../../src/learning/prediction.ts';
 import type { StatisticsReport } from '../../src/learning/statistics/report.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import type { DemoRun } from './run.ts';
 
 export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: number): void {
-  const { parameters, metrics, privacy, predictions } = run;
+  const { parameters, metrics, crossValidation, privacy, predictions } = run;
   const measured = Object.entries({ ...metrics })
     .map(([name, value]: [string, number]) => `${name} ${value.toPrecision(7)}`)
     .join(', ');
@@ -19,6 +19,7 @@ export function printReport(run: DemoRun, pooled: DataUnitParameters, owners: nu
     run.cost === null
       ? 'final cost          stays with the data owners'
       : `final cost          ${run.cost.toPrecision(8)} (${measured}${noised})`,
+    ...crossValidationLines(crossValidation),
     `bytes sent          ${run.bytesPerOwnerRound} per owner and round`,
     `time per round      ${(run.secondsPerRound * 1000).toFixed(1)} ms (median)`,
     ...privacyLines(privacy),
@@ -46,6 +47,15 @@ export function printStatistics(found: CollectedStatistics, pooled: StatisticsRe
   }
   const plain = statisticsTables({ ...found, ...pooled });
   console.log(`\npooled plaintext, without noise\n\n${plain.slice(0, plain.lastIndexOf('\n\n'))}`);
+}
+
+function crossValidationLines(crossed: CrossValidation | undefined): string[] {
+  if (crossed === undefined) return [];
+  const { folds, mean, standard_deviation: deviation } = crossed;
+  const { mse = Number.NaN } = mean;
+  return [
+    `cross-validation    mse ${mse.toPrecision(5)} ± ${(deviation.mse ?? Number.NaN).toPrecision(3)} over ${folds.length} folds`,
+  ];
 }
 
 function privacyLines(privacy: PrivacyStatement): string[] {

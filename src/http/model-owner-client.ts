@@ -1,6 +1,7 @@
 /** Posts a model.json to a model owner, follows the training to its end, and fetches what came out. */
 import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
+import type { CrossValidation } from '../learning/cross-validation.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
@@ -31,6 +32,8 @@ export interface TrainedModel {
   /** null, and no metrics, where these stay with each data owner. */
   readonly cost: number | null;
   readonly metrics: Partial<Metrics>;
+  /** Where the model asks for it. */
+  readonly crossValidation?: CrossValidation;
   readonly parameters: DataUnitParameters;
   readonly predictions: readonly Prediction[];
   readonly rounds: readonly RoundReport[];
@@ -104,12 +107,16 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
   const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
   const all = (await request(options, `${base}/predictions`)) as {
-    readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions'> & { readonly model: string })[];
+    readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions'> & {
+      readonly model: string;
+      readonly cross_validation?: CrossValidation;
+    })[];
   };
   const mine = all.models.find((each) => each.model === id);
   if (mine === undefined) throw new SealsumError('model_unknown', `model ${id} was removed`, { field: 'id' });
-  const { cost, metrics, predictions } = mine;
-  return { id, status: 'finished', updates, cost, metrics, parameters, predictions, rounds, privacy, answer: mine };
+  const { cost, metrics, predictions, cross_validation: crossValidation } = mine;
+  const told = { cost, metrics, predictions, ...(crossValidation === undefined ? {} : { crossValidation }) };
+  return { id, status: 'finished', updates, ...told, parameters, rounds, privacy, answer: mine };
 }
 
 /** Follows a training to its end; stops it there when the signal aborts here. @returns the updates made */

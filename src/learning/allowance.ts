@@ -8,6 +8,11 @@
  *
  * A/4 stands for one unit's weight, A/8 for the greatest value of each metric, and B, where the clip adapts, for whether the
  * owner remained unclipped. So adding or removing (zeroing) a unit moves the sum, the count among it, by at most S.
+ *
+ * A record that is held out for validation has another vector: neither weight, statistics nor metrics, but H for itself and H·m/M for
+ * each of its K metrics, with (K + 1)·H² ≤ A². A record is trained on or held out, by what it says alone, so it moves the sum by one
+ * of the two. An owner that is the unit has both: then H = A/8, and (K + 1)·H² more is taken off N². In cross-validation a record is
+ * in one fold: its statistics are in that fold's place, and A/8 stands for it in the number of the fold's records.
  */
 import type { Rounding } from '../encoding/quantisation.ts';
 import { SealsumError } from '../errors.ts';
@@ -22,8 +27,9 @@ import {
   rational,
   rationalFromNumber,
 } from '../privacy/rational.ts';
-import type { Family, MetricName } from './families.ts';
+import type { Family } from './families.ts';
 import type { EncryptionSettings, PrivacySettings } from './model-types.ts';
+import { isFoldCount, isHeldOutMetric, isLoss, type SummedMetric } from './summed-metrics.ts';
 
 export interface Clipping {
   readonly unit: PrivacyUnit;
@@ -35,9 +41,9 @@ export interface Clipping {
   readonly norm: bigint;
   /** A/4: the integer that stands for the weight of one unit. */
   readonly weightUnit: bigint;
-  /** A/8: the integer that stands for the greatest value of a metric. */
-  readonly metricBound: bigint;
-  /** The integer that stands for a metric of 1, in the order of the task's metrics; not whole. */
+  /** A/8 or H: the integer that stands for the greatest value of each of the task's metrics, in their order. */
+  readonly metricBounds: readonly bigint[];
+  /** The integer that stands for a metric of 1, in the same order; not whole. */
   readonly metricScales: readonly number[];
   /** B; undefined where the clip stays as it is. */
   readonly sign: bigint | undefined;
@@ -50,28 +56,41 @@ export function greatestChange({ quantization_bits: bits }: EncryptionSettings):
   return bits === undefined ? CLIP_SCALE : 2n ** BigInt(bits - 1);
 }
 
-/** @param sign B, as `signShare` finds it */
+/**
+ * @param metrics those of a task, in their order
+ * @param sign B, as `signShare` finds it
+ */
 export function divideAllowance(
   { clip, unit, sampling }: PrivacySettings,
   encryption: EncryptionSettings,
   family: Family,
-  metrics: readonly MetricName[],
+  metrics: readonly SummedMetric[],
   sign?: bigint,
 ): Clipping {
   const allowance = integerSquareRoot(greatestChange(encryption) ** 2n - (sign ?? 0n) ** 2n);
   const weightUnit = allowance / 4n;
   const metricBound = allowance / 8n;
+  const heldOut = metrics.filter(isHeldOutMetric).length;
+  const alone = unit === 'record' && heldOut > 0;
+  const heldOutBound = alone ? integerSquareRoot(allowance ** 2n / BigInt(heldOut)) : metricBound;
+  const metricBounds = metrics.map((name) => (isHeldOutMetric(name) ? heldOutBound : metricBound));
   return {
     unit,
     sampling,
     clip,
-    norm: integerSquareRoot(allowance ** 2n - weightUnit ** 2n - BigInt(metrics.length) * metricBound ** 2n),
+    norm: integerSquareRoot(allowance ** 2n - weightUnit ** 2n - besideStatistics(unit, metrics) * metricBound ** 2n),
     weightUnit,
-    metricBound,
-    metricScales: metrics.map((name) => Number(metricBound) / (name === 'loss' ? family.lossBound : 1)),
+    metricBounds,
+    metricScales: metrics.map((name, index) => Number(metricBounds[index]) / (isLoss(name) ? family.lossBound : 1)),
     sign,
     rounding: encryption.rounding ?? 'nearest',
   };
+}
+
+/** How many metrics one unit has beside its statistics: of the folds a record is in one, and it is trained on or held out. */
+function besideStatistics(unit: PrivacyUnit, metrics: readonly SummedMetric[]): bigint {
+  const others = metrics.filter((name) => !isFoldCount(name) && (unit === 'owner' || !isHeldOutMetric(name)));
+  return BigInt(others.length + Number(metrics.some(isFoldCount)));
 }
 
 /** The least A with which the weight and the metrics are told apart from nothing: a thousandth of S, and two units for a metric. */

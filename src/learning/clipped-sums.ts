@@ -4,9 +4,12 @@ import { signOf } from '../privacy/adaptive-clipping.ts';
 import { clipToIntegers, type WholeNumbers, wholeNumbers } from '../privacy/clipping.ts';
 import { poissonSample } from '../privacy/poisson-sampling.ts';
 import type { Clipping } from './allowance.ts';
+import { type Coefficients, learnedOf } from './coefficients.ts';
 import { addGradient, type Family, forEachResidual, type MetricName } from './families.ts';
-import { type Records, selectRecords } from './features.ts';
-import { recordTriangle } from './normal-equations.ts';
+import { isHeldOut, trainedCount } from './held-out.ts';
+import { recordTriangle, triangleLength } from './normal-equations.ts';
+import { type Records, selectRecords } from './records.ts';
+import type { SummedMetric } from './summed-metrics.ts';
 
 /** What clipping did to an owner's units, which are its records, or itself. For the owner's own eyes: nothing of it is noised. */
 export interface ClippingReport {
@@ -34,9 +37,26 @@ export interface UnitVectors {
   /** Values per vector: statistics, then metrics, then the sign of an owner that remained unclipped, where the clip adapts. */
   readonly length: number;
   readonly statistics: number;
-  readonly metrics: readonly MetricName[];
+  /** Which coefficients the gradient is of. */
+  readonly coefficients: Coefficients;
+  /** How many times the statistics of normal equations are there: once for each fold. */
+  readonly folds: number;
+  /** Whether records are held out for validation. */
+  readonly holdsOut: boolean;
+  readonly metrics: readonly SummedMetric[];
   /** Those that stay with each owner. */
   readonly localMetrics: readonly MetricName[];
+}
+
+/** What one unit adds. */
+interface UnitVector {
+  /** Those from position `at` on; the others are zeros. Empty: all are. */
+  readonly statistics: Float64Array;
+  readonly at: number;
+  /** As the task has them. */
+  readonly metrics: Float64Array;
+  /** Whether it counts in the weight: records that are held out do not. */
+  readonly weighs: boolean;
 }
 
 /** Every unit, or where units are sampled, those whose coin says so: fresh ones for every contribution. */
@@ -60,46 +80,40 @@ export function clippedSums(
 ): OwnSums & { readonly report: ClippingReport } {
   const sums = new Float64Array(task.length);
   const whole = wholeNumbers(clipping.rounding, random);
-  let units = 0;
-  let clipped = 0;
-  let notFinite = 0;
+  let [units, weighing, clipped, notFinite] = [0, 0, 0, 0];
   const local = new Float64Array(task.localMetrics.length);
-  const add = (statistics: Float64Array, metrics: Float64Array): void => {
-    const unit = clipToIntegers(statistics, clipping.clip, clipping.norm, whole);
+  const add = ({ statistics, at, metrics, weighs }: UnitVector): void => {
     units += 1;
-    if (unit.clipped) clipped += 1;
-    if (!unit.finite) notFinite += 1;
-    for (const [index, value] of unit.values.entries()) sums[index] = (sums[index] ?? 0) + value;
+    const unit = weighs ? clipToIntegers(statistics, clipping.clip, clipping.norm, whole) : undefined;
+    for (const [index, value] of unit?.values.entries() ?? []) sums[at + index] = (sums[at + index] ?? 0) + value;
     for (const index of task.metrics.keys()) {
       const position = task.statistics + index;
       sums[position] = (sums[position] ?? 0) + metricInteger(clipping, whole, index, metrics[index] ?? 0);
     }
+    if (unit === undefined) return;
+    weighing += 1;
+    if (unit.clipped) clipped += 1;
+    if (!unit.finite) notFinite += 1;
     if (clipping.sign !== undefined) {
       const position = task.statistics + task.metrics.length;
       sums[position] = (sums[position] ?? 0) + Number(clipping.sign * signOf(unit.clipped));
     }
   };
-  const forEach = (take: (statistics: Float64Array, metrics: Float64Array) => void): void => {
-    forEachRecord(task, records, parameters, (statistics, metrics) => {
-      for (const index of local.keys()) local[index] = (local[index] ?? 0) + (metrics[index] ?? 0) / records.count;
-      take(statistics, metrics);
-    });
+  const observe = (measured: Float64Array): void => {
+    for (const index of local.keys()) local[index] = (local[index] ?? 0) + (measured[index] ?? 0) / records.count;
   };
   if (clipping.unit === 'owner') {
-    const means = new Float64Array(task.statistics + task.metrics.length);
-    forEach((statistics, metrics) => {
-      const all = [...statistics, ...metrics.subarray(0, task.metrics.length)];
+    const means = ownerMeans(task, records);
+    forEachRecord(task, records, parameters, observe, (vector) => {
       // One such record must not make the mean of all the others nothing.
-      if (!all.every(Number.isFinite)) {
-        notFinite += 1;
-        return;
-      }
-      for (const [index, value] of all.entries()) means[index] = (means[index] ?? 0) + value / records.count;
+      if ([...vector.statistics, ...vector.metrics].every(Number.isFinite)) means.take(vector);
+      else notFinite += 1;
     });
-    if (records.count > 0) add(means.subarray(0, task.statistics), means.subarray(task.statistics));
-  } else forEach(add);
+    const { vector } = means;
+    if (vector !== undefined) add(vector);
+  } else forEachRecord(task, records, parameters, observe, add);
   return {
-    weight: BigInt(units) * clipping.weightUnit,
+    weight: BigInt(weighing) * clipping.weightUnit,
     sums,
     report: {
       units,
@@ -110,38 +124,84 @@ export function clippedSums(
   };
 }
 
-/** Each record's statistics and metrics, in arrays that are used again for the next one. */
+/**
+ * Calls `take` for every record, with arrays that are used again for the next one.
+ *
+ * @param observe told the metrics of every record
+ */
 function forEachRecord(
   task: UnitVectors,
   records: Records,
   parameters: Float64Array,
-  take: (statistics: Float64Array, metrics: Float64Array) => void,
+  observe: (measured: Float64Array) => void,
+  take: (vector: UnitVector) => void,
 ): void {
-  const statistics = new Float64Array(task.statistics);
+  const metrics = new Float64Array(task.metrics.length);
   if (task.solver === 'gradient') {
-    forEachResidual(task.family, records, parameters, (row, residuals, metrics) => {
-      statistics.fill(0);
-      addGradient(row, residuals, statistics);
-      take(statistics, metrics);
+    const none = new Float64Array(0);
+    const gradient = new Float64Array(task.family.outputs * records.width);
+    forEachResidual(task.family, records, parameters, (row, residuals, measured, index) => {
+      observe(measured);
+      const heldOut = task.holdsOut && isHeldOut(records, index);
+      metrics.fill(0);
+      if (heldOut) {
+        metrics[measured.length] = 1;
+        metrics.set(measured, measured.length + 1);
+        take({ statistics: none, at: 0, metrics, weighs: false });
+        return;
+      }
+      if (metrics.length > 0) metrics.set(measured);
+      gradient.fill(0);
+      addGradient(row, residuals, gradient);
+      take({ statistics: learnedOf(task.coefficients, gradient), at: 0, metrics, weighs: true });
     });
     return;
   }
-  const none = new Float64Array(0);
+  const statistics = new Float64Array(triangleLength(records.width));
   for (let index = 0; index < records.count; index += 1) {
     const row = records.x.subarray(index * records.width, (index + 1) * records.width);
     recordTriangle(row, records.y[index] ?? 0, statistics);
-    take(statistics, none);
+    const fold = records.parts?.[index] ?? 0;
+    metrics.fill(0);
+    if (task.folds > 1) metrics[fold] = 1;
+    take({ statistics, at: fold * statistics.length, metrics, weighs: true });
   }
 }
 
-/** A metric in its share of the allowance: [0, A/8]; what is not a number counts as the most. */
+/** The means of an owner's records as one vector: of those that are trained on, and of those that are held out. */
+function ownerMeans(
+  task: UnitVectors,
+  records: Records,
+): {
+  take(vector: UnitVector): void;
+  /** Undefined where there are no records. */
+  readonly vector: UnitVector | undefined;
+} {
+  const statistics = new Float64Array(task.statistics);
+  const metrics = new Float64Array(task.metrics.length);
+  const trained = task.holdsOut ? trainedCount(records) : records.count;
+  const heldOut = records.count - trained;
+  return {
+    take: (vector) => {
+      const count = vector.weighs ? trained : heldOut;
+      for (const [index, value] of vector.statistics.entries())
+        statistics[index] = (statistics[index] ?? 0) + value / count;
+      for (const [index, value] of vector.metrics.entries()) metrics[index] = (metrics[index] ?? 0) + value / count;
+    },
+    get vector() {
+      return records.count === 0 ? undefined : { statistics, at: 0, metrics, weighs: trained > 0 };
+    },
+  };
+}
+
+/** A metric in its share of the allowance: [0, A/8], or [0, H] where it is held out; what is not a number counts as the most. */
 function metricInteger(
-  { metricBound, metricScales }: Clipping,
+  { metricBounds, metricScales }: Clipping,
   { round }: WholeNumbers,
   index: number,
   metric: number,
 ): number {
-  const most = Number(metricBound);
+  const most = Number(metricBounds[index]);
   const scaled = round(metric * (metricScales[index] ?? 0));
   return scaled >= 0 && scaled < most ? scaled : scaled < 0 ? 0 : most;
 }

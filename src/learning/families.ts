@@ -5,7 +5,7 @@
  * ℓ(s, y) whose gradient by the parameters of output k is (∂ℓ/∂s_k)·x. A family therefore only says what ∂ℓ/∂s is.
  */
 import type { Records } from './features.ts';
-import type { Model } from './model.ts';
+import type { Model } from './model-types.ts';
 
 /** A quantity that travels beside the gradient: the loss, and for classifiers 1 where the likeliest class is the right one. */
 export type MetricName = 'loss' | 'correct';
@@ -118,7 +118,7 @@ export function forEachResidual(
   family: Family,
   records: Records,
   parameters: Float64Array,
-  visit: (row: Float64Array, residuals: Float64Array, metrics: Float64Array) => void,
+  visit: (row: Float64Array, residuals: Float64Array, metrics: Float64Array, index: number) => void,
 ): void {
   const scores = new Float64Array(family.outputs);
   const metrics = new Float64Array(family.metrics.length);
@@ -126,7 +126,7 @@ export function forEachResidual(
     const row = records.x.subarray(index * records.width, (index + 1) * records.width);
     scoresOf(parameters, row, scores);
     family.residuals(scores, records.y[index] ?? 0, metrics);
-    visit(row, scores, metrics);
+    visit(row, scores, metrics, index);
   }
 }
 

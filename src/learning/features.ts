@@ -5,9 +5,11 @@
  * expected and never show the value, since they may be read outside the owner's house.
  */
 import { SealsumError } from '../errors.ts';
+import { type Division, divisionOf, partsOf } from './division.ts';
 import type { Feature, FeatureRow, FieldPlace, LevelField, NumericField, Target } from './fields.ts';
 import { featureWidth, fieldName, isNumeric } from './fields.ts';
-import type { Model } from './model.ts';
+import type { Model } from './model-types.ts';
+import type { Records } from './records.ts';
 import { encodeFeatureRows } from './rows.ts';
 import type { CellValue } from './scaling.ts';
 import {
@@ -33,48 +35,11 @@ export interface FeatureMap {
   /** The target's classes in declared order, for classifiers. */
   readonly classes: readonly string[] | undefined;
   readonly maxRecords: number;
+  /** Which records are held out, or in which fold each of them is; undefined where all are trained on alike. */
+  readonly division: Division | undefined;
 }
 
-/** Records as numbers. */
-export interface Records {
-  readonly count: number;
-  readonly width: number;
-  /** count × width, row by row; the first column is 1, all are within [−1, 1]. */
-  readonly x: Float64Array;
-  /** The target of every record: scaled to [−1, 1], or for classifiers the index of its class. */
-  readonly y: Float64Array;
-  /** The line of the data file that each record comes from. */
-  readonly lines: Int32Array;
-  /** Records left out because a value was missing where the model says `drop`. */
-  readonly dropped: number;
-}
-
-/** The same records in memory that threads share, so that none of them needs a copy. */
-export function shareRecords(records: Records): Records {
-  return { ...records, x: shared(records.x), y: shared(records.y) };
-}
-
-function shared(numbers: Float64Array): Float64Array {
-  const copy = new Float64Array(new SharedArrayBuffer(numbers.byteLength));
-  copy.set(numbers);
-  return copy;
-}
-
-/** The records at these positions, in their order. */
-export function selectRecords(records: Records, positions: readonly number[]): Records {
-  const { width } = records;
-  const x = new Float64Array(positions.length * width);
-  for (const [index, position] of positions.entries())
-    x.set(records.x.subarray(position * width, (position + 1) * width), index * width);
-  return {
-    count: positions.length,
-    width,
-    x,
-    y: Float64Array.from(positions, (position) => records.y[position] ?? 0),
-    lines: Int32Array.from(positions, (position) => records.lines[position] ?? 0),
-    dropped: records.dropped,
-  };
-}
+export type { Records } from './records.ts';
 
 export function compileFeatures(model: Model): FeatureMap {
   const { features, target } = model.data_props;
@@ -86,6 +51,7 @@ export function compileFeatures(model: Model): FeatureMap {
     target,
     classes: model.model_type === 'LINEAR_REGRESSION' ? undefined : classNames(target),
     maxRecords: model.participation.max_records,
+    division: divisionOf(model),
   };
 }
 
@@ -151,7 +117,7 @@ export function encodeTable(map: FeatureMap, table: Table): Records {
     );
   }
   requireAtMost(map.maxRecords, count);
-  return {
+  const records: Records = {
     count,
     width,
     x: x.slice(0, count * width),
@@ -159,6 +125,7 @@ export function encodeTable(map: FeatureMap, table: Table): Records {
     lines: lines.slice(0, count),
     dropped: table.rows.length - count,
   };
+  return map.division === undefined ? records : { ...records, parts: partsOf(map.division, records) };
 }
 
 /** @throws SealsumError `data_invalid` */

@@ -19,7 +19,15 @@ export interface Metrics {
   readonly log_loss?: number;
   /** Classifiers: the share of records whose likeliest class is the right one. */
   readonly accuracy?: number;
+  /** The same over the records that are held out, where `training.validation` says so. */
+  readonly validation_loss?: number;
+  readonly validation_mse?: number;
+  readonly validation_log_loss?: number;
+  readonly validation_accuracy?: number;
 }
+
+/** What is told of records that are held out. */
+type HeldOutMetrics = Pick<Metrics, Extract<keyof Metrics, `validation_${string}`>>;
 
 /** From the mean loss (and for classifiers the share of correct records) of the scaled problem. */
 export function metricsOf(map: FeatureMap, loss: number, correct?: number): Metrics {
@@ -28,4 +36,15 @@ export function metricsOf(map: FeatureMap, loss: number, correct?: number): Metr
   }
   const { half } = isNumeric(map.target) ? rangeScale(map.target) : { half: 1 };
   return { loss, mse: 2 * loss * half * half };
+}
+
+/** From the mean loss (and for classifiers the share of correct records) of the records that are held out. */
+export function heldOutMetricsOf(map: FeatureMap, meanLoss: number, correct?: number): HeldOutMetrics {
+  const { loss, mse, log_loss, accuracy } = metricsOf(map, meanLoss, correct);
+  return {
+    validation_loss: loss,
+    ...(mse === undefined ? {} : { validation_mse: mse }),
+    ...(log_loss === undefined ? {} : { validation_log_loss: log_loss }),
+    ...(accuracy === undefined ? {} : { validation_accuracy: accuracy }),
+  };
 }

@@ -10,7 +10,6 @@ import { isNumeric } from './fields.ts';
 import type { ParsedModel } from './model-types.ts';
 import {
   aboveZero,
-  atLeastZero,
   encryption,
   noiseFields,
   number,
@@ -19,8 +18,8 @@ import {
   probability,
   text,
   unionError,
-  wholeNumber,
 } from './settings-schema.ts';
+import { training } from './training-schema.ts';
 
 const numericMissing = z
   .custom<'refuse' | 'drop' | number>(
@@ -80,37 +79,6 @@ function requireMissingFits(value: Feature, context: z.RefinementCtx): void {
     context.addIssue({ code: 'custom', message: 'expected a whole number', path: ['missing'] });
   }
 }
-
-const training = z
-  .discriminatedUnion(
-    'solver',
-    [
-      z.strictObject({ solver: z.literal('normal-equations'), l2: atLeastZero.default(0) }),
-      z.strictObject({
-        solver: z.literal('gradient'),
-        rounds: wholeNumber(1, 100_000).default(200),
-        optimizer: z
-          .enum(['sgd', 'momentum', 'adam'], { error: 'expected one of sgd, momentum, adam' })
-          .default('adam'),
-        learning_rate: aboveZero.default(0.1),
-        momentum: number((value) => value >= 0 && value < 1, 'expected a number from 0 to below 1').optional(),
-        l2: atLeastZero.default(0),
-        tolerance: atLeastZero.default(0),
-        patience: wholeNumber(1, 100_000).default(5),
-      }),
-    ],
-    { error: unionError('expected one of normal-equations, gradient') },
-  )
-  .superRefine((value, context) => {
-    if (value.solver === 'gradient' && value.momentum !== undefined && value.optimizer !== 'momentum') {
-      context.addIssue({ code: 'custom', message: 'only with "optimizer": "momentum"', path: ['momentum'] });
-    }
-  })
-  .transform((value) =>
-    value.solver === 'gradient' && value.optimizer === 'momentum'
-      ? { ...value, momentum: value.momentum ?? 0.9 }
-      : value,
-  );
 
 const privacyMode = {
   clip: aboveZero.optional(),

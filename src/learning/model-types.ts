@@ -15,14 +15,51 @@ export interface DataProperties {
   readonly target: Target;
 }
 
-/** One round that sums XᵀX, Xᵀy and yᵀy exactly, then a Cholesky solve; linear regression only. */
-export interface NormalEquationsTraining {
-  readonly solver: 'normal-equations';
-  /** Weight λ of the penalty λ/2·‖θ‖² beside the mean of squared error/2, intercept left out; 0 for ordinary least squares. */
+interface Penalties {
+  /** Weight λ₁ of the penalty λ₁·‖θ‖₁ beside the mean loss, intercepts left out; gives exact zeros. */
+  readonly l1: number;
+  /** Weight λ₂ of the penalty λ₂/2·‖θ‖² beside the mean loss, intercepts left out. */
   readonly l2: number;
 }
 
-export interface GradientTraining {
+/** Every record is in one of the folds, by its content and the seed (division.ts). */
+export interface CrossValidationSettings {
+  /** How many; 2 to 20. */
+  readonly folds: number;
+  readonly seed: number;
+}
+
+/** One round that sums XᵀX, Xᵀy and yᵀy exactly, then a solve; linear regression only. */
+export interface NormalEquationsTraining extends Penalties {
+  readonly solver: 'normal-equations';
+  /** Absent: none. Each fold is summed by itself: the fits without one, and how they fit it, follow from the same round. */
+  readonly cross_validation?: CrossValidationSettings | undefined;
+}
+
+/** Parameters to begin with, as `GET /models/{id}/parameters` gives them. */
+export interface InitialParameters {
+  /** All columns of the model, each once, in any order. */
+  readonly columns: readonly string[];
+  /** One for each column; for softmax one row per class. */
+  readonly coefficients: readonly number[] | readonly (readonly number[])[];
+  /** Classifiers: those of the target, in its order. */
+  readonly classes?: readonly string[] | undefined;
+  /** Whether they are in the units of the data file, or of columns scaled to [−1, 1]. */
+  readonly units: 'data' | 'scaled';
+}
+
+/** Records that are not trained on, by their content and the seed (division.ts), and how they end the training. */
+export interface ValidationSettings {
+  /** The expected share of records; 0.01 to 0.5. */
+  readonly fraction: number;
+  /** Stop when their loss has not improved for so many rounds. */
+  readonly patience: number;
+  /** By how much the loss (of the scaled problem, as `metrics.validation_loss`) must fall to count as improved. */
+  readonly minimum_improvement: number;
+  readonly seed: number;
+}
+
+export interface GradientTraining extends Penalties {
   readonly solver: 'gradient';
   /** Updates; one more round evaluates the final parameters. */
   readonly rounds: number;
@@ -30,11 +67,14 @@ export interface GradientTraining {
   readonly learning_rate: number;
   /** With the optimizer `momentum` only: the share of the last step that is kept, in [0, 1). */
   readonly momentum?: number | undefined;
-  /** Weight λ of the penalty λ/2·‖θ‖² beside the mean loss, intercepts left out. */
-  readonly l2: number;
   /** Stop when the objective has not improved by tolerance·max(1, |best|) for `patience` rounds; 0 never stops early. */
   readonly tolerance: number;
   readonly patience: number;
+  /** Absent: zeros. */
+  readonly initial_parameters?: InitialParameters | undefined;
+  /** Names of columns, or of nominal features for all of their columns, whose coefficients stay as they were at first. */
+  readonly freeze?: readonly string[] | undefined;
+  readonly validation?: ValidationSettings | undefined;
 }
 
 export type Training = NormalEquationsTraining | GradientTraining;

@@ -9,7 +9,7 @@ import { featureWidth } from './fields.ts';
 import { modelSchema } from './model-schema.ts';
 import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
 import {
-  describeIssue,
+  describeIssues,
   type Problem,
   participationProblems,
   placeProblems,
@@ -19,9 +19,10 @@ import {
 } from './problems.ts';
 import { quantisationProblems, withQuantisation } from './quantisation-settings.ts';
 import { encodeFeatureRows } from './rows.ts';
+import { trainingProblems } from './training-problems.ts';
+import { notOfSolver } from './training-schema.ts';
 
 export type {
-  Delimiter,
   GradientTraining,
   Model,
   ModelType,
@@ -39,7 +40,7 @@ export const MAXIMUM_VALUES: number = 2 ** 20;
  */
 export function parseModel(json: unknown): Model {
   const parsed = modelSchema.safeParse(json);
-  if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
+  if (!parsed.success) throw refuse(describeIssues(parsed.error.issues, explainTraining));
   const model = { ...withClip(parsed.data), encryption: withQuantisation(parsed.data) };
   const problems = [
     ...textProblems(model, []),
@@ -49,13 +50,17 @@ export function parseModel(json: unknown): Model {
     ...quantisationProblems(parsed.data),
     ...privacyProblems(model),
   ];
+  // What names columns and classes is looked at once these make sense.
+  if (problems.length === 0) problems.push(...trainingProblems(model));
   if (problems.length > 0) throw refuse(problems);
   const values = valuesPerRound(model);
   if (values > MAXIMUM_VALUES) {
+    const folds =
+      model.training.solver === 'normal-equations' && model.training.cross_validation ? ', fewer folds' : '';
     throw refuse([
       {
         field: 'data_props.features',
-        expected: `${values} values would be encrypted per owner and round; at most ${MAXIMUM_VALUES}: use fewer features or levels, or the gradient solver`,
+        expected: `${values} values would be encrypted per owner and round; at most ${MAXIMUM_VALUES}: use fewer features or levels${folds}, or the gradient solver`,
       },
     ]);
   }
@@ -66,6 +71,11 @@ export function parseModel(json: unknown): Model {
     });
   }
   return model;
+}
+
+/** What to say of a setting that the training does not have. */
+function explainTraining(path: readonly PropertyKey[], key: string): string | undefined {
+  return path.length === 1 && path[0] === 'training' ? notOfSolver(key) : undefined;
 }
 
 /** The fields of a model and where model.json has them. */
@@ -164,9 +174,11 @@ function adaptiveProblems({ adaptive_clip: adaptive, unit }: PrivacySettings, { 
 }
 
 /** The values that one owner sends in a round, metrics not counted. */
-function valuesPerRound({ data_props, model_type, training }: Model): number {
+function valuesPerRound(model: Model): number {
+  const { data_props, model_type, training } = model;
   const width = data_props.features.reduce((sum, feature) => sum + featureWidth(feature), 1);
-  if (training.solver === 'normal-equations') return ((width + 1) * (width + 2)) / 2 - 1;
+  if (training.solver === 'normal-equations')
+    return (((width + 1) * (width + 2)) / 2 - 1) * (training.cross_validation?.folds ?? 1);
   return model_type === 'SOFTMAX_REGRESSION' && 'levels' in data_props.target
     ? width * data_props.target.levels.length
     : width;

@@ -1,11 +1,12 @@
 /**
- * Least squares in one round: sums of products, then a Cholesky solve.
+ * Least squares in one round: sums of products, then a Cholesky solve, or with an L1 penalty coordinate descent on the sums.
  *
  * With z = (x, y), x beginning with 1, everything that least squares needs is in the upper triangle of Σ z·zᵀ (Golub & Van
  * Loan 2013, section 5.3). Its first entry is the number of records, which travels as the weight, so it is left out.
  */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { SealsumError } from '../errors.ts';
+import { elasticNet } from './elastic-net.ts';
 import type { FeatureMap, Records } from './features.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsOf } from './metrics.ts';
@@ -138,12 +139,18 @@ export function noiseRidge(width: number, deviation: number): number {
   return deviation * Math.sqrt(width * Math.log((2 * width ** 2) / RIDGE_CHANCE));
 }
 
+/** λ₁ and λ₂ of the penalty λ₁·‖θ‖₁ + λ₂/2·‖θ‖², intercept left out. */
+export interface Penalties {
+  readonly l1: number;
+  readonly l2: number;
+}
+
 /**
- * Solves (XᵀX/n + λ·I)·θ = Xᵀy/n, the intercept left out of the penalty.
+ * Solves (XᵀX/n + λ₂·I)·θ = Xᵀy/n, the intercept left out of the penalty; with λ₁ the elastic net instead (elastic-net.ts).
  *
  * @param sums the triangle of Σ z·zᵀ without its first entry
  * @param weight the number of records n, above 0; under differential privacy with noise
- * @param l2 λ; at least the noise's ridge is taken
+ * @param penalties of λ₂ at least the noise's ridge is taken
  * @param deviation the standard deviation of the noise in every sum, in the units of the sums; 0: none
  * @throws SealsumError `matrix_singular` naming the first column that adds nothing to those before it
  */
@@ -151,14 +158,43 @@ export function solveNormalEquations(
   map: FeatureMap,
   sums: Float64Array,
   weight: number,
-  l2: number,
+  { l1, l2 }: Penalties,
   deviation: number,
 ): LeastSquaresFit {
   const { width } = map;
   const noised = deviation > 0;
-  const penalty = Math.max(l2, noiseRidge(width, deviation) / weight);
+  const ridge = Math.max(l2, noiseRidge(width, deviation) / weight);
+  const moments = momentsOf(width, sums, weight);
+  const { gram, right } = moments;
+  // A lasso needs no definite matrix, but noise could leave it without any least value.
+  const cholesky = l1 === 0 || noised ? factorised(map, gram, ridge, noised) : undefined;
+  const parameters =
+    cholesky === undefined || l1 > 0
+      ? elasticNet(gram, right, l1, ridge)
+      : Float64Array.from(cholesky.solve(Matrix.columnVector(right)).to1DArray());
+  return { parameters, metrics: metricsOfMoments(map, moments, parameters) };
+}
+
+/** How a model fits the records that such sums are over. @param weight how many they are, above 0 */
+export function evaluateNormalEquations(
+  map: FeatureMap,
+  sums: Float64Array,
+  weight: number,
+  parameters: Float64Array,
+): Metrics {
+  return metricsOfMoments(map, momentsOf(map.width, sums, weight), parameters);
+}
+
+/** XᵀX/n, Xᵀy/n and yᵀy/n. */
+interface Moments {
+  readonly gram: Matrix;
+  readonly right: Float64Array;
+  readonly targetSquare: number;
+}
+
+function momentsOf(width: number, sums: Float64Array, weight: number): Moments {
   const gram = Matrix.zeros(width, width);
-  const right = Matrix.zeros(width, 1);
+  const right = new Float64Array(width);
   let targetSquare = 0;
   // The triangle, row by row; its first entry, Σ 1·1/n, is 1.
   let position = -1;
@@ -166,7 +202,7 @@ export function solveNormalEquations(
     for (let j = i; j <= width; j += 1) {
       const mean = position < 0 ? 1 : (sums[position] ?? 0) / weight;
       if (i === width) targetSquare = mean;
-      else if (j === width) right.set(i, 0, mean);
+      else if (j === width) right[i] = mean;
       else {
         gram.set(i, j, mean);
         gram.set(j, i, mean);
@@ -174,8 +210,14 @@ export function solveNormalEquations(
       position += 1;
     }
   }
+  return { gram, right, targetSquare };
+}
+
+/** The factors of XᵀX/n + λ₂·I. @throws SealsumError `matrix_singular` */
+function factorised(map: FeatureMap, gram: Matrix, ridge: number, noised: boolean): CholeskyDecomposition {
+  const { width } = map;
   const penalised = gram.clone();
-  for (let i = 1; i < width; i += 1) penalised.set(i, i, gram.get(i, i) + penalty);
+  for (let i = 1; i < width; i += 1) penalised.set(i, i, gram.get(i, i) + ridge);
   const cholesky = new CholeskyDecomposition(penalised);
   const factor = cholesky.lowerTriangularMatrix;
   for (let i = 0; i < width; i += 1) {
@@ -183,16 +225,18 @@ export function solveNormalEquations(
     if (!(share > LEAST_SHARE)) throw singular(map.columns[i] ?? '', noised);
   }
   if (!cholesky.isPositiveDefinite()) throw singular(map.columns.at(-1) ?? '', noised);
-  const solution = cholesky.solve(right);
-  const parameters = Float64Array.from(solution.to1DArray());
+  return cholesky;
+}
 
-  // Mean of squared residuals: yᵀy − 2θᵀXᵀy + θᵀXᵀXθ. Noise can push it below zero, where no mean of squares lies.
+/** Mean of squared residuals: yᵀy − 2θᵀXᵀy + θᵀXᵀXθ. Noise can push it below zero, where no mean of squares lies. */
+function metricsOfMoments(map: FeatureMap, { gram, right, targetSquare }: Moments, parameters: Float64Array): Metrics {
+  const solution = Matrix.columnVector(parameters);
   const fitted = solution.transpose().mmul(gram).mmul(solution).get(0, 0);
-  const explained = solution.transpose().mmul(right).get(0, 0);
+  const explained = right.reduce((sum, value, index) => sum + value * (parameters[index] ?? 0), 0);
   const residualSquare = Math.max(0, targetSquare - 2 * explained + fitted);
-  const variance = targetSquare - right.get(0, 0) ** 2;
+  const variance = targetSquare - (right[0] ?? 0) ** 2;
   const metrics = metricsOf(map, residualSquare / 2);
-  return { parameters, metrics: variance > 0 ? { ...metrics, r2: 1 - residualSquare / variance } : metrics };
+  return variance > 0 ? { ...metrics, r2: 1 - residualSquare / variance } : metrics;
 }
 
 function singular(column: string, noised: boolean): SealsumError {

@@ -2,8 +2,8 @@
 import { SealsumError } from '../errors.ts';
 import { argmax, familyOf, scoresOf, sigmoid, toProbabilities } from './families.ts';
 import type { FeatureMap } from './features.ts';
-import { isNumeric } from './fields.ts';
-import type { Model } from './model.ts';
+import { featureWidth, isNumeric } from './fields.ts';
+import type { Model } from './model-types.ts';
 import type { LinearScale } from './scaling.ts';
 import { featureScale, rangeScale, unscaleValue } from './scaling.ts';
 
@@ -24,10 +24,7 @@ export interface DataUnitParameters {
 export function parametersInDataUnits(model: Model, map: FeatureMap, parameters: Float64Array): DataUnitParameters {
   const { outputs } = familyOf(model);
   requireFitted(map, outputs, parameters);
-  const scales: LinearScale[] = map.features.flatMap((feature) => {
-    const columns = feature.type === 'nominal' ? feature.levels.length - 1 : 1;
-    return new Array<LinearScale>(columns).fill(featureScale(feature));
-  });
+  const scales = columnScales(map);
   const rows = Array.from({ length: outputs }, (_, output) =>
     unscaleRow(parameters.subarray(output * map.width, (output + 1) * map.width), scales, targetScale(map)),
   );
@@ -44,6 +41,36 @@ function unscaleRow(row: Float64Array, scales: readonly LinearScale[], target: L
     return target.half * slope;
   });
   return [unscaleValue(target, intercept), ...slopes];
+}
+
+/**
+ * The inverse: scaled parameters (outputs × width, row by row) from coefficients in the data file's own units.
+ *
+ * @param rows one per output, in the order of the map's columns
+ */
+export function parametersFromDataUnits(map: FeatureMap, rows: readonly (readonly number[])[]): Float64Array {
+  const scales = columnScales(map);
+  return Float64Array.from(rows.flatMap((row) => scaleRow(row, scales, targetScale(map))));
+}
+
+function scaleRow(
+  [intercept = 0, ...slopes]: readonly number[],
+  scales: readonly LinearScale[],
+  target: LinearScale,
+): number[] {
+  let start = (intercept - target.mid) / target.half;
+  const scaled = slopes.map((coefficient, index) => {
+    const { mid, half } = scales[index] ?? { mid: 0, half: 1 };
+    const slope = coefficient / target.half;
+    start += slope * mid;
+    return slope * half;
+  });
+  return [start, ...scaled];
+}
+
+/** The scale of every column but the intercept. */
+function columnScales({ features }: FeatureMap): LinearScale[] {
+  return features.flatMap((feature) => new Array<LinearScale>(featureWidth(feature)).fill(featureScale(feature)));
 }
 
 /** Scores of classifiers have no unit. */

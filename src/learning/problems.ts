@@ -20,15 +20,19 @@ export function refuse(problems: readonly Problem[]): SealsumError {
 
 type Issue = z.core.$ZodIssue;
 
-export function describeIssue(issue: Issue): Problem[] {
-  if (issue.code === 'unrecognized_keys') {
-    const expected =
-      issue.path[0] === 'training'
-        ? 'not a setting of this solver; remove it, or set training.solver'
-        : 'unknown field; remove it';
-    return issue.keys.map((key) => ({ field: dottedPath([...issue.path, key]), expected }));
-  }
-  return [{ field: dottedPath(issue.path), expected: issue.message }];
+/** @param explain what to say of an unknown field, where there is more to say than that it is unknown */
+export function describeIssues(
+  issues: readonly Issue[],
+  explain: (path: readonly PropertyKey[], key: string) => string | undefined = () => undefined,
+): Problem[] {
+  return issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({
+          field: dottedPath([...issue.path, key]),
+          expected: explain(issue.path, key) ?? 'unknown field; remove it',
+        }))
+      : [{ field: dottedPath(issue.path), expected: issue.message }],
+  );
 }
 
 /** `data_props.features[3].range`; `model` for the whole. */

@@ -13,9 +13,10 @@ import { divideRoundHalfEven } from '../encoding/fixed-point.ts';
 import { quantisationBound, quantiseToWholeNumbers, type Rounding } from '../encoding/quantisation.ts';
 import type { RandomBytes } from '../paillier/random.ts';
 import type { OwnSums } from './clipped-sums.ts';
-import type { Family, MetricName } from './families.ts';
-import type { Model } from './model.ts';
+import type { Family } from './families.ts';
+import type { Model } from './model-types.ts';
 import { greatestResidual } from './quantisation-settings.ts';
+import { isLoss, type SummedMetric } from './summed-metrics.ts';
 
 export interface Quantising {
   readonly bits: number;
@@ -38,7 +39,7 @@ export interface Quantising {
 export function quantisingOf(
   { model_type, encryption, participation }: Model,
   family: Family,
-  metrics: readonly MetricName[],
+  metrics: readonly SummedMetric[],
 ): Quantising | undefined {
   const { quantization_bits: bits, quantization_range: range, rounding } = encryption;
   if (bits === undefined || range === undefined || rounding === undefined) return undefined;
@@ -47,7 +48,7 @@ export function quantisingOf(
   const whole = (bound / BigInt(records)) * BigInt(records);
   // A greater range is for greater residuals, by whose squares the loss of a linear model grows.
   const lossBound = family.lossBound * Math.max(1, range / greatestResidual(model_type)) ** 2;
-  const metricBounds = metrics.map((name) => (name === 'loss' ? lossBound : 1));
+  const metricBounds = metrics.map((name) => (isLoss(name) ? lossBound : 1));
   return {
     bits,
     rounding,
@@ -61,8 +62,9 @@ export function quantisingOf(
 }
 
 /**
- * The sums over `count` records, none beyond its bound, as integers.
+ * The sums over records, none beyond its bound, as integers.
  *
+ * @param count the records that count as weight: those that are trained on
  * @param sums the gradient, then the metrics
  * @throws SealsumError `number_out_of_bounds`, `number_not_finite` where a sum is beyond what R records may reach
  */

@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import { SealsumError } from '../errors.ts';
-import type { Delimiter } from './model.ts';
+import type { Delimiter } from './model-types.ts';
 
 /** Where the text is: a file's path, the text itself, or chunks of it in UTF-8. */
 export type TableSource =

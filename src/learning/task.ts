@@ -6,6 +6,9 @@
  * exactly as integers. With differential privacy every record becomes one integer vector of L2 norm at most S, weight and metrics included, before anything is summed (allowance.ts).
  * The count of records is released with the same noise as the rest and is never sent as a plain number.
  *
+ * Records that are held out for validation are in no gradient and in no weight: they are counted and measured in metrics of their
+ * own. In cross-validation the statistics are those of the first fold, then of the second, and so on.
+ *
  * Where the unit is the owner, it is the means over all of an owner's records that become one such vector: owners weigh alike,
  * however many records they have, and zeroing a whole owner moves the sum by at most S.
  */
@@ -17,13 +20,15 @@ import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { unclippedFraction } from '../privacy/adaptive-clipping.ts';
 import { type Clipping, divideAllowance } from './allowance.ts';
 import { type ClippingReport, clippedSums, type OwnSums, type UnitVectors } from './clipped-sums.ts';
-import type { Family } from './families.ts';
-import { familyOf, gradientSums } from './families.ts';
+import { type Coefficients, coefficientsOf } from './coefficients.ts';
+import { familyOf } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
 import { fieldName } from './fields.ts';
 import type { Model } from './model.ts';
-import { exactTriangleSums, triangleLength, triangleNames } from './normal-equations.ts';
-import { type Quantising, quantisedSums, quantisingOf } from './quantising.ts';
+import { triangleLength, triangleNames } from './normal-equations.ts';
+import { type Quantising, quantisingOf } from './quantising.ts';
+import { summedMetricsOf } from './summed-metrics.ts';
+import { BOUND_BITS, unclippedSums } from './unclipped-sums.ts';
 
 export interface Task extends UnitVectors {
   /** What it is the task of. */
@@ -70,16 +75,13 @@ export interface Statistics {
   readonly weight: number;
   /** Gradient: means per record. Normal equations: sums. */
   readonly statistics: Float64Array;
-  /** Means per record, in the order of the task's metrics. */
+  /** Per record that counts in the weight, in the order of the task's metrics. */
   readonly metrics: Float64Array;
   /** The noised fraction of the contributing owners that remained unclipped, where the clip adapts; noise may take it out of [0, 1]. */
   readonly unclipped?: number;
   /** The sum as integers and how many contributed to it, where a job asks for statistics of columns and nothing is learned. */
   readonly sum?: WeightedVector & { readonly contributors: number };
 }
-
-/** Without privacy a gradient or a loss of one record is at most 2^10: more means that the training diverges. */
-const BOUND_BITS = 10;
 
 /** How many rounds a job of a model takes at most: where metrics are summed, one more than updates evaluates the last of them. */
 export function mostRoundsOf({ training, privacy }: Model): number {
@@ -94,8 +96,11 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const local = model.privacy?.metrics === 'local';
   const fractionBits = model.encryption.fraction_bits;
   const { width } = map;
-  const statistics = gradient ? family.outputs * width : triangleLength(width);
-  const metrics = gradient && !local ? family.metrics : [];
+  const coefficients = coefficientsOf(model, map);
+  const parameterCount = gradient ? family.outputs * width : 0;
+  const folds = map.division?.kind === 'folds' ? map.division.folds : 1;
+  const statistics = gradient ? (coefficients.learned?.length ?? parameterCount) : folds * triangleLength(width);
+  const metrics = summedMetricsOf(model, family);
   const clipping =
     model.privacy === undefined ? undefined : divideAllowance(model.privacy, model.encryption, family, metrics, sign);
   const quantising = clipping === undefined ? quantisingOf(model, family, metrics) : undefined;
@@ -103,16 +108,15 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const shared = {
     model,
     width,
-    parameterCount: gradient ? statistics : 0,
+    parameterCount,
+    coefficients,
+    folds,
+    holdsOut: map.division?.kind === 'held-out',
     length: statistics + metrics.length + signs.length,
     statistics,
     metrics,
     localMetrics: gradient && local ? family.metrics : [],
-    names: () => [
-      ...(gradient ? gradientNames(map, family) : triangleNames(map.columns, fieldName(map.target))),
-      ...metrics,
-      ...signs,
-    ],
+    names: () => [...(gradient ? gradientNames(map, coefficients) : foldNames(map, folds)), ...metrics, ...signs],
     rounds: mostRoundsOf(model),
     fractionBits,
     family,
@@ -204,31 +208,7 @@ export function ownSums(
     observe?.(report);
     return sums;
   }
-  const weight = BigInt(records.count) * task.weightUnit;
-  if (task.solver === 'normal-equations') return { weight, values: exactTriangleSums(records, task.fractionBits) };
-  const sums = gradientSums(task.family, records, parameters);
-  requireWithinBounds(task, sums, records.count);
-  if (task.quantising !== undefined) return quantisedSums(task.quantising, sums, records.count, random);
-  return { weight, sums };
-}
-
-function requireWithinBounds({ quantising, statistics, names }: Task, sums: Float64Array, count: number): void {
-  for (const [index, sum] of sums.entries()) {
-    const bound =
-      quantising === undefined
-        ? 2 ** BOUND_BITS
-        : index < statistics
-          ? quantising.range
-          : (quantising.metricBounds[index - statistics] ?? 0);
-    if (Math.abs(sum) <= count * bound) continue;
-    const field = names()[index] ?? '';
-    const why =
-      quantising === undefined
-        ? `beyond 2^${BOUND_BITS} per record; the training diverges: lower training.learning_rate`
-        : `beyond ${bound} per record, for which quantised integers have no room: ` +
-          'raise encryption.quantization_range, or lower training.learning_rate';
-    throw new SealsumError('number_out_of_bounds', `${field}: ${why}`, { field });
-  }
+  return unclippedSums(task, records, parameters, random);
 }
 
 /**
@@ -250,24 +230,30 @@ export function statisticsOf(task: Task, sum: WeightedVector, contributors: numb
   if (counted < task.weightUnit) throw new SealsumError('weight_zero', whyNoWeight(task), { field: 'weight' });
   const weight = Number(counted) / Number(task.weightUnit);
   if (task.solver === 'normal-equations') {
-    return { weight, statistics: fromFixedPoint(sum.values, task.scale), metrics: new Float64Array(0) };
+    const sums = fromFixedPoint(sum.values.slice(0, task.statistics), task.scale);
+    return { weight, statistics: sums, metrics: metricMeans(task, sum) };
   }
   // The gradient's mean goes into the parameters, so it is renormalised to the plan's scale; metrics are only reported.
   const { length, meanBits } = task;
   const weightUnit = task.weightUnit << BigInt(meanBits);
   const means = renormalise({ length, weightUnit }, sum).slice(0, task.statistics);
-  const units = Number(sum.weight) / Number(task.weightUnit);
-  const metricScales = (task.clipping ?? task.quantising)?.metricScales ?? [];
-  const metrics = sum.values
-    .slice(task.statistics, task.statistics + task.metrics.length)
-    .map((value, index) => Number(value) / (metricScales[index] ?? task.scale) / units);
   const unclipped = unclippedOf(task, sum, contributors);
   return {
     weight,
     statistics: fromFixedPoint(means, task.scale * 2 ** meanBits),
-    metrics: Float64Array.from(metrics),
+    metrics: metricMeans(task, sum),
     ...(unclipped === undefined ? {} : { unclipped }),
   };
+}
+
+/** Per record that counts in the weight, of all metrics. */
+function metricMeans(task: Task, { weight, values }: WeightedVector): Float64Array {
+  const units = Number(weight) / Number(task.weightUnit);
+  const scales = (task.clipping ?? task.quantising)?.metricScales ?? [];
+  return Float64Array.from(task.metrics, (_, index) => {
+    const value = values[task.statistics + index] ?? 0n;
+    return Number(value) / (scales[index] ?? task.scale) / units;
+  });
 }
 
 function whyNoWeight({ clipping, quantising }: Task): string {
@@ -290,8 +276,14 @@ function unclippedOf({ clipping, statistics, metrics }: Task, sum: WeightedVecto
   return unclippedFraction(Number(signs) / Number(clipping.sign), owners * clipping.sampling);
 }
 
-function gradientNames(map: FeatureMap, family: Family): string[] {
-  if (family.outputs === 1) return map.columns.map((column) => `gradient of ${column}`);
-  const classes = map.classes ?? [];
-  return classes.flatMap((name) => map.columns.map((column) => `gradient of ${column} for ${name}`));
+function gradientNames(map: FeatureMap, { outputs, learned }: Coefficients): string[] {
+  const classes = outputs === 1 ? [''] : (map.classes ?? []).map((name) => ` for ${name}`);
+  const names = classes.flatMap((ofClass) => map.columns.map((column) => `gradient of ${column}${ofClass}`));
+  return learned === undefined ? names : Array.from(learned, (position) => names[position] ?? '');
+}
+
+function foldNames(map: FeatureMap, folds: number): string[] {
+  const names = triangleNames(map.columns, fieldName(map.target));
+  if (folds === 1) return names;
+  return Array.from({ length: folds }, (_, fold) => names.map((name) => `${name} in fold ${fold + 1}`)).flat();
 }

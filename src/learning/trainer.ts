@@ -6,11 +6,14 @@
 import { quantise } from '../encoding/fixed-point.ts';
 import { SealsumError } from '../errors.ts';
 import { nextClip } from '../privacy/adaptive-clipping.ts';
+import { initialParameters } from './coefficients.ts';
+import { type CrossValidation, crossValidate } from './cross-validation.ts';
 import type { DescentState } from './descent.ts';
 import { createDescent } from './descent.ts';
+import { createEarlyStopping, type EarlyStoppingState } from './early-stopping.ts';
 import type { FeatureMap } from './features.ts';
 import type { Metrics } from './metrics.ts';
-import { metricsOf } from './metrics.ts';
+import { heldOutMetricsOf, metricsOf } from './metrics.ts';
 import type { GradientTraining, Model, NormalEquationsTraining } from './model.ts';
 import type { PrivacySettings } from './model-types.ts';
 import { solveNormalEquations } from './normal-equations.ts';
@@ -25,11 +28,17 @@ export type TrainerState =
       readonly metrics: Metrics | null;
       /** Where the clip adapts. */
       readonly clip?: number;
+      /** Where records are held out for validation. */
+      readonly validation?: EarlyStoppingState;
     }
   | {
       readonly solver: 'normal-equations';
       /** The fit, or null before it. */
-      readonly fit: { readonly parameters: readonly number[]; readonly metrics: Metrics } | null;
+      readonly fit: {
+        readonly parameters: readonly number[];
+        readonly metrics: Metrics;
+        readonly crossValidation?: CrossValidation;
+      } | null;
     }
   | { readonly solver: 'statistics'; readonly report?: StatisticsReport };
 
@@ -44,10 +53,16 @@ export interface Trainer {
   /** Updates made: up to `training.rounds`; normal equations make one. */
   readonly round: number;
   readonly finished: boolean;
-  /** Of the newest parameters that were evaluated; once finished, of the fitted ones. */
+  /** Of the newest parameters that were evaluated. */
+  readonly evaluated: Metrics | undefined;
+  /** The same until it is finished; then of the fitted ones. */
   readonly metrics: Metrics | undefined;
   /** What a job for statistics has found. */
   readonly report?: StatisticsReport | undefined;
+  /** Where records are held out: after how many updates the parameters were that have fitted these best so far. */
+  readonly keptRound: number | undefined;
+  /** Once finished, where the model asks for it. */
+  readonly crossValidation: CrossValidation | undefined;
   /**
    * Takes a round's statistics.
    *
@@ -91,19 +106,23 @@ function gradientTrainer(
   state?: Extract<TrainerState, { solver: 'gradient' }>,
 ): Trainer {
   const scale = 2 ** task.fractionBits;
-  const descent = createDescent(
-    training,
-    task.parameterCount,
-    task.width,
-    (parameters) => quantise(parameters, scale),
-    state?.descent,
-  );
+  const descent = createDescent({
+    settings: training,
+    coefficients: task.coefficients,
+    initial: initialParameters(task.coefficients, training, map),
+    keep: (parameters) => quantise(parameters, scale),
+    state: state?.descent,
+  });
+  const { validation } = training;
+  const stopping = validation && createEarlyStopping(validation, state?.validation);
   const adaptive = privacy?.adaptive_clip;
   let clip = adaptive === undefined ? undefined : (state?.clip ?? privacy?.clip);
-  let metrics = state?.metrics ?? undefined;
+  let evaluated = state?.metrics ?? undefined;
+  const fitted = (): ReturnType<typeof createEarlyStopping>['kept'] => (descent.finished ? stopping?.kept : undefined);
   return {
     get parameters() {
-      return descent.parameters;
+      const kept = fitted();
+      return kept === undefined ? descent.parameters : Float64Array.from(kept.parameters);
     },
     get clip() {
       return clip;
@@ -114,14 +133,24 @@ function gradientTrainer(
     get finished() {
       return descent.finished;
     },
-    get metrics() {
-      return metrics;
+    get evaluated() {
+      return evaluated;
     },
+    get metrics() {
+      return fitted()?.metrics ?? evaluated;
+    },
+    get keptRound() {
+      return stopping?.kept?.round;
+    },
+    crossValidation: undefined,
     absorb(statistics) {
       requireOurs(task, statistics, descent.finished);
       const [loss, correct] = statistics.metrics;
-      metrics = loss === undefined ? undefined : metricsOf(map, loss, correct);
-      descent.absorb(statistics.statistics, loss);
+      const { parameters, round } = descent;
+      const heldOut = stopping === undefined ? {} : heldOutMetrics(map, task, statistics);
+      evaluated = loss === undefined ? undefined : { ...metricsOf(map, loss, correct), ...heldOut };
+      const enough = evaluated !== undefined && stopping?.note({ parameters, metrics: evaluated, round });
+      descent.absorb(statistics.statistics, loss, enough);
       if (adaptive !== undefined && clip !== undefined && statistics.unclipped !== undefined)
         clip = nextClip(clip, statistics.unclipped, {
           target: adaptive.quantile,
@@ -131,10 +160,28 @@ function gradientTrainer(
     state: () => ({
       solver: 'gradient',
       descent: descent.state(),
-      metrics: metrics ?? null,
+      metrics: evaluated ?? null,
       ...(clip === undefined ? {} : { clip }),
+      ...(stopping === undefined ? {} : { validation: stopping.state() }),
     }),
   };
+}
+
+/** Of the records that are held out. @throws SealsumError `weight_zero` where there are none, or noise outweighs them */
+function heldOutMetrics(
+  map: FeatureMap,
+  { family, clipping }: Task,
+  { weight, metrics }: Statistics,
+): ReturnType<typeof heldOutMetricsOf> {
+  const [share = 0, loss = 0, correct] = metrics.subarray(family.metrics.length);
+  if (share * weight >= 1)
+    return heldOutMetricsOf(map, loss / share, correct === undefined ? correct : correct / share);
+  const why =
+    clipping === undefined
+      ? 'no record is held out: raise training.validation.fraction, or change its seed'
+      : 'the noise outweighs the records that are held out: more of them (training.validation.fraction), or a greater ' +
+        'privacy.epsilon (or rho), are needed';
+  throw new SealsumError('weight_zero', `validation: ${why}`, { field: 'training.validation.fraction' });
 }
 
 function normalEquationsTrainer(
@@ -156,14 +203,28 @@ function normalEquationsTrainer(
     get finished() {
       return fit !== null;
     },
+    get evaluated() {
+      return fit?.metrics;
+    },
     get metrics() {
       return fit?.metrics;
     },
+    keptRound: undefined,
+    get crossValidation() {
+      return fit?.crossValidation;
+    },
     absorb(statistics) {
       requireOurs(task, statistics, fit !== null);
+      const { statistics: sums, weight, metrics } = statistics;
       const deviation = noise / task.scale;
-      const solved = solveNormalEquations(map, statistics.statistics, statistics.weight, training.l2, deviation);
-      fit = { parameters: [...solved.parameters], metrics: solved.metrics };
+      if (task.folds === 1) {
+        const { parameters, ...solved } = solveNormalEquations(map, sums, weight, training, deviation);
+        fit = { ...solved, parameters: [...parameters] };
+        return;
+      }
+      const records = Array.from(metrics, (share) => share * weight);
+      const { parameters, ...solved } = crossValidate(map, { sums, records, weight }, training, deviation);
+      fit = { ...solved, parameters: [...parameters] };
     },
     state: () => ({ solver: 'normal-equations', fit }),
   };

@@ -2,6 +2,7 @@
  * What a model owner remembers of the models it has trained or is training, and of each training that is under way everything it
  * needs to go on after a restart. Private keys are in it encrypted only, and only until their job has ended.
  */
+import type { CrossValidation } from '../learning/cross-validation.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { AnyModel } from '../learning/model-document.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
@@ -54,6 +55,9 @@ export interface ModelRecord {
   readonly metrics?: Metrics;
   /** Once finished, where the model asks for statistics; it has no parameters then. */
   readonly report?: StatisticsReport;
+  /** Where records were held out: after how many updates the parameters were so. */
+  readonly keptUpdate?: number;
+  readonly crossValidation?: CrossValidation;
   readonly failure?: Failure;
 }
 

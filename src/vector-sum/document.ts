@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { MAXIMUM_VALUES } from '../learning/model.ts';
-import { describeIssue, refuse, silenceProblems, textProblems } from '../learning/problems.ts';
+import { describeIssues, participationProblems, refuse, silenceProblems, textProblems } from '../learning/problems.ts';
 import {
   aboveZero,
   keyBits,
@@ -104,14 +104,13 @@ export function isVectorSum(document: unknown): boolean {
  */
 export function parseVectorSum(json: unknown): VectorSum {
   const parsed = schema.safeParse(json);
-  if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
+  if (!parsed.success) throw refuse(describeIssues(parsed.error.issues));
   const problems = [...textProblems(parsed.data, []), ...problemsOf(parsed.data)];
   if (problems.length > 0) throw refuse(problems);
   return parsed.data;
 }
 
 function problemsOf({ bound, norm, max_weight, privacy, participation }: VectorSum): ReturnType<typeof textProblems> {
-  const { roster, quorum } = participation;
   return [
     ...((bound === undefined) === (norm === undefined)
       ? [{ field: 'bound', expected: 'expected one of bound and norm: the greatest value, or the greatest L2 norm' }]
@@ -122,9 +121,7 @@ function problemsOf({ bound, norm, max_weight, privacy, participation }: VectorS
     ...(privacy !== undefined && max_weight !== 1
       ? [{ field: 'max_weight', expected: 'expected 1 with privacy: all owners weigh alike' }]
       : []),
-    ...(roster !== undefined && roster.length < quorum
-      ? [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }]
-      : []),
-    ...(privacy === undefined ? [] : silenceProblems(privacy, quorum)),
+    ...participationProblems({ participation }),
+    ...(privacy === undefined ? [] : silenceProblems(privacy, participation.quorum)),
   ];
 }

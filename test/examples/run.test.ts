@@ -50,6 +50,23 @@ test('encrypted-vector.ts: scores under encryption, means of packed vectors, a r
   ]);
 });
 
+test('cross-validation.ts: every penalty is measured on every fold from one sum, and more of it leaves more zeros', () => {
+  const printed = execFileSync(process.execPath, program('examples/cross-validation.ts'), { encoding: 'utf8' });
+  const [folds = '', ...lines] = printed.trimEnd().split('\n');
+  assert.equal(folds, 'records in the folds: 289, 291, 274, 289, 323');
+  const rows = lines.flatMap((line) => {
+    const [, error, , zeros] = /^l1 .* ([\d.]+) ± ([\d.]+) {2}(\d) of 7 coefficients are zero$/.exec(line) ?? [];
+    return error === undefined ? [] : [{ error: Number(error), zeros: Number(zeros) }];
+  });
+  assert.equal(rows.length, 5, printed);
+  assert.ok(
+    rows.every(({ error, zeros }, at) => error >= (rows[at - 1]?.error ?? 0) && zeros >= (rows[at - 1]?.zeros ?? 0)),
+    printed,
+  );
+  // As examples/generate-data.ts made them: within a standard error of the least.
+  assert.ok(lines.includes('chosen: l1 0.001') && Math.abs((rows[0]?.error ?? 0) - 0.969) < 2e-3, printed);
+});
+
 test('density.ts: 16 bits of 10 owners take less than 6 bytes a value, and fewer owners and bits take less', () => {
   const printed = execFileSync(process.execPath, program('examples/density.ts'), { encoding: 'utf8' });
   const rows = [...printed.matchAll(/^(?:not quantised|\d+ bits)((?: +[\d.]+ B){3})$/gm)].map(([, cells = '']) =>

@@ -50,7 +50,11 @@ test('weight, metrics, statistics and sign at their most are within S, exactly, 
   fc.assert(
     fc.property(signs, fc.constantFrom(...metricsOf), (sign, metrics) => {
       const divided = divideAllowance(adaptive(1), model.encryption, familyOf(model), metrics, sign);
-      const { norm, weightUnit, metricBound } = divided;
+      const {
+        norm,
+        weightUnit,
+        metricBounds: [metricBound = 8n],
+      } = divided;
       const most = weightUnit ** 2n + BigInt(metrics.length) * metricBound ** 2n + norm ** 2n + (sign ?? 0n) ** 2n;
       assert.ok(most <= S ** 2n, `${most}`);
       // ⌊A⌋ and ⌊N⌋ lose less than 1 each.
@@ -114,7 +118,11 @@ test('with few bits S is as long as they are, and is divided and noised in the s
       const { model } = modelWith({ rho: 1 });
       for (const sign of [undefined, greatest / 2n]) {
         const divided = divideAllowance(adaptive(1), encryption, familyOf(model), metrics, sign);
-        const { norm, weightUnit, metricBound } = divided;
+        const {
+          norm,
+          weightUnit,
+          metricBounds: [metricBound = 8n],
+        } = divided;
         const most = weightUnit ** 2n + BigInt(metrics.length) * metricBound ** 2n + norm ** 2n + (sign ?? 0n) ** 2n;
         assert.ok(most <= greatest ** 2n && most > greatest ** 2n - 5n * greatest);
         assert.ok(weightUnit >= 16n && metricBound >= 8n);

@@ -49,7 +49,7 @@ test('fills in every default', () => {
       ],
       target: { name: 'stay', type: 'continuous', range: [0, 60], missing: 'refuse' },
     },
-    training: { solver: 'normal-equations', l2: 0 },
+    training: { solver: 'normal-equations', l1: 0, l2: 0 },
     encryption: { key_bits: 3072, fraction_bits: 40 },
     participation: { quorum: 2, deadline_seconds: 30, max_records: 1_048_576 },
   });
@@ -66,6 +66,7 @@ test('trains classifiers by gradient unless told otherwise', () => {
       rounds: 200,
       optimizer: 'adam',
       learning_rate: 0.1,
+      l1: 0,
       l2: 0,
       tolerance: 0,
       patience: 5,
@@ -83,6 +84,7 @@ test('keeps the settings that are given and completes them with the solver of th
     optimizer: 'momentum',
     learning_rate: 0.1,
     momentum: 0.9,
+    l1: 0,
     l2: 0.5,
     tolerance: 0,
     patience: 5,
@@ -187,7 +189,7 @@ withData(test, 'prototype-model.json', 'accepts the prototype’s model.json as 
   const model = parseModel(JSON.parse(readFileSync(path, 'utf8')));
   assert.equal(model.data_props.header, false);
   assert.equal(model.data_props.features.length, 10);
-  assert.deepEqual(model.training, { solver: 'normal-equations', l2: 0 });
+  assert.deepEqual(model.training, { solver: 'normal-equations', l1: 0, l2: 0 });
   assert.deepEqual(model.data_props.features[3], {
     col_idx: 3,
     type: 'continuous',

@@ -156,12 +156,12 @@ test('finds the line through points, and what is left of it', () => {
   // y = 0.25 + 0.5·x exactly, then with errors ±0.125 that are orthogonal to the intercept and to x.
   const rows = [[-1], [-1], [1], [1]];
   const exact = recordsFrom(rows, [-0.25, -0.25, 0.75, 0.75]);
-  const fit = solveNormalEquations(mapOf(2), triangleSums(exact), 4, 0, 0);
+  const fit = solveNormalEquations(mapOf(2), triangleSums(exact), 4, { l1: 0, l2: 0 }, 0);
   assert.deepEqual([...fit.parameters], [0.25, 0.5]);
   assert.equal(fit.metrics.loss, 0);
   assert.equal(fit.metrics.r2, 1);
   const noisy = recordsFrom(rows, [-0.375, -0.125, 0.625, 0.875]);
-  const rough = solveNormalEquations(mapOf(2), triangleSums(noisy), 4, 0, 0);
+  const rough = solveNormalEquations(mapOf(2), triangleSums(noisy), 4, { l1: 0, l2: 0 }, 0);
   assert.deepEqual([...rough.parameters], [0.25, 0.5]);
   assert.equal(rough.metrics.loss, 2 ** -7);
   assert.equal(rough.metrics.mse, 2 ** -6);
@@ -174,7 +174,7 @@ test('solves (XᵀX/n + λI)θ = Xᵀy/n with the intercept free of the penalty'
       recordsOf(3, scaled, { minLength: 8, maxLength: 30 }),
       fc.double({ min: 0.01, max: 10, noNaN: true }),
       (records, l2) => {
-        const fit = solveNormalEquations(mapOf(3), triangleSums(records), records.count, l2, 0);
+        const fit = solveNormalEquations(mapOf(3), triangleSums(records), records.count, { l1: 0, l2 }, 0);
         const { parameters } = fit;
         const slope = new Float64Array(3);
         let loss = 0;
@@ -271,7 +271,7 @@ test('refuses an ambiguous fit by the column that makes it so, and solves it wit
     const integers = Float64Array.from(exactTriangleSums(records, 40), (sum) => Number(sum) / 2 ** 80);
     for (const sums of [triangleSums(records), integers]) {
       assert.throws(
-        () => solveNormalEquations(mapOf(3), sums, records.count, 0, 0),
+        () => solveNormalEquations(mapOf(3), sums, records.count, { l1: 0, l2: 0 }, 0),
         {
           name: 'SealsumError',
           code: 'matrix_singular',
@@ -282,7 +282,7 @@ test('refuses an ambiguous fit by the column that makes it so, and solves it wit
         },
         why,
       );
-      const { parameters } = solveNormalEquations(mapOf(3), sums, records.count, 1e-6, 0);
+      const { parameters } = solveNormalEquations(mapOf(3), sums, records.count, { l1: 0, l2: 1e-6 }, 0);
       assert.ok(parameters.every(Number.isFinite), why);
     }
   }
@@ -291,17 +291,17 @@ test('refuses an ambiguous fit by the column that makes it so, and solves it wit
 test('under differential privacy names the noise and its mend', () => {
   // A sum of squares that noise pushed below zero.
   const sums = Float64Array.of(0, 0, -0.5, 0, 1);
-  assert.throws(() => solveNormalEquations(mapOf(2), sums, 4, 0, 1e-9), {
+  assert.throws(() => solveNormalEquations(mapOf(2), sums, 4, { l1: 0, l2: 0 }, 1e-9), {
     code: 'matrix_singular',
     field: 'x1',
     message:
       'column x1: the noise of differential privacy outweighs what the records say about it: raise privacy.epsilon (or rho), or training.l2',
   });
   // The mend that needs none: a ridge as great as the noise makes it a matrix that has a fit.
-  const { parameters } = solveNormalEquations(mapOf(2), sums, 4, 0, 1);
+  const { parameters } = solveNormalEquations(mapOf(2), sums, 4, { l1: 0, l2: 0 }, 1);
   assert.ok(parameters.every(Number.isFinite));
   // A mean of squares cannot be negative, whatever the noise.
-  const { metrics } = solveNormalEquations(mapOf(2), Float64Array.of(0, 0, 4, 4, -1), 4, 0, 1e-9);
+  const { metrics } = solveNormalEquations(mapOf(2), Float64Array.of(0, 0, 4, 4, -1), 4, { l1: 0, l2: 0 }, 1e-9);
   assert.equal(metrics.loss, 0);
 });
 
@@ -328,11 +328,11 @@ test('the ridge is as great as the noise in a Gram matrix can make an eigenvalue
 test('where noise outweighs the records, the ridge keeps the fit near nothing instead of far from everything', () => {
   // Many weak records: the noise in each sum is as great as the sums themselves.
   const sums = Float64Array.of(0.5, 0.1, 0.05, 0.3, 0.05);
-  const bare = solveNormalEquations(mapOf(2), sums, 10, 0, 0).parameters;
-  const ridged = solveNormalEquations(mapOf(2), sums, 10, 0, 5).parameters;
+  const bare = solveNormalEquations(mapOf(2), sums, 10, { l1: 0, l2: 0 }, 0).parameters;
+  const ridged = solveNormalEquations(mapOf(2), sums, 10, { l1: 0, l2: 0 }, 5).parameters;
   assert.ok(Math.abs(ridged[1] ?? 0) < Math.abs(bare[1] ?? 0) / 100);
   // A greater penalty that was asked for stays.
-  const asked = solveNormalEquations(mapOf(2), sums, 10, 1e6, 5).parameters;
+  const asked = solveNormalEquations(mapOf(2), sums, 10, { l1: 0, l2: 1e6 }, 5).parameters;
   assert.ok(Math.abs(asked[1] ?? 0) < Math.abs(ridged[1] ?? 0));
 });
 

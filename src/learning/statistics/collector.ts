@@ -27,7 +27,10 @@ export function createCollector(
     get finished() {
       return report !== undefined;
     },
+    evaluated: undefined,
     metrics: undefined,
+    keptRound: undefined,
+    crossValidation: undefined,
     get report() {
       return report;
     },

@@ -2,7 +2,7 @@
 import { fieldName, isNumeric } from '../fields.ts';
 import { MAXIMUM_VALUES } from '../model.ts';
 import {
-  describeIssue,
+  describeIssues,
   type Problem,
   participationProblems,
   placeProblems,
@@ -22,7 +22,7 @@ import { statisticsSchema } from './schema.ts';
  */
 export function parseStatistics(json: unknown): StatisticsModel {
   const parsed = statisticsSchema.safeParse(json);
-  if (!parsed.success) throw refuse(parsed.error.issues.flatMap(describeIssue));
+  if (!parsed.success) throw refuse(describeIssues(parsed.error.issues));
   const model = withWeights(parsed.data);
   const { data_props, participation, privacy } = model;
   const places = data_props.columns.map((column, index) => [`data_props.columns[${index}]`, column] as const);

@@ -13,7 +13,10 @@ const test = suite('a model owner that is stopped and started');
 
 const sample = linearSample(30);
 const settings = { encryption: { key_bits: 2048 }, participation: { quorum: 2, deadline_seconds: 600 } };
-const document = { ...sample.document, ...settings, training: { solver: 'gradient', rounds: 2, learning_rate: 0.1 } };
+// With everything that a trainer has to remember.
+const options = { l1: 0.001, freeze: ['visits'], validation: { fraction: 0.3 } };
+const training = { solver: 'gradient', rounds: 2, learning_rate: 0.1, ...options };
+const document = { ...sample.document, ...settings, training };
 
 async function undisturbed(): Promise<ModelRecord> {
   const world = await newWorld();
@@ -25,6 +28,7 @@ const newWorld = newWorlds(await sharedKey(), document, sample);
 
 const expected = await undisturbed();
 assert.equal(expected.status, 'finished', expected.failure?.detail);
+assert.ok(expected.metrics?.validation_loss !== undefined && expected.keptUpdate !== undefined);
 
 /** Everything that must be the same as if nothing had happened. */
 async function requireWhole(world: World, id: string): Promise<void> {
@@ -35,7 +39,7 @@ async function requireWhole(world: World, id: string): Promise<void> {
     Buffer.from(Float64Array.from(expected.parameters ?? []).buffer),
   );
   assert.equal(record.updates, 2);
-  assert.deepEqual(record.metrics, expected.metrics);
+  assert.deepEqual([record.metrics, record.keptUpdate], [expected.metrics, expected.keptUpdate]);
   const rounds = await world.store.rounds(id);
   assert.deepEqual(
     rounds.map(({ round, contributors }) => [round, contributors]),
