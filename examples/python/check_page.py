@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Computes every test vector of docs/protocol.md anew with this example's code. Usage: check_page.py ../../docs/protocol.md"""
+import os
+import re
+import sys
+import tempfile
+
+import numpy as np
+
+from cipher import TagSecret, challenges, jacobi, modulus_of, pack, powmod, seal, tags_of
+from line import sign_request
+from model import Model, read_records
+from sealsum_owner import decode_parameters
+from signing import Identity, b64, canonical, canonical_digest, fingerprint, object_digest, parse_json, unb64
+from vector import Task
+
+
+def north(page: dict) -> Identity:
+    return Identity("north", bytes.fromhex(page["identity"]["seed"]))
+
+
+def identity(page, given):
+    who = north(page)
+    return {"key": who.key, "fingerprint": fingerprint(who.key)}
+
+
+def signing(page, given):
+    return {
+        "canonical": canonical(given["object"]),
+        "canonical_digest": canonical_digest(given["object"]),
+        "object_digest": object_digest(given["kind"], given["object"]),
+        "signature": north(page).sign_object(given["kind"], given["object"]),
+    }
+
+
+def request(page, given):
+    body = given["body"].encode() if "body" in given else None
+    headers, base = sign_request(north(page), given["method"], given["url"], body, given["created"], bytes.fromhex(given["nonce"]))
+    return {"headers": headers, "base": base}
+
+
+def parameters(page, given):
+    values = decode_parameters(given["text"], len(given["values"]))
+    return {"values": list(values), "text": b64(np.array(given["values"], "<f8").tobytes())}
+
+
+def records_of(page, model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "data.csv")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page["features"]["file"])
+        return read_records(model, path)
+
+
+def features(page, given):
+    records = records_of(page, Model(given["model"]))
+    return {"model_hash": canonical_digest(given["model"]), "x": records.x.tolist(), "y": records.y.tolist()}
+
+
+def vector(page, given):
+    model = Model({**page["features"]["model"], **given["with"]})
+    task = Task(model)
+    _, noise_bound = task.require_noise(given["noise"])
+    asked = decode_parameters(given["parameters"], task.parameter_count)
+    weight, values = task.contribution(records_of(page, model), asked)
+    return {"plan": task.plan(given["plan"]["owners"], noise_bound), "weight": str(weight), "values": list(map(str, values))}
+
+
+def modulus(page, given):
+    n, context = modulus_of(given["public_key"]), given["context"].encode()
+    w, root, blum = (int.from_bytes(unb64(text, "number"), "big") for text in (given["w"], given["root_0"], given["blum_0"]["x"]))
+    assert jacobi(w, n) == -1
+    challenge = challenges(n, w, context)
+    first, answer = challenge(b"blum", 0), given["blum_0"]
+    assert powmod(root, n, n) == challenge(b"root", 0)
+    assert pow(blum, 4, n) == (-1) ** answer["a"] * w ** answer["b"] * first % n
+    assert powmod(int.from_bytes(unb64(answer["z"], "z"), "big"), n, n) == first
+    return {"challenge_root_0": f"{challenge(b'root', 0):064x}", "challenge_blum_0": f"{first:064x}"}
+
+
+def tags(page, given):
+    secret = TagSecret(bytes.fromhex(given["secret"]))
+    key = secret.agree(given["other_public"], given["owner"])
+    found = tags_of(key, given["job_digest"], given["round"], given["round_digest"], len(given["tags"]))
+    return {"public": secret.public, "tag_key": key.hex(), "tags": [f"{tag:016x}" for tag in found]}
+
+
+def packing(page, given):
+    n = int(given["n"], 16)
+    own = [int(tag, 16) for tag in given["tags"]]
+    plaintexts = pack(given["plan"], given["slots"], own, n)
+    content = seal(given["plan"], given["slots"], own, n, [int(r, 16) for r in given["r"]])
+    return {"plaintexts": [f"{m:064x}" for m in plaintexts], "bytes": content.hex()}
+
+
+def main() -> None:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        blocks = re.findall(r"<!-- vector: (\S+) -->\n```json\n(.*?)```", file.read(), re.DOTALL)
+    page = {name: parse_json(text) for name, text in blocks}
+    wrong = 0
+    for name, given in page.items():
+        found = globals()[name.split("-")[0]](page, given)
+        for field, value in found.items():
+            if given[field] != value:
+                wrong += 1
+                print(f"{name}: {field} is {value!r}, and the page says {given[field]!r}")
+    print(f"{len(page)} vectors, {wrong} differences")
+    sys.exit(1 if wrong or not page else 0)
+
+
+if __name__ == "__main__":
+    main()
