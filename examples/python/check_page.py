@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import tempfile
+from hashlib import sha256
 
 import numpy as np
 
@@ -93,13 +94,41 @@ def packing(page, given):
     return {"plaintexts": [f"{m:064x}" for m in plaintexts], "bytes": content.hex()}
 
 
+def round_descriptor(page, given):
+    return {"digest": object_digest("round", given["descriptor"])}
+
+
+def statement(page, given):
+    signature = north(page).sign_object("contribution", given["statement"])
+    digest = sha256(bytes.fromhex(page["packing"]["bytes"])).hexdigest()
+    return {
+        "statement": {**given["statement"], "digest": digest, "round_digest": object_digest("round", page["round"]["descriptor"])},
+        "contribution-signature": f"{signature['key']}.{signature['value']}",
+    }
+
+
+CHECKS = {
+    "identity": identity,
+    "signing": signing,
+    "request": request,
+    "features": features,
+    "vector": vector,
+    "modulus": modulus,
+    "tags": tags,
+    "parameters": parameters,
+    "round": round_descriptor,
+    "packing": packing,
+    "statement": statement,
+}
+
+
 def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         blocks = re.findall(r"<!-- vector: (\S+) -->\n```json\n(.*?)```", file.read(), re.DOTALL)
     page = {name: parse_json(text) for name, text in blocks}
     wrong = 0
     for name, given in page.items():
-        found = globals()[name.split("-")[0]](page, given)
+        found = CHECKS[name.split("-")[0]](page, given)
         for field, value in found.items():
             if given[field] != value:
                 wrong += 1

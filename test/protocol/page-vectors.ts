@@ -19,7 +19,9 @@ import { publicKeyToJwk } from '../../src/paillier/public-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
 import { ownerIdSchema, partyIdSchema } from '../../src/protocol/identifiers.ts';
 import { createIdentity } from '../../src/protocol/identity.ts';
+import { sha256 } from '../../src/protocol/manifest.ts';
 import { decodeParameters, encodeParameters } from '../../src/protocol/parameters.ts';
+import { contributionSignatureHeader } from '../../src/protocol/round-messages.ts';
 import { canonicalDigest, objectDigest, signObject } from '../../src/protocol/signed.ts';
 import { createTagSecret, tagsOf } from '../../src/protocol/tags.ts';
 import { noiseToWire, termsOf } from '../../src/protocol/terms.ts';
@@ -225,6 +227,27 @@ const packed = {
   bytes: ciphertexts.map((each) => hex(bigintToBytes(each, 64))).join(''),
 };
 
+const round = {
+  job: 'm1',
+  round: context.round,
+  job_digest: context.job,
+  model_hash: features.model_hash,
+  roster: ['north', 'south', 'west'],
+  quorum: 2,
+  deadline_seconds: 30,
+  parameters: encodeParameters(parameters),
+};
+const content = Buffer.from(packed.bytes, 'hex');
+const statement = {
+  job: round.job,
+  round: round.round,
+  round_digest: objectDigest('round', round),
+  owner,
+  digest: sha256(content),
+  bytes: content.length,
+};
+const { key, value } = signObject(north, 'contribution', statement);
+
 function power(base: bigint, exponent: bigint, modulo: bigint): bigint {
   let result = 1n;
   for (let square = base, rest = exponent; rest > 0n; rest >>= 1n, square = (square * square) % modulo)
@@ -248,6 +271,8 @@ export const pageVectors: Readonly<Record<string, object>> = {
   modulus,
   tags: tagging,
   packing: packed,
+  round: { descriptor: round, digest: statement.round_digest },
+  statement: { statement, [contributionSignatureHeader]: `${key}.${value}` },
 };
 
 /** An example as it stands on the page: a field a line. */

@@ -1,8 +1,9 @@
-/** docs/protocol.md: its examples are what the code computes, and what it says of routes, kinds and problems is what the code has. */
+/** docs/protocol.md: its examples are what the code computes, and its routes and problems are those that there are. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import { fromProblem } from '../../src/http/problem.ts';
 import { root } from '../support/program.ts';
 import { pageVectors, writeVector } from './page-vectors.ts';
 
@@ -21,5 +22,29 @@ for (const [name, vector] of Object.entries(pageVectors))
   test(`${name} is what the code computes`, () => {
     assert.equal(blocks.get(name), writeVector(vector));
   });
+
+test('every route of the facilitator stands on the page', () => {
+  const app = readFileSync(join(root, 'parties', 'facilitator', 'app.ts'), 'utf8');
+  const routes = [...app.matchAll(/method: '([a-z]+)',\n\s+path: '([^']+)'/g)].map(
+    ([, method = '', path = '']) => `${method.toUpperCase()} ${path}`,
+  );
+  assert.ok(routes.length > 10);
+  assert.deepEqual(
+    routes.filter((route) => !page.includes(`\`${route}`)),
+    [],
+  );
+});
+
+test('the problems that the page names are problems', () => {
+  const table = page.slice(page.indexOf('| what | codes | do |')).split('\n\n', 1)[0] ?? '';
+  const codes = [...table.matchAll(/`([a-z]+(?:-[a-z]+)*)`/g)].map(([, code = '']) => code);
+  assert.ok(codes.length > 15);
+  const isProblem = (code: string): boolean =>
+    fromProblem({ type: `urn:sealsum:problem:${code}`, title: '', status: 400, detail: '' }) !== undefined;
+  assert.deepEqual(
+    codes.filter((code) => !isProblem(code)),
+    [],
+  );
+});
 
 test.run();
