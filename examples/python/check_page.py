@@ -11,7 +11,7 @@ import numpy as np
 from cipher import TagSecret, challenges, jacobi, modulus_of, pack, powmod, seal, tags_of
 from line import sign_request
 from model import Model, read_records
-from sealsum_owner import decode_parameters
+from participation import decode_parameters
 from signing import Identity, b64, canonical, canonical_digest, fingerprint, object_digest, parse_json, unb64
 from vector import Task
 
@@ -36,7 +36,9 @@ def signing(page, given):
 
 def request(page, given):
     body = given["body"].encode() if "body" in given else None
-    headers, base = sign_request(north(page), given["method"], given["url"], body, given["created"], bytes.fromhex(given["nonce"]))
+    headers, base = sign_request(
+        north(page), given["method"], given["url"], body, given["created"], bytes.fromhex(given["nonce"])
+    )
     return {"headers": headers, "base": base}
 
 
@@ -64,12 +66,18 @@ def vector(page, given):
     _, noise_bound = task.require_noise(given["noise"])
     asked = decode_parameters(given["parameters"], task.parameter_count)
     weight, values = task.contribution(records_of(page, model), asked)
-    return {"plan": task.plan(given["plan"]["owners"], noise_bound), "weight": str(weight), "values": list(map(str, values))}
+    return {
+        "plan": task.plan(given["plan"]["owners"], noise_bound),
+        "weight": str(weight),
+        "values": list(map(str, values)),
+    }
 
 
 def modulus(page, given):
     n, context = modulus_of(given["public_key"]), given["context"].encode()
-    w, root, blum = (int.from_bytes(unb64(text, "number"), "big") for text in (given["w"], given["root_0"], given["blum_0"]["x"]))
+    w, root, blum = (
+        int.from_bytes(unb64(text, "number"), "big") for text in (given["w"], given["root_0"], given["blum_0"]["x"])
+    )
     assert jacobi(w, n) == -1
     challenge = challenges(n, w, context)
     first, answer = challenge(b"blum", 0), given["blum_0"]
@@ -102,7 +110,11 @@ def statement(page, given):
     signature = north(page).sign_object("contribution", given["statement"])
     digest = sha256(bytes.fromhex(page["packing"]["bytes"])).hexdigest()
     return {
-        "statement": {**given["statement"], "digest": digest, "round_digest": object_digest("round", page["round"]["descriptor"])},
+        "statement": {
+            **given["statement"],
+            "digest": digest,
+            "round_digest": object_digest("round", page["round"]["descriptor"]),
+        },
         "contribution-signature": f"{signature['key']}.{signature['value']}",
     }
 

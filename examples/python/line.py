@@ -18,7 +18,9 @@ OF_PEOPLE = {"signature-missing", "signature-invalid", "signature-expired", "par
 SILENCE = 45
 
 
-def sign_request(identity: Identity, method: str, url: str, body: bytes = None, created: int = None, nonce: bytes = None):
+def sign_request(
+    identity: Identity, method: str, url: str, body: bytes = None, created: int = None, nonce: bytes = None
+):
     """The headers that make a request this owner's own (RFC 9421), and the signature base."""
     parts = urlsplit(url)
     components = [

@@ -60,12 +60,17 @@ class Field:
         self.label = self.name if self.position is None else f"column {whole(self.position, where, 0, 99_999)}"
         self.missing = json["missing"]
         if self.is_numeric:
-            self.low, self.high = (number(each, f"{where}.range") for each in _list(json["range"], f"{where}.range", 2, 2))
+            self.low, self.high = (
+                number(each, f"{where}.range") for each in _list(json["range"], f"{where}.range", 2, 2)
+            )
             self.mid, self.half = self.low / 2 + self.high / 2, self.high / 2 - self.low / 2
             if not self.low < self.high or not 0 < self.half < math.inf:
                 raise Refusal(f"{where}.range: expected [low, high] with low < high")
-            if self.missing not in ("refuse", "drop") or is_target and self.missing not in ("refuse", "drop"):
+            if self.missing not in ("refuse", "drop"):
                 number(self.missing, f"{where}.missing", self.low, self.high)
+            given = [each for each in (self.low, self.high, self.missing) if not isinstance(each, str)]
+            if kind == "discrete" and any(each != math.floor(each) for each in given):
+                raise Refusal(f"{where}: expected whole numbers for discrete")
         else:
             self.levels = _list(json["levels"], f"{where}.levels", 2)
             if not all(isinstance(level, str) for level in self.levels) or len(set(self.levels)) < len(self.levels):
@@ -172,7 +177,9 @@ class Model:
         # What this owner does not do; see README.md.
         done = {"sampling": 1, "silent_owners": 0}
         if one_of(json["place"], "privacy.place", "model-owner", "facilitator", "data-owners") == "data-owners":
-            raise Refusal("privacy.place: this owner adds no noise of its own; let the model owner or the facilitator add it")
+            raise Refusal(
+                "privacy.place: this owner adds no noise of its own; let the model owner or the facilitator add it"
+            )
         if "adaptive_clip" in json:
             raise Refusal("privacy.adaptive_clip: this owner takes a clip that stays as it is; leave it out")
         for name, value in done.items():
@@ -274,7 +281,9 @@ def _value(field: Field, text: str, line: int):
 def _bad_cell(field, line: int, why: str) -> Refusal:
     if field is None:
         return Refusal(f"line {line}: {why}", "the data cannot be used for this model; the owner knows why")
-    return Refusal(f"line {line}, {field.label}: {why}", f"the data do not fit the model ({field.label}); the owner knows the line")
+    return Refusal(
+        f"line {line}, {field.label}: {why}", f"the data do not fit the model ({field.label}); the owner knows the line"
+    )
 
 
 def _delimiter(line: str) -> str:

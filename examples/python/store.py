@@ -21,7 +21,9 @@ class Store:
     def __init__(self, path: str) -> None:
         try:
             self._database = sqlite3.connect(path, isolation_level=None)
-            self._database.executescript("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._database.executescript(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+            )
             # Two processes under one name would contribute twice.
             self._database.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
         except sqlite3.Error as error:
@@ -54,17 +56,23 @@ class Store:
     def contribution(self, job: str, round_number: int):
         """Round digest, digest, bytes (None once forgotten) and whether there is a receipt; None for a round without any."""
         return self._run(
-            "SELECT round_digest, digest, bytes, receipt IS NOT NULL FROM contributions WHERE job = ? AND round = ?", job, round_number
+            "SELECT round_digest, digest, bytes, receipt IS NOT NULL FROM contributions WHERE job = ? AND round = ?",
+            job,
+            round_number,
         ).fetchone()
 
     def keep_contribution(self, job: str, round_number: int, round_digest: str, digest: str, content: bytes) -> None:
         """There is one for each round: another one is an error of this program, and never takes its place."""
-        self._run("INSERT INTO contributions VALUES (?, ?, ?, ?, ?, NULL)", job, round_number, round_digest, digest, content)
+        self._run(
+            "INSERT INTO contributions VALUES (?, ?, ?, ?, ?, NULL)", job, round_number, round_digest, digest, content
+        )
 
     def settle(self, job: str, round_number: int, receipt: dict = None) -> None:
         """Forgets the bytes: there is a receipt, or the round is over without them."""
         text = None if receipt is None else json.dumps(receipt)
-        self._run("UPDATE contributions SET bytes = NULL, receipt = ? WHERE job = ? AND round = ?", text, job, round_number)
+        self._run(
+            "UPDATE contributions SET bytes = NULL, receipt = ? WHERE job = ? AND round = ?", text, job, round_number
+        )
 
     def unsettled(self) -> list:
         """Jobs and rounds of which bytes are kept."""

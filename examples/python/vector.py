@@ -85,7 +85,12 @@ class Task:
         expected = {name: private[name] for name in ("place", "unit", "neighbours")}
         try:
             variance, rho = int(stated["variance"]), _fraction(stated["rho_per_round"])
-            if stated != {**expected, "variance": str(variance), "rho_per_round": _text(rho), "rounds": self.model.rounds}:
+            if stated != {
+                **expected,
+                "variance": str(variance),
+                "rho_per_round": _text(rho),
+                "rounds": self.model.rounds,
+            }:
                 raise ValueError
             sensitivity = self.greatest * (2 if private["neighbours"] == "substitution" else 1)
             if variance < 1 or rho != Fraction(sensitivity**2, 2 * variance):
@@ -93,7 +98,11 @@ class Task:
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             raise Refusal("noise: the noise that the job states is not what its privacy settings give") from None
         total = rho * self.model.rounds
-        kept = total <= Fraction(private["rho"]) if "rho" in private else gives(total, private["epsilon"], private["delta"])
+        kept = (
+            total <= Fraction(private["rho"])
+            if "rho" in private
+            else gives(total, private["epsilon"], private["delta"])
+        )
         if not kept:
             raise Refusal("noise: it is too little for what the model promises")
         return rho, 16 * (math.isqrt(variance) + 1) if private["place"] == "facilitator" else 0
@@ -118,7 +127,9 @@ class Task:
         for index, (each, bound) in enumerate(zip(sums, bounds)):
             if not abs(each) <= count * bound:
                 what = f"value {index}" if index < self.statistics else "a metric"
-                raise Refusal(f"{what} is beyond {bound} per record: the training diverges; lower training.learning_rate")
+                raise Refusal(
+                    f"{what} is beyond {bound} per record: the training diverges; lower training.learning_rate"
+                )
 
     def _triangle(self, records: Records) -> list:
         """Exact: integers of any length."""
@@ -146,7 +157,9 @@ class Task:
         total = np.zeros(self.length, dtype=np.int64)
         means, units = np.zeros(self.length), 0
         for start in range(0, records.count, AT_ONCE):
-            statistics, metrics = self._each(records.x[start : start + AT_ONCE], records.y[start : start + AT_ONCE], parameters)
+            statistics, metrics = self._each(
+                records.x[start : start + AT_ONCE], records.y[start : start + AT_ONCE], parameters
+            )
             if self.model.privacy["unit"] == "record":
                 total += self._units(statistics, metrics)
                 units += len(statistics)
