@@ -18,3 +18,7 @@ class Passing(Exception):
 
 class Over(Exception):
     """A round or its job is over, or its facilitator has forgotten it."""
+
+
+# What reading a message raises that is not as it must be, beside Refusal.
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)

@@ -8,7 +8,7 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from errors import Over, Passing, Refusal
+from errors import MALFORMED, Over, Passing, Refusal
 from signing import Identity, b64, parse_json
 
 OVER = {"job-unknown", "job-ended", "round-unknown", "round-closed", "round-abandoned"}
@@ -16,6 +16,8 @@ NOT_NOW = {408, 425, 429}
 # Clocks and rosters, here or there, are mended by people while this goes on.
 OF_PEOPLE = {"signature-missing", "signature-invalid", "signature-expired", "party-unknown", "role-forbidden"}
 SILENCE = 45
+# The longest answer that is read, in bytes: a round of a million parameters takes 11 MB.
+LONGEST = 1 << 26
 
 
 def sign_request(
@@ -90,7 +92,7 @@ class Line:
             yield None
             data = []
             while True:
-                line = answer.readline()
+                line = answer.readline(1 << 20)
                 if line == b"":
                     return
                 line = line.rstrip(b"\r\n")
@@ -99,7 +101,7 @@ class Line:
                 elif line == b"" and data:
                     yield parse_json(b"\n".join(data))
                     data = []
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             raise Passing(f"the event stream broke: {error}") from error
         finally:
             connection.close()
@@ -123,15 +125,17 @@ class Line:
             if answer.status >= 300:
                 code, after, why = self._refused(answer, f"{method} {path}")
                 raise self._meaning(answer.status, code, after, why)
-            content = answer.read()
+            content = answer.read(LONGEST + 1)
         except (OSError, http.client.HTTPException) as error:
             raise Passing(f"{method} {path}: the answer broke off: {error}") from error
         finally:
             connection.close()
         try:
+            if len(content) > LONGEST:
+                raise ValueError
             return parse_json(content) if content else None
-        except ValueError:
-            raise Passing(f"the answer to {method} {path} is not JSON") from None
+        except (ValueError, RecursionError):
+            raise Passing(f"the answer to {method} {path} cannot be read") from None
 
     def _open(self, method: str, path: str, body, headers: dict, timeout: float):
         url = self.url + path
@@ -156,7 +160,7 @@ class Line:
             problem = parse_json(answer.read(1 << 20))
             code = problem["type"].rpartition(":")[2]
             why = f"{request} was refused: {problem['detail']}"
-        except (ValueError, KeyError, TypeError, AttributeError, OSError, http.client.HTTPException):
+        except (*MALFORMED, OSError, http.client.HTTPException):
             code, why = "", f"{request} was answered {answer.status}"
         asked = answer.getheader("retry-after") or ""
         return code, min(int(asked), 30) if asked.isdigit() else 0, why

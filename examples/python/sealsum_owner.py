@@ -3,15 +3,18 @@
 import argparse
 import getpass
 import hashlib
+import ipaddress
 import logging
 import os
 import random
 import signal
+import sqlite3
 import ssl
 import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import urlsplit
 
 try:
     import cryptography  # noqa: F401
@@ -22,10 +25,10 @@ except ImportError as missing:
         "or on Debian apt-get install python3-numpy python3-cryptography"
     )
 
-from errors import Over, Passing, Refusal
+from errors import MALFORMED, Over, Passing, Refusal
 from line import Line
 from participation import Participation
-from signing import object_digest, read_identity, read_roster
+from signing import NAME, object_digest, read_identity, read_roster
 from store import Store
 
 log = logging.getLogger("sealsum")
@@ -48,6 +51,8 @@ class Owner:
         url = options.facilitator or self.roster.entry(self.facilitator, "facilitator").get("url")
         if url is None:
             raise Refusal("the roster does not say where the facilitator is: give --facilitator")
+        if urlsplit(url).scheme != "https" and not options.allow_plaintext and not is_loopback(urlsplit(url).hostname):
+            raise Refusal(f"{url} is another machine: take https, or say --allow-plaintext")
         self.line = Line(url, self.identity, tls_of(options))
         self.least_quorum = options.least_quorum
         self.rho_total = options.rho_total
@@ -68,9 +73,9 @@ class Owner:
                         wait = 0.1
                         self.handle(event)
                         self.last_event = event["id"]
-            except Passing as passing:
+            except (Passing, Over, Refusal, *MALFORMED) as error:
                 if not told:
-                    log.warning("%s; trying again", passing)
+                    log.warning("%s; trying again", error if isinstance(error, Passing) else reason_of(error))
                 told = True
             time.sleep(wait * (1 + random.random()) / 2)
             wait = min(2 * wait, 5)
@@ -102,6 +107,8 @@ class Owner:
     def join(self, job: str) -> None:
         """Sees to it that this owner has an answer to an open job, and that the facilitator knows it."""
         try:
+            if not NAME.match(job):
+                raise Refusal("this is no name of a job")
             view = self.line.ask("GET", f"/jobs/{job}")
             if view["status"] != "open":
                 self.end(job)
@@ -113,7 +120,7 @@ class Owner:
                 self.line.ask("PUT", f"/jobs/{job}/owners/{self.name}", signed)
         except Over:
             self.end(job)
-        except (Refusal, KeyError, TypeError, AttributeError) as error:
+        except (Refusal, *MALFORMED) as error:
             log.error("job %s: what the facilitator shows or answers cannot be used: %r", job, error)
 
     def answer_to(self, job: str, view: dict) -> dict:
@@ -132,7 +139,7 @@ class Owner:
             self.jobs[job] = taken
             answer.update(status="ready", tag_key=taken.tag_public)
             log.info("job %s: ready, with %d records, %d left out", job, taken.records.count, taken.records.dropped)
-        except (Refusal, KeyError, TypeError, AttributeError) as error:
+        except (Refusal, *MALFORMED) as error:
             answer.update(status="withdrawn" if same else "refused", reason=public_reason(error))
             log.error("job %s: %s: %s", job, answer["status"], reason_of(error))
         self.store.keep_answer(job, digest, answer)
@@ -166,7 +173,7 @@ class Owner:
                 self.send_or_forget(job, number, kept, view)
         except Over as over:
             log.warning("job %s, round %d: %s", job, number, over)
-        except (Refusal, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (Refusal, *MALFORMED) as error:
             self.withdraw(job, error)
             self.join(job)
 
@@ -223,7 +230,7 @@ class Owner:
             self.send_or_forget(job, number, kept, self.line.ask("GET", f"/jobs/{job}/rounds/{number}"))
         except Over:
             self.store.settle(job, number)
-        except (Refusal, KeyError, TypeError, AttributeError) as error:
+        except (Refusal, *MALFORMED) as error:
             self.withdraw(job, error)
 
     def withdraw(self, job: str, error: Exception) -> None:
@@ -248,11 +255,18 @@ class Owner:
 
 
 def reason_of(error: Exception) -> str:
-    return str(error) if isinstance(error, Refusal) else f"a message is not as it must be ({error!r})"
+    return str(error) if isinstance(error, (Refusal, Over)) else f"a message is not as it must be ({error!r})"
 
 
 def public_reason(error: Exception) -> str:
     return error.public[:1000] if isinstance(error, Refusal) else "a message is not as it must be; the owner knows more"
+
+
+def is_loopback(host) -> bool:
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def passphrase_of(options) -> str:
@@ -271,10 +285,12 @@ def tls_of(options) -> ssl.SSLContext:
 
 def parse_options(arguments=None):
     parser = argparse.ArgumentParser(
-        description="A sealsum data owner in Python. It only makes outgoing connections, and goes on where it was when it is "
-        "started again.",
-        epilog="example: sealsum_owner.py --name owner-3 --identity project/owner-3/identity.json "
-        "--passphrase-file project/owner-3/passphrase --roster project/roster.toml --data data.csv",
+        description="A sealsum data owner in Python. It only makes outgoing connections, and goes on where it was\n"
+        "when it is started again. README.md tells what it does and what not.",
+        epilog="example:\n"
+        "  sealsum_owner.py --name owner-3 --identity project/owner-3/identity.json \\\n"
+        "    --passphrase-file project/owner-3/passphrase --roster project/roster.toml --data data.csv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--name", required=True, help="this owner's on the roster")
     parser.add_argument(
@@ -292,6 +308,7 @@ def parse_options(arguments=None):
     parser.add_argument("--ca", metavar="FILE", help="who signed the facilitator's certificate (PEM)")
     parser.add_argument("--certificate", metavar="FILE", help="what to show a facilitator that asks for one (PEM)")
     parser.add_argument("--key", metavar="FILE", help="its private key (PEM)")
+    parser.add_argument("--allow-plaintext", action="store_true", help="speak to another machine without TLS")
     parser.add_argument(
         "--least-quorum", type=int, default=2, metavar="N", help="contributors that every round must have (2)"
     )
@@ -311,7 +328,7 @@ def main() -> None:
         Owner(parse_options()).run()
     except KeyboardInterrupt:
         sys.exit(0)
-    except (Refusal, OSError) as error:
+    except (Refusal, OSError, sqlite3.Error) as error:
         sys.exit(f"sealsum_owner: {error}")
 
 

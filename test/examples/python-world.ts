@@ -7,7 +7,6 @@ import {
   createCast,
   Folder,
   type RunningFacilitator,
-  type RunningParty,
   startFacilitator,
   startModelOwner,
   startOwner,
@@ -68,11 +67,19 @@ export type App = (request: Request) => Response | Promise<Response>;
 export interface World extends AsyncDisposable {
   readonly cast: Cast;
   readonly facilitator: RunningFacilitator;
-  readonly modelOwner: RunningParty;
+  /** The URL of the model owner. */
+  readonly modelOwner: string;
   readonly files: OwnerFiles;
 }
 
-export async function createWorld(before?: (app: App) => App): Promise<World> {
+export interface WorldOptions {
+  /** Stands before the facilitator's app. */
+  readonly before?: (app: App) => App;
+  /** Without owner-1 and the model owner's party: for jobs that a test proposes itself. */
+  readonly alone?: boolean;
+}
+
+export async function createWorld({ before, alone = false }: WorldOptions = {}): Promise<World> {
   const started: AsyncDisposable[] = [];
   const use = <T extends AsyncDisposable>(resource: T): T => {
     started.push(resource);
@@ -87,10 +94,10 @@ export async function createWorld(before?: (app: App) => App): Promise<World> {
     const facilitator = use(await startFacilitator({ cast, ...(before === undefined ? {} : { before }) }));
     const { url } = facilitator;
     const data = await folder.write('owner-1.csv', shares[0] ?? '');
-    use(await startOwner({ cast, name: 'owner-1', facilitator: url, data }));
-    const modelOwner = use(await startModelOwner(cast, url, { newKey }));
+    if (!alone) use(await startOwner({ cast, name: 'owner-1', facilitator: url, data }));
+    const modelOwner = alone ? undefined : use(await startModelOwner(cast, url, { newKey }));
     const files = await writeOwnerFiles(folder, cast, { name: 'owner-2', data: shares[1] ?? '', url });
-    return { cast, facilitator, modelOwner, files, [Symbol.asyncDispose]: stop };
+    return { cast, facilitator, modelOwner: modelOwner?.url ?? '', files, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -85,13 +85,13 @@ forPython(test, (python) => {
     await using world = await createWorld();
     await using running = startPython(python, world.files);
     await running.said(/following the facilitator/);
-    const ids = await Promise.all(trainings.map(({ document }) => postModel(world.modelOwner, document)));
+    const ids = await Promise.all(trainings.map(({ document }) => postModel({ url: world.modelOwner }, document)));
     for (const [index, { name, document, within }] of trainings.entries()) {
       const id = ids[index] ?? '';
-      const view = await over(world.modelOwner, id);
+      const view = await over({ url: world.modelOwner }, id);
       assert.equal(view.status, 'finished', `${name}: ${view.failure?.detail ?? ''}\n${running.log()}`);
       assert.equal(view.last_round?.contributors, 2);
-      const found = await getJson<DataUnitParameters>(`${world.modelOwner.url}/models/${id}/parameters`);
+      const found = await getJson<DataUnitParameters>(`${world.modelOwner}/models/${id}/parameters`);
       const far = difference(found, await pooledParameters(document));
       assert.ok(far < within, `${name}: differs by ${far}`);
       await running.said(new RegExp(`job ${id} is over`));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import { parseRoster, rosterDigest } from '../../src/config/roster-file.ts';
 import { fromProblem } from '../../src/http/problem.ts';
 import { root } from '../support/program.ts';
 import { pageVectors, writeVector } from './page-vectors.ts';
@@ -22,6 +23,13 @@ for (const [name, vector] of Object.entries(pageVectors))
   test(`${name} is what the code computes`, () => {
     assert.equal(blocks.get(name), writeVector(vector));
   });
+
+test('the roster is one, with the digest that stands beside it', () => {
+  const [, toml = ''] = /```toml\n(.*?)```/s.exec(page) ?? [];
+  const roster = parseRoster(toml, 'the page');
+  assert.equal(roster.parties.length, 2);
+  assert.ok(page.includes(`of this one \`${rosterDigest(roster)}\``));
+});
 
 test('every route of the facilitator stands on the page', () => {
   const app = readFileSync(join(root, 'parties', 'facilitator', 'app.ts'), 'utf8');
