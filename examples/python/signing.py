@@ -33,7 +33,7 @@ def unb64(text, what: str, length: int = None) -> bytes:
 
 
 def parse_json(text):
-    """I-JSON: no name twice, no NaN."""
+    """I-JSON (RFC 7493): no name twice, no NaN; numbers are doubles, so that 1152921504606847000 is 2^60."""
 
     def once(pairs):
         if len({name for name, _ in pairs}) != len(pairs):
@@ -43,7 +43,10 @@ def parse_json(text):
     def refuse(constant):
         raise ValueError(f"{constant} is no number")
 
-    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    def integer(digits):
+        return int(digits) if len(digits) < 16 else float(digits)
+
+    return json.loads(text, object_pairs_hook=once, parse_constant=refuse, parse_int=integer)
 
 
 def canonical(value) -> str:

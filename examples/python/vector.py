@@ -46,7 +46,7 @@ class Task:
             self.metric_bounds = [loss_bound * widest, 1][: self.metrics]
         else:
             bits = model.fraction_bits
-            self.scale = 2 ** (bits if gradient else 2 * bits)
+            self.scale = 2.0 ** (bits if gradient else 2 * bits)
             self.value_bound = 2 ** (bits + 10 if gradient else 2 * bits)
 
     def plan(self, owners: int, noise_bound: int = 0) -> dict:
@@ -117,7 +117,7 @@ class Task:
         if self.model.bits is not None:
             return self._quantised(records.count, sums)
         self._require_within(sums, [2.0**10] * self.length, records.count)
-        return records.count, [round(Fraction(float(each)) * self.scale) for each in sums]
+        return records.count, [round(Fraction(float(each)) * Fraction(self.scale)) for each in sums]
 
     def _sums(self, records: Records, parameters):
         residuals, metrics = residuals_of(self.model, records.x, records.y, parameters)
