@@ -35,6 +35,9 @@ export function findPython(): string | undefined {
   return able.find((each) => runs(each, ['import gmpy2'])) ?? able[0];
 }
 
+/** Milliseconds within which anything must have been said: only a limit, for busy machines. */
+const patience = 200_000;
+
 /** What one owner of the cast needs on its machine, in a folder. */
 export interface OwnerFiles {
   readonly name: string;
@@ -113,7 +116,7 @@ export function startPython(python: string, files: OwnerFiles, more: readonly st
           if (child.exitCode !== null) throw new Error(`${name} has ended: ${log}`);
           return false;
         },
-        90_000,
+        patience,
       ),
     log: () => log,
     kill,

@@ -42,7 +42,8 @@ interface Document {
 
 const settings = {
   encryption: { key_bits: 2048 },
-  participation: { quorum: 2, deadline_seconds: 120 },
+  // Longer than any test takes.
+  participation: { quorum: 2, deadline_seconds: 600 },
 };
 export const linear: Document = {
   ...settings,

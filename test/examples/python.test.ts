@@ -43,16 +43,6 @@ const trainings: readonly { name: string; document: object; within: number }[] =
     document: { ...softmax, training: gradient, privacy: { ...littleNoise, place: 'facilitator' } },
     within: 1e-3,
   },
-  {
-    name: 'owners clipped, noise of the model owner',
-    document: {
-      ...linear,
-      training: gradient,
-      encryption: { ...linear.encryption, quantization_bits: 24 },
-      privacy: { ...littleNoise, unit: 'owner', metrics: 'local' },
-    },
-    within: 1e-3,
-  },
 ];
 
 async function pooledParameters(document: object): Promise<DataUnitParameters> {
