@@ -173,6 +173,7 @@ export {
 export { type ClientStore, memoryClientStore, openClientStore } from './vector-sum/client-store.ts';
 export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
 export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';
+export { type ReadParty, readParty } from './vector-sum/read-party.ts';
 export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
 export { vectorSumTerms } from './vector-sum/terms.ts';
 export type { Expected } from './vector-sum/vector-job.ts';

@@ -24,7 +24,10 @@ export function createMemoryDataOwnerStore(): DataOwnerStore {
 
   function forgetBytes(job: JobId): void {
     const rounds = contributions.get(job) ?? new Map<number, OwnedContribution>();
-    for (const [round, { bytes: _, ...rest }] of rounds) rounds.set(round, rest);
+    for (const [round, kept] of rounds) {
+      const { roundDigest, digest, receipt } = kept;
+      rounds.set(round, { job, round, roundDigest, digest, ...(receipt === undefined ? {} : { receipt }) });
+    }
   }
 
   return {

@@ -43,7 +43,9 @@ export interface ClientOptions extends ConnectionOptions {
   /** What must not be forgotten; openClientStore() keeps it on disk. */
   readonly store: ClientStore;
   /** What this owner agrees to, in the words of [policy] in a data owner's config.toml; everything unless given. */
-  readonly policy?: PolicyTable;
+  readonly policy?: PolicyTable | OwnerPolicy;
+  /** 32 secret bytes that stay the same when the identity gets a new key; they follow from the identity unless given. */
+  readonly storageKey?: Uint8Array;
   /** What the program is made for: a job that is otherwise is refused. */
   readonly expects?: Expected;
   /** What the ledger calls the data that vectors are made of: each has the caps for itself. `vectors` unless given. */
@@ -94,7 +96,7 @@ export class Client implements AsyncDisposable {
   readonly #policy: OwnerPolicy;
   readonly #dataset: string;
   /** Why jobs were refused. */
-  readonly #declined = new Map<JobId, unknown>();
+  readonly #declined = new Map<JobId, Error>();
   /** What is under way for a job: one thing after the other. */
   readonly #turns = new Map<JobId, Promise<unknown>>();
   /** The vectors that were contributed since the client began: of each round the first one. */
@@ -278,7 +280,7 @@ export class Client implements AsyncDisposable {
       await membership.withdraw(job, error.reason, error.audit);
       // The job's model owner is told, as far as the facilitator can be reached.
       await membership.join(job).catch(() => undefined);
-      throw error.reason;
+      throw asError(error.reason);
     } finally {
       const kept = await this.#options.store.jobs.contribution(job, round).catch(() => undefined);
       if (kept !== undefined) this.#given.set(`${job} ${round}`, given);
@@ -349,7 +351,7 @@ export class Client implements AsyncDisposable {
     const [owner, policy, meter, progress] = [this.#owner, this.#policy, noMeter, noCheckpoint];
     const shared = { owner, identity, parties, client, records, ledger, clock, log, progress, signal };
     const contributor = createContributor({ ...shared, facilitator, store: store.jobs, policy, meter });
-    const storageKey = identity.derive('storage');
+    const { storageKey = identity.derive('storage') } = this.#options;
     const acceptance = {
       ...this.#consideration(ledger),
       storageKey,
@@ -365,7 +367,7 @@ export class Client implements AsyncDisposable {
       ...shared,
       accept: (signed, isKnown) => acceptVectorSum(signed, expects, acceptance, isKnown),
       onDeclined: (job, error) => {
-        this.#declined.set(job, error);
+        this.#declined.set(job, asError(error));
       },
       drop: (job) => contributor.drop(job),
     });
@@ -393,6 +395,10 @@ export class Client implements AsyncDisposable {
     this.#turns.set(job, turn);
     return unlessAborted(result, until);
   }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new SealsumError('internal', 'the job was given up', { cause: reason });
 }
 
 /** Why a round did not take a contribution that was not refused. */
@@ -423,7 +429,8 @@ function roundNumber(round: RoundReference): number {
   throw new SealsumError('round_unknown', 'round: expected the number of a round, counted from 1', { field: 'round' });
 }
 
-function policyOf(table: PolicyTable | undefined): OwnerPolicy {
+function policyOf(table: PolicyTable | OwnerPolicy | undefined): OwnerPolicy {
+  if (table !== undefined && 'caps' in table) return table;
   const fields = parseMessage(ownerPolicySchema, table ?? {}, 'policy');
   return ownerPolicy(
     fields,

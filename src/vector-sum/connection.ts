@@ -4,7 +4,7 @@ import { type EventLog, silentLog } from '../http/event-log.ts';
 import { createFacilitatorClient, type FacilitatorClient } from '../http/facilitator-client.ts';
 import { abortWith } from '../http/signals.ts';
 import { createSignedFetch } from '../http/signed-fetch.ts';
-import { createTransport } from '../http/transport.ts';
+import { type ClientTls, createTransport } from '../http/transport.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { type PartyId, partyIdSchema } from '../protocol/identifiers.ts';
@@ -20,9 +20,11 @@ export interface ConnectionOptions {
   readonly parties: Parties | (() => Parties);
   /** Which of several facilitators it is, by name; the only one unless given. */
   readonly facilitatorName?: string;
-  /** The authority that the facilitator's certificate must lead to, in PEM. */
+  /** The authority that the facilitator's certificate must lead to, in PEM; more of it in `tls`. */
   readonly ca?: string;
-  /** How requests are sent, instead of by connections of its own. */
+  /** What is trusted and shown, in PEM. */
+  readonly tls?: ClientTls;
+  /** How requests are sent, instead of by connections of its own; `ca` and `tls` are of those. */
   readonly fetch?: typeof fetch;
   readonly clock?: Clock;
   /** For everything secret; the operating system's generator unless given. */
@@ -62,12 +64,8 @@ export function connect(options: ConnectionOptions, role: Role): Connection {
   const now = typeof parties === 'function' ? parties : (): Parties => parties;
   const facilitator = facilitatorOf(now(), options.facilitatorName);
   const url = facilitatorUrl(options.facilitator);
-  if (options.fetch !== undefined && options.ca !== undefined)
-    throw new SealsumError('config_invalid', 'ca: has no effect beside fetch, which has connections of its own', {
-      field: 'ca',
-    });
-  const transport =
-    options.fetch === undefined ? createTransport(options.ca === undefined ? {} : { ca: options.ca }) : undefined;
+  const tls = { ...options.tls, ...(options.ca === undefined ? {} : { ca: options.ca }) };
+  const transport = options.fetch === undefined ? createTransport(tls) : undefined;
   const send = options.fetch ?? transport?.fetch ?? fetch;
   const closing = new AbortController();
   const letGo = options.signal === undefined ? () => undefined : abortWith(options.signal, closing);

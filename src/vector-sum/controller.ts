@@ -12,7 +12,7 @@
 import { generateNewKey, type NewKeySource } from '../collecting/new-key.ts';
 import { signJob } from '../collecting/proposal.ts';
 import { SealsumError } from '../errors.ts';
-import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema } from '../protocol/identifiers.ts';
+import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } from '../protocol/identifiers.ts';
 import { modulusProofContext } from '../protocol/modulus-proof-context.ts';
 import { createTagSecret } from '../protocol/tags.ts';
 import type { ThreadPool } from '../threads/pool.ts';
@@ -88,6 +88,11 @@ export class Controller implements AsyncDisposable {
     return new Controller(connection, options);
   }
 
+  /** In whose name jobs are made. */
+  get modelOwner(): PartyId {
+    return this.#connection.identity.name;
+  }
+
   /**
    * Makes a key, proves that it is well formed, and proposes a job to the owners of its roster.
    *
@@ -112,8 +117,9 @@ export class Controller implements AsyncDisposable {
     const { signal: until, letGo } = this.#connection.limited(signal);
     try {
       const { newKey = generateNewKey, pool } = this.#options;
-      const { keyPair, prove } = await newKey({ bits: settings.encryption.key_bits, signal: until });
-      const proof = await prove(modulusProofContext(id, identity.name), until);
+      const key = await newKey({ bits: settings.encryption.key_bits, signal: until });
+      const { keyPair } = key;
+      const proof = await key.prove(modulusProofContext(id, identity.name), until);
       const tagSecret = createTagSecret(random(32));
       const signed = signJob({
         job: id,

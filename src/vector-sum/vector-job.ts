@@ -31,12 +31,12 @@ export function readVectorJob(document: JobDescriptor['model'], owners: number):
 
 /** @throws SealsumError plan_mismatch naming the first field in which a job is not what was expected */
 export function requireExpected(sum: VectorSum, expected: Expected): void {
-  for (const [field, value] of Object.entries(expected) as [keyof Expected, unknown][]) {
+  for (const [field, value] of Object.entries(expected) as [keyof Expected, number | undefined][]) {
     const found = sum[field];
     if (value === undefined || found === value) continue;
     throw new SealsumError(
       'plan_mismatch',
-      `${field}: this client is made for ${String(value)}, the job has ${found === undefined ? 'none' : String(found)}`,
+      `${field}: this client is made for ${value}, the job has ${found ?? 'none'}`,
       { field },
     );
   }

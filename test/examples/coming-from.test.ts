@@ -1,13 +1,17 @@
 /** The pages for those who come from another library: their code runs, as one program for each page, and prints what they say. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import { root } from '../support/program.ts';
+import { startProject } from './project.ts';
+
+const run = promisify(execFile);
 
 const test = suite('coming from other libraries');
 
@@ -31,14 +35,16 @@ for (const page of pages) {
     const promised = promisedBy(code);
     assert.ok(promised.length > 0);
     const folder = await mkdtemp(join(tmpdir(), 'sealsum-page-'));
+    const started = code.includes("'project/") ? [await startProject(join(folder, 'project'))] : [];
     try {
       const program = join(folder, 'page.mts');
       const library = pathToFileURL(join(root, 'src', 'index.ts')).href;
       await writeFile(program, code.replaceAll("'sealsum'", `'${library}'`));
       const loader = ['--import', import.meta.resolve('tsx')];
-      const printed = execFileSync(process.execPath, [...loader, program], { cwd: root, encoding: 'utf8' });
+      const { stdout: printed } = await run(process.execPath, [...loader, program], { cwd: folder });
       assert.deepEqual(printed.trimEnd().split('\n'), promised);
     } finally {
+      for (const party of started) await party[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     }
   });

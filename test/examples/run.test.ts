@@ -3,15 +3,17 @@
  * and privacy with two owners, in few rounds and with the smallest key, and with SLOW=1 as they stand.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import type { CollectedStatistics, StatisticsReport } from '../../src/index.ts';
 import { runScript } from '../scripts/processes.ts';
 import { program, root } from '../support/program.ts';
+import { startProject } from './project.ts';
 
 const examples = `${root}examples`;
 
@@ -65,6 +67,27 @@ test('cross-validation.ts: every penalty is measured on every fold from one sum,
   );
   // As examples/generate-data.ts made them: within a standard error of the least.
   assert.ok(lines.includes('chosen: l1 0.001') && Math.abs((rows[0]?.error ?? 0) - 0.969) < 2e-3, printed);
+});
+
+test('vector-sum.ts: three sites add up what they counted, exactly and with noise', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sealsum-example-'));
+  try {
+    const project = join(folder, 'project');
+    await using facilitator = await startProject(project);
+    assert.ok(facilitator.pid > 0);
+    const { stdout } = await promisify(execFile)(process.execPath, [...program('examples/vector-sum.ts'), project]);
+    const [sum, mean, noise, clipped, noised] = stdout.trimEnd().split('\n');
+    assert.equal(sum, 'sum of 3: 55, 6, 1017, 9');
+    assert.equal(mean, 'mean: 18.33, 2.00, 339.00, 3.00');
+    const deviation = Number(/^noise on every value: (\d+), epsilon 8\.0$/.exec(noise ?? '')?.[1]);
+    assert.equal(clipped, 'clipped: 0 of 3');
+    // Nine times the deviation is passed less than once in 10^18 draws.
+    const values = (noised ?? '').replace('noised sum: ', '').split(', ').map(Number);
+    for (const [index, value] of [55, 6, 1017, 9].entries())
+      assert.ok(Math.abs((values[index] ?? Number.NaN) - value) < 9 * deviation + 1, stdout);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('density.ts: 16 bits of 10 owners take less than 6 bytes a value, and fewer owners and bits take less', () => {

@@ -20,12 +20,12 @@ const oneKeyPair = await oneKey();
 const proofs = new Map<string, Promise<ModulusProof>>();
 /** One key pair, and one proof for every name of a job: all stages' first jobs are called the same. */
 const newKey: NewKeySource = async (options) => {
-  const { keyPair, prove } = await oneKeyPair(options);
+  const key = await oneKeyPair(options);
   return {
-    keyPair,
+    keyPair: key.keyPair,
     prove: (context, signal) => {
       const name = Buffer.from(context).toString('hex');
-      const proof = proofs.get(name) ?? prove(context, signal);
+      const proof = proofs.get(name) ?? key.prove(context, signal);
       proofs.set(name, proof);
       return proof;
     },

@@ -394,8 +394,9 @@ test('a data owner process has no vector to give, and a client no records', asyn
   await using stage = await setStage({ owners: 2 });
   const { cast, facilitator, clients } = stage;
   const data = await folder.write('owner-1.csv', dealtOut(sample, 1)[0] ?? '');
-  await using _ = await startOwner({ cast, name: 'owner-1', facilitator: facilitator.url, data });
+  await using owner = await startOwner({ cast, name: 'owner-1', facilitator: facilitator.url, data });
   const job = await stage.job({ length: 3, bits: 32, bound: 1 });
+  assert.ok(owner.dataOwner.connected());
   await clients[1]?.join(job);
   await assert.rejects(job.startRound(), {
     code: 'owners_too_few',
