@@ -2,7 +2,7 @@
 import type { NewKeySource } from '../../src/collecting/new-key.ts';
 import { createKeyChecks } from '../../src/contributing/key-checks.ts';
 import type { ModulusProof } from '../../src/paillier/modulus-proof.ts';
-import { systemClock } from '../../src/protocol/clock.ts';
+import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import { Client, type ClientOptions } from '../../src/vector-sum/client.ts';
 import { memoryClientStore } from '../../src/vector-sum/client-store.ts';
 import { Controller, type ControllerOptions, type VectorSumOptions } from '../../src/vector-sum/controller.ts';
@@ -48,6 +48,8 @@ export interface Stage extends AsyncDisposable {
 export interface StageOptions {
   readonly owners?: number;
   readonly before?: FacilitatorOptions['before'];
+  /** By which the facilitator's deadlines pass. */
+  readonly clock?: Clock;
   readonly clientOptions?: (index: number) => Partial<ClientOptions>;
   readonly controllerOptions?: Partial<ControllerOptions>;
 }
@@ -55,11 +57,16 @@ export interface StageOptions {
 export async function setStage({
   owners = 3,
   before,
+  clock,
   clientOptions = () => ({}),
   controllerOptions,
 }: StageOptions = {}): Promise<Stage> {
   const cast = createCast(owners);
-  const facilitator = await startFacilitator({ cast, ...(before === undefined ? {} : { before }) });
+  const facilitator = await startFacilitator({
+    cast,
+    ...(before === undefined ? {} : { before }),
+    ...(clock === undefined ? {} : { clock }),
+  });
   const shared = { facilitator: facilitator.url, parties: cast.parties, clock: systemClock };
   const opened: Client[] = [];
   const client = (index: number, options: Partial<ClientOptions> = {}): Client => {

@@ -9,7 +9,8 @@ import { Controller } from '../../src/vector-sum/controller.ts';
 import type { FixedPointBits } from '../../src/vector-sum/document.ts';
 import type { VectorSumJob } from '../../src/vector-sum/vector-sum-job.ts';
 import { dealtOut, linearSample } from '../end-to-end/data.ts';
-import { createCast, Folder, startModelOwner, startOwner, trainOver } from '../end-to-end/parties.ts';
+import { createCast, Folder, over, patience, postModel, startModelOwner, startOwner } from '../end-to-end/parties.ts';
+import { createTestClock } from '../support/clock.ts';
 import { until } from '../support/until.ts';
 import { setStage, small } from './stage.ts';
 
@@ -24,7 +25,7 @@ const joinAll = async (clients: readonly Client[], job: VectorSumJob): Promise<v
 
 /** Resolves once the controller has heard of it. */
 const allAre = (job: VectorSumJob, said: string): Promise<void> =>
-  until(`all owners are ${said}`, () => job.owners().every(({ status }) => status === said));
+  until(`all owners are ${said}`, () => job.owners().every(({ status }) => status === said), patience);
 
 for (const bits of [16, 32, 64] satisfies FixedPointBits[])
   test(`${bits} bits: several rounds of a job, each with its own sum`, async () => {
@@ -118,16 +119,17 @@ for (const place of ['model-owner', 'facilitator', 'data-owners'] as const)
   });
 
 test('a round closes with the quorum at its deadline, and who missed it joins again', async () => {
-  await using stage = await setStage();
+  const clock = createTestClock();
+  await using stage = await setStage({ clock });
   const [first, second, third] = stage.clients;
   assert.ok(first !== undefined && second !== undefined && third !== undefined);
-  const short = { deadlineSeconds: 3, length: 3, bits: 32, bound: 1, rounds: 3 } as const;
-  const job = await stage.job(short);
+  const job = await stage.job({ deadlineSeconds: 600, length: 3, bits: 32, bound: 1, rounds: 3 });
   await joinAll(stage.clients, job);
   const one = await job.startRound();
   await assert.rejects(job.startRound(), { code: 'round_open' });
   await first.submit(job, one, vectors[0] ?? []);
   await second.submit(job, one, vectors[1] ?? []);
+  clock.advance(600_000);
   const { sum, contributors } = await one.collect();
   assert.deepEqual([...contributors].sort(), ['owner-1', 'owner-2']);
   assert.deepEqual(sum, Float64Array.of(0.75, 0, -0.5));
@@ -137,6 +139,7 @@ test('a round closes with the quorum at its deadline, and who missed it joins ag
   const two = await job.startRound();
   assert.equal(two.roster.length, 3);
   await first.submit(job, two, vectors[0] ?? []);
+  clock.advance(600_000);
   await assert.rejects(two.collect(), { code: 'round_abandoned', message: /missing owner-2, owner-3$/ });
   await assert.rejects(third.submit(job, two, vectors[2] ?? []), { code: 'round_abandoned' });
   await second.join(job);
@@ -286,7 +289,7 @@ test('two jobs that were joined before either was charged spend no more than the
   assert.equal((await client.ledger()).rounds, 1);
   // It takes no further part, and the controller reads why.
   await assert.rejects(second.collect(), { code: 'round_abandoned' });
-  await until('the controller has heard of it', () => two.owners()[0]?.status === 'withdrawn');
+  await until('the controller has heard of it', () => two.owners()[0]?.status === 'withdrawn', patience);
   assert.match(two.owners()[0]?.reason ?? '', /^policy.rho_total: /);
 });
 
@@ -403,16 +406,15 @@ test('a data owner process has no vector to give, and a client no records', asyn
     message: /owner-1 refused: the job sums vectors, which programs give .* and no vector/,
   });
   await using modelOwner = await startModelOwner(cast, facilitator.url);
-  const training = trainOver(modelOwner, { ...sample.document, encryption: { key_bits: 2048 } });
-  let id: string | undefined;
-  await until('the training is proposed', async () => {
-    const jobs = (await clients[1]?.jobs()) ?? [];
-    id = jobs.find((each) => each.job !== job.id)?.job;
-    return id !== undefined;
+  const id = await postModel(modelOwner, {
+    ...sample.document,
+    encryption: { key_bits: 2048 },
+    participation: { deadline_seconds: 600 },
   });
-  await assert.rejects(clients[1]?.join(id ?? '') ?? Promise.resolve(), { code: 'model_invalid', field: 'model_type' });
-  const view = await training;
-  assert.equal(view.failure?.code, 'owners_too_few');
+  const isProposed = async (): Promise<boolean> => ((await clients[1]?.jobs()) ?? []).some((each) => each.job === id);
+  await until('the training is proposed', isProposed, patience);
+  await assert.rejects(clients[1]?.join(id) ?? Promise.resolve(), { code: 'model_invalid', field: 'model_type' });
+  assert.equal((await over(modelOwner, id)).failure?.code, 'owners_too_few');
 });
 
 test('a controller and a client say at once what is wrong with what they are given', async () => {
