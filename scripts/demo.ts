@@ -67,7 +67,7 @@ async function readModel(path: string): Promise<{ document: unknown; model: AnyM
 async function trainPlaintext(model: Model, data: string, owners: number): Promise<DataUnitParameters> {
   const map = compileFeatures(model);
   const table = await readTable({ path: data }, model.data_props);
-  const shares = Array.from({ length: owners }, (_, owner) => {
+  const shares = Array.from({ length: Math.min(owners, table.rows.length) }, (_, owner) => {
     const isOwn = (_row: unknown, index: number): boolean => index % owners === owner;
     return encodeTable(map, { ...table, rows: table.rows.filter(isOwn), lines: table.lines.filter(isOwn) });
   });

@@ -50,7 +50,7 @@ export interface InitialParameters {
 
 /** Records that are not trained on, by their content and the seed (division.ts), and how they end the training. */
 export interface ValidationSettings {
-  /** The expected share of records; 0.01 to 0.5. */
+  /** The expected share of records; 0.05 to 0.5. */
   readonly fraction: number;
   /** Stop when their loss has not improved for so many rounds. */
   readonly patience: number;

@@ -36,7 +36,7 @@ const freeze = z
 
 const validation = z.strictObject(
   {
-    fraction: number((value) => value >= 0.01 && value <= 0.5, 'expected a number from 0.01 to 0.5').default(0.2),
+    fraction: number((value) => value >= 0.05 && value <= 0.5, 'expected a number from 0.05 to 0.5').default(0.2),
     patience: wholeNumber(1, 100_000).default(5),
     minimum_improvement: atLeastZero.default(0),
     seed,

@@ -80,7 +80,7 @@ test('refuses values that make no sense', () => {
   );
   refuses(document({ cross_validation: 5 }), 'training.cross_validation', 'expected an object');
   const fraction = 'training.validation.fraction';
-  refuses(document(gradient({ validation: { fraction: 0.6 } })), fraction, 'expected a number from 0.01 to 0.5');
+  refuses(document(gradient({ validation: { fraction: 0.6 } })), fraction, 'expected a number from 0.05 to 0.5');
   refuses(document(gradient({ freeze: [] })), 'training.freeze', 'expected at least 1 column or feature');
   const twice = document(gradient({ freeze: ['age', 'age'] }));
   refuses(twice, 'training.freeze', 'expected distinct columns or features');
