@@ -77,7 +77,7 @@ test('POST /models answers 202 with the address, where the model is shown with e
   const view = await getJson<ModelView>(`${url}${response.headers.get('location') ?? ''}`);
   assert.equal(view.status, 'finished', view.failure?.detail);
   assert.deepEqual(view.settings, {
-    training: { solver: 'normal-equations', l2: 0 },
+    training: { solver: 'normal-equations', l1: 0, l2: 0 },
     encryption: { key_bits: 2048, fraction_bits: 40 },
     participation: { quorum: 2, deadline_seconds: 600, max_records: 2 ** 20 },
   });
@@ -478,7 +478,7 @@ else
     assert.equal(posted.status, 202);
     const { id, settings: filled } = (await posted.json()) as ModelView;
     assert.deepEqual(filled, {
-      training: { solver: 'normal-equations', l2: 0 },
+      training: { solver: 'normal-equations', l1: 0, l2: 0 },
       encryption: { key_bits: 3072, fraction_bits: 40 },
       participation: { quorum: 2, deadline_seconds: 30, max_records: 2 ** 20 },
     });
