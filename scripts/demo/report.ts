@@ -40,8 +40,7 @@ export function printStatistics(found: CollectedStatistics, pooled: StatisticsRe
   const { privacy } = found;
   console.log(`\n${statisticsTables(found)}`);
   if (privacy.guarantee === 'no differential privacy') {
-    const { model: _model, name: _name, privacy: _privacy, ...report } = found;
-    const equal = JSON.stringify(report) === JSON.stringify(pooled);
+    const equal = JSON.stringify({ ...found, ...pooled }) === JSON.stringify(found);
     console.log(`\npooled plaintext    ${equal ? 'gives the same, to the last digit' : 'gives something else'}`);
     return;
   }

@@ -89,7 +89,10 @@ export function registerTrainCommand(program: Command): void {
 
 /** What is printed of a job once it is over. */
 async function outcomeOf(job: FollowModelOptions, json: boolean): Promise<string> {
-  if (!asksForStatistics(job.document)) return JSON.stringify((await followModel(job)).answer);
+  if (!asksForStatistics(job.document)) {
+    const { answer, standardisation } = await followModel(job);
+    return JSON.stringify(standardisation === undefined ? answer : { ...(answer as object), standardisation });
+  }
   const found = await followStatistics(job);
   return json ? JSON.stringify(found) : statisticsTables(found);
 }

@@ -5,6 +5,7 @@ import type { CrossValidation } from '../learning/cross-validation.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
+import { standardisationOf } from '../learning/statistics/standardisation.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { RoundReport } from '../storage/model-store.ts';
@@ -39,6 +40,8 @@ export interface TrainedModel {
   readonly rounds: readonly RoundReport[];
   /** What was promised about the records and what was spent of it. */
   readonly privacy: PrivacyStatement;
+  /** Where columns were standardised: the statistics that were summed before, with what they spent. */
+  readonly standardisation?: CollectedStatistics;
   /** What GET /prediction answers for this model. */
   readonly answer: unknown;
 }
@@ -97,12 +100,15 @@ export async function followStatistics(options: FollowModelOptions): Promise<Col
 }
 
 /**
- * Posts, follows, fetches.
+ * Posts, follows, fetches; where columns are standardised, the statistics first that their ranges follow from.
  *
  * @throws SealsumError what the model owner refused or why the training failed; request_failed when it does not answer;
  *   message_invalid when the address is none; aborted when the signal says so
  */
-export async function followModel(options: FollowModelOptions): Promise<TrainedModel> {
+export async function followModel(given: FollowModelOptions): Promise<TrainedModel> {
+  const standardisation = standardisationOf(given.document);
+  const statistics = standardisation && (await followStatistics({ ...given, document: standardisation.statistics }));
+  const options = statistics === undefined ? given : { ...given, document: standardisation?.training(statistics) };
   const { base, id, updates, rounds } = await postAndFollow(options);
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
   const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
@@ -115,8 +121,20 @@ export async function followModel(options: FollowModelOptions): Promise<TrainedM
   const mine = all.models.find((each) => each.model === id);
   if (mine === undefined) throw new SealsumError('model_unknown', `model ${id} was removed`, { field: 'id' });
   const { cost, metrics, predictions, cross_validation: crossValidation } = mine;
-  const told = { cost, metrics, predictions, ...(crossValidation === undefined ? {} : { crossValidation }) };
-  return { id, status: 'finished', updates, ...told, parameters, rounds, privacy, answer: mine };
+  return {
+    id,
+    status: 'finished',
+    updates,
+    cost,
+    metrics,
+    ...(crossValidation === undefined ? {} : { crossValidation }),
+    parameters,
+    predictions,
+    rounds,
+    privacy,
+    answer: mine,
+    ...(statistics === undefined ? {} : { standardisation: statistics }),
+  };
 }
 
 /** Follows a training to its end; stops it there when the signal aborts here. @returns the updates made */

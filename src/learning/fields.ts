@@ -19,6 +19,8 @@ export interface NumericField extends FieldPlace {
   readonly type: 'continuous' | 'discrete';
   /** [low, high] with low < high, in the data file's own units. */
   readonly range: readonly [number, number];
+  /** Bounds around the range: values within them are accepted, and those out of the range count as its nearer end. */
+  readonly within?: readonly [number, number] | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FieldPlace } from './fields.ts';
 import { type Model, parseModel } from './model.ts';
 import { isStatistics, type StatisticsModel } from './statistics/model.ts';
 import { parseStatistics } from './statistics/parse.ts';
+import { standardisationOf } from './statistics/standardisation.ts';
 
 export type AnyModel = Model | StatisticsModel;
 
@@ -13,7 +14,14 @@ export type AnyModel = Model | StatisticsModel;
  * @throws SealsumError `model_invalid` as `parseModel` and `parseStatistics` do
  */
 export function parseDocument(json: unknown): AnyModel {
-  return asksForStatistics(json) ? parseStatistics(json) : parseModel(json);
+  if (asksForStatistics(json)) return parseStatistics(json);
+  if (standardisationOf(json) === undefined) return parseModel(json);
+  throw new SealsumError(
+    'model_invalid',
+    'data_props: a column says standardize, and its range is still to be found: sealsum train does that first and posts both; ' +
+      'or declare the range',
+    { field: 'data_props' },
+  );
 }
 
 /** Whether a document says that it is for statistics; nothing else of it is looked at. */

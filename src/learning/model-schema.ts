@@ -21,6 +21,8 @@ import {
 } from './settings-schema.ts';
 import { training } from './training-schema.ts';
 
+const within = range.optional();
+
 const numericMissing = z
   .custom<'refuse' | 'drop' | number>(
     (value) => value === 'refuse' || value === 'drop' || (typeof value === 'number' && Number.isFinite(value)),
@@ -39,7 +41,7 @@ const feature = z
   .discriminatedUnion(
     'type',
     [
-      z.strictObject({ ...place, type: z.literal('continuous'), range, missing: numericMissing }),
+      z.strictObject({ ...place, type: z.literal('continuous'), range, within, missing: numericMissing }),
       z.strictObject({ ...place, type: z.literal('discrete'), range: wholeRange, missing: numericMissing }),
       z.strictObject({ ...place, type: z.enum(['ordinal', 'nominal']), levels, missing: levelMissing }),
     ],
@@ -47,6 +49,7 @@ const feature = z
   )
   .superRefine((value, context) => {
     requireOnePlace(value, context);
+    requireWithin(value, context);
     requireMissingFits(value, context);
   }) satisfies z.ZodType<Feature>;
 
@@ -54,13 +57,24 @@ const target = z
   .discriminatedUnion(
     'type',
     [
-      z.strictObject({ ...place, type: z.literal('continuous'), range, missing: targetMissing }),
+      z.strictObject({ ...place, type: z.literal('continuous'), range, within, missing: targetMissing }),
       z.strictObject({ ...place, type: z.literal('discrete'), range: wholeRange, missing: targetMissing }),
       z.strictObject({ ...place, type: z.enum(['ordinal', 'nominal']), levels, missing: targetMissing }),
     ],
     { error: unionError('expected one of continuous, discrete, ordinal, nominal') },
   )
-  .superRefine(requireOnePlace) satisfies z.ZodType<Target>;
+  .superRefine((value, context) => {
+    requireOnePlace(value, context);
+    requireWithin(value, context);
+  }) satisfies z.ZodType<Target>;
+
+/** Bounds hold the range. */
+function requireWithin(value: Feature | Target, context: z.RefinementCtx): void {
+  if (!isNumeric(value) || value.within === undefined) return;
+  const [low, high] = value.range;
+  if (value.within[0] <= low && high <= value.within[1]) return;
+  context.addIssue({ code: 'custom', message: `expected bounds around [${low}, ${high}]`, path: ['within'] });
+}
 
 /** A value that stands in for missing ones must be one that the column may hold. */
 function requireMissingFits(value: Feature, context: z.RefinementCtx): void {
@@ -72,7 +86,7 @@ function requireMissingFits(value: Feature, context: z.RefinementCtx): void {
     }
     return;
   }
-  const [low, high] = value.range;
+  const [low, high] = value.within ?? value.range;
   if (typeof missing === 'number' && (missing < low || missing > high)) {
     context.addIssue({ code: 'custom', message: `expected a number within [${low}, ${high}]`, path: ['missing'] });
   } else if (value.type === 'discrete' && !Number.isInteger(missing)) {

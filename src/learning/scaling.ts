@@ -66,7 +66,7 @@ export function cellReader(field: NumericField | LevelField): (text: string) => 
 }
 
 function readNumber(field: NumericField, text: string): CellValue {
-  const [low, high] = field.range;
+  const [low, high] = field.within ?? field.range;
   if (isMissingText(text)) return { kind: 'missing' };
   const whole = field.type === 'discrete';
   const expected = `expected a ${whole ? 'whole number' : 'number'} within [${low}, ${high}]`;

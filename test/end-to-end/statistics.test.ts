@@ -4,12 +4,18 @@ import { suite } from 'uvu';
 import type { ModelView, StatisticsView } from '../../parties/model-owner/views.ts';
 import { statisticsTables } from '../../src/cli/statistics-tables.ts';
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
-import { followStatistics } from '../../src/http/model-owner-client.ts';
+import { followModel, followStatistics } from '../../src/http/model-owner-client.ts';
+import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
+import { parseModel } from '../../src/learning/model.ts';
+import { trainPooled } from '../../src/learning/pooled.ts';
+import { parametersInDataUnits } from '../../src/learning/prediction.ts';
 import { reportOf } from '../../src/learning/statistics/report.ts';
+import { standardisationOf } from '../../src/learning/statistics/standardisation.ts';
 import { createStatisticsTask, statisticsSums } from '../../src/learning/statistics/task.ts';
+import { readTable } from '../../src/learning/table.ts';
 import { formatRational, rational } from '../../src/privacy/rational.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
-import { document, modelOf, patientsOf, recordsOf, textOf } from '../learning/statistics/setting.ts';
+import { document, modelOf, patientsOf, plainOf, present, recordsOf, textOf } from '../learning/statistics/setting.ts';
 import { until } from '../support/until.ts';
 import { oneKey } from './keys.ts';
 import {
@@ -33,7 +39,7 @@ const newKey = await oneKey();
 const patients = patientsOf(120);
 const settings = {
   encryption: { key_bits: 2048 },
-  participation: { quorum: 2, deadline_seconds: 20, max_records: 200 },
+  participation: { quorum: 2, deadline_seconds: 600, max_records: 200 },
 };
 
 /** Three owners with a third of the patients each. */
@@ -98,6 +104,68 @@ for (const place of ['model-owner.round.sent', 'model-owner.sum.committed'] as c
     for (const { ledgerStore } of owners) assert.equal((await ledgerStore.entries()).length, 1);
   });
 
+for (const privacy of [undefined, { rho: 100, clip: 10 }])
+  test(`columns are standardised before a training ${privacy === undefined ? 'without' : 'with'} noise, and both are charged`, async () => {
+    await using consortium = await startConsortium({ data, newKey });
+    const json = {
+      model_type: 'LINEAR_REGRESSION',
+      data_props: {
+        features: [
+          { name: 'age', type: 'continuous', standardize: { within: [0, 120], deviations: 1.5 }, missing: 'drop' },
+          { name: 'visits', type: 'discrete', range: [0, 5] },
+        ],
+        target: { name: 'pressure', standardize: { within: [60, 260], deviations: 4 }, missing: 'drop' },
+      },
+      ...settings,
+      ...(privacy === undefined ? {} : { privacy }),
+    };
+    const trained = await followModel({
+      url: consortium.modelOwner.url,
+      document: json,
+      fetch,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+    const { standardisation } = trained;
+    assert.deepEqual(
+      standardisation?.moments.map(({ column }) => column),
+      ['age', 'pressure'],
+    );
+    const spent = [standardisation.privacy, trained.privacy].map((each) =>
+      each.guarantee === 'no differential privacy' ? 0 : each.spent.rho.number,
+    );
+    if (privacy === undefined) {
+      const ages = present(patients.map(({ age }) => age));
+      const { mean, variance } = plainOf(ages);
+      assert.ok(Math.abs((standardisation.moments[0]?.mean.value ?? 0) - mean) < 1e-9);
+      const model = parseModel(standardisationOf(json)?.training(standardisation));
+      const [low = 0, high = 0] = model.data_props.features
+        .flatMap((each) => ('range' in each ? each.range : []))
+        .slice(0, 2);
+      assert.ok(Math.abs(low - Math.max(0, mean - 1.5 * Math.sqrt(variance))) < 1e-9);
+      assert.ok(Math.abs(high - Math.min(120, mean + 1.5 * Math.sqrt(variance))) < 1e-9);
+      // Some ages are beyond the range, and count as its ends.
+      assert.ok(ages.some((age) => age > high || age < low));
+      const map = compileFeatures(model);
+      const records = encodeTable(map, await readTable({ text: textOf(patients) }, model.data_props));
+      const pooled = parametersInDataUnits(model, map, trainPooled(model, records).parameters);
+      for (const [index, value] of trained.parameters.coefficients.flat().entries())
+        assert.ok(Math.abs(value - (pooled.coefficients.flat()[index] ?? Number.NaN)) < 1e-6);
+    } else {
+      assert.ok(spent.every((each) => each > 0) && spent[0] !== undefined && spent[1] !== undefined);
+      assert.ok(spent[0] + spent[1] <= 100 && spent[0] + spent[1] > 99.9);
+    }
+    for (const { ledgerStore } of consortium.owners)
+      assert.deepEqual(
+        (await ledgerStore.entries()).map(({ job, round, rho }) => [job, round, rho !== null]),
+        [
+          [standardisation.model, 1, privacy !== undefined],
+          [trained.id, 1, privacy !== undefined],
+        ],
+      );
+  });
+
 test('an owner that does not release a column takes no part, and a follower reads tables', async () => {
   const policyOf = (owner: string): OwnerPolicy | undefined =>
     owner === 'owner-3' ? { ...openPolicy, features: ['age', 'visits', 'ward', 'smokes'] } : undefined;
@@ -115,7 +183,7 @@ test('an owner that does not release a column takes no part, and a follower read
   assert.match(views.models[0]?.owners[2]?.reason ?? '', /does not release: pressure/);
   const text = statisticsTables(found);
   assert.match(text, /^records 80, from 2 data owners\n/);
-  assert.match(text, /\ncolumn +count +missing +mean +standard deviation +variance\nage +69 +11 /);
+  assert.match(text, /\ncolumn +count +missing +mean +standard deviation +variance\nage +68 +12 /);
   assert.match(
     text,
     /\ncorrelation, over \d+ records, without \d+ that miss one of these\n +age +pressure +visits\nage +1 /,

@@ -2,7 +2,7 @@
 import type { PrivacyTarget } from '../../privacy/calibration.ts';
 import type { PrivacyMode } from '../../privacy/mode.ts';
 import type { LevelField, NumericField } from '../fields.ts';
-import type { Delimiter, EncryptionSettings, ParticipationSettings } from '../model-types.ts';
+import type { Delimiter, EncryptionSettings, Model, ParticipationSettings } from '../model-types.ts';
 
 /**
  * A column and what becomes of its missing values: they are counted and left out of what needs them, or refuse the file, or drop
@@ -57,8 +57,6 @@ export interface StatisticsModel {
   readonly privacy?: (PrivacyMode & PrivacyTarget) | undefined;
 }
 
-export function isStatistics<Other extends { readonly model_type: string }>(
-  model: StatisticsModel | Other,
-): model is StatisticsModel {
+export function isStatistics(model: StatisticsModel | Model): model is StatisticsModel {
   return model.model_type === 'STATISTICS';
 }

@@ -9,7 +9,6 @@ import { createStatisticsTask, statisticsSums } from './task.ts';
  * @throws SealsumError `plan_mismatch` where the records are not the model's
  */
 export function pooledStatistics(model: StatisticsModel, records: Records, contributors: number): StatisticsReport {
-  const { privacy: _privacy, ...open } = model;
-  const task = createStatisticsTask(open);
+  const task = createStatisticsTask({ ...model, privacy: undefined });
   return reportOf(task, { ...statisticsSums(task, records), contributors }, 0);
 }

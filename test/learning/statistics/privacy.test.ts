@@ -137,8 +137,8 @@ test('a variance that noise made negative is null with a reason, and so is all t
     assert.deepEqual(variance, { value: null, standard_error: null, reason });
     assert.deepEqual(deviation, variance);
     assert.deepEqual(covariance?.covariance[0]?.[0], variance);
-    assert.deepEqual(covariance?.correlation[0]?.[1], variance);
-    assert.deepEqual(covariance?.correlation[1]?.[1], variance);
+    assert.deepEqual(covariance.correlation[0]?.[1], variance);
+    assert.deepEqual(covariance.correlation[1]?.[1], variance);
     assert.ok(!/NaN|undefined/.test(text));
   }
   const empty = reportOf(task, { weight: -S, values: exact.values, contributors: 2 }, 2 ** 20);
