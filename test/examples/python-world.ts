@@ -1,6 +1,6 @@
 /** A facilitator, owner-1 in TypeScript, a model owner, and what owner-2 in Python needs; and forty records, dealt out to both. */
 import type { suite } from 'uvu';
-import type { NewKeySource } from '../../parties/model-owner/job-keys.ts';
+import type { NewKeySource } from '../../src/collecting/new-key.ts';
 import { oneKey } from '../end-to-end/keys.ts';
 import {
   type Cast,

@@ -9,8 +9,9 @@
 import { z } from 'zod';
 import { SealsumError } from '../../errors.ts';
 import { rhoFromEpsilon } from '../../privacy/accounting/zcdp.ts';
+import { range } from '../column-schema.ts';
 import { fieldName } from '../fields.ts';
-import { number, probability, range } from '../model-schema.ts';
+import { number, probability } from '../settings-schema.ts';
 import type { StatisticsReport } from './report.ts';
 
 /** Of a promise, what the statistics spend. */
