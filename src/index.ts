@@ -177,4 +177,4 @@ export { type ReadParty, readParty } from './vector-sum/read-party.ts';
 export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
 export { vectorSumTerms } from './vector-sum/terms.ts';
 export type { Expected } from './vector-sum/vector-job.ts';
-export type { CollectedSum, SumRound, VectorSumJob } from './vector-sum/vector-sum-job.ts';
+export type { CollectedSum, StartOptions, SumRound, VectorSumJob } from './vector-sum/vector-sum-job.ts';

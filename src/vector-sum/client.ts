@@ -28,6 +28,7 @@ import { noCheckpoint } from '../protocol/checkpoints.ts';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from '../protocol/identifiers.ts';
 import type { JobDescriptor, JobSummary } from '../protocol/job-messages.ts';
 import { sha256 } from '../protocol/manifest.ts';
+import { decodeParameters } from '../protocol/parameters.ts';
 import type { RoundView, SignedReceipt } from '../protocol/round-messages.ts';
 import { objectDigest } from '../protocol/signed.ts';
 import type { ThreadPool } from '../threads/pool.ts';
@@ -101,6 +102,8 @@ export class Client implements AsyncDisposable {
   readonly #turns = new Map<JobId, Promise<unknown>>();
   /** The vectors that were contributed since the client began: of each round the first one. */
   readonly #given = new Map<string, string>();
+  /** The digests of the rounds whose parameters were read: of each job the newest. */
+  readonly #read = new Map<JobId, { readonly round: number; readonly digest: string }>();
   #inside: Promise<Inside> | undefined;
 
   /** @throws SealsumError config_invalid, role_forbidden, party_unknown */
@@ -197,6 +200,35 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * The numbers that a round brings, such as the parameters of a model: what its model owner signed for everybody whom it asks.
+   * What is submitted to the round afterwards goes to this very one or to none. Joins the job.
+   *
+   * @returns as many as the job's `parameters`
+   * @throws SealsumError round_unknown, signature_invalid, message_invalid naming what is not as the job promised, or that the
+   *   facilitator has forgotten the round; round_conflict, owner_not_on_roster; as join()
+   */
+  async parametersOf(job: JobReference, round: RoundReference, { signal }: CallOptions = {}): Promise<Float64Array> {
+    const [name, number] = [jobName(job), roundNumber(round)];
+    return await this.#limited(signal, (until) =>
+      this.#inTurn(name, until, async () => {
+        const { membership } = await this.#open();
+        const participation = membership.participation(name) ?? (await this.#join(name));
+        const { descriptor } = participation.check(number, await this.#connection.client.round(name, number, until));
+        const digest = objectDigest('round', descriptor);
+        const before = this.#digestRead(name, number) ?? digest;
+        if (before !== digest)
+          throw new SealsumError(
+            'round_conflict',
+            `the model owner has signed another round ${number} than the one whose parameters were read before`,
+            { field: 'round' },
+          );
+        if (number >= (this.#read.get(name)?.round ?? 0)) this.#read.set(name, { round: number, digest });
+        return decodeParameters(descriptor.parameters);
+      }),
+    );
+  }
+
+  /**
    * Contributes a vector to an open round: checked first, then charged, sealed, kept and sent. Asked again for the same round,
    * whatever was kept is sent again, and the same receipt comes back.
    *
@@ -220,7 +252,8 @@ export class Client implements AsyncDisposable {
         const { vector: integers, ...told } = encodeVector(settings, vector, weight);
         const given = sha256(new TextEncoder().encode([integers.weight, ...integers.values].join(' ')));
         this.#requireSame(name, number, given);
-        if (participation !== undefined) await this.#attend(participation.with(integers), number, given);
+        if (participation !== undefined)
+          await this.#attend(participation.with(integers, this.#digestRead(name, number)), number, given);
         const receipt = acknowledged ?? (await this.#receiptOf(name, number));
         if (receipt !== undefined) return { receipt, ...told };
         throw notTaken(await this.#connection.client.round(name, number, until), this.#owner);
@@ -299,6 +332,11 @@ export class Client implements AsyncDisposable {
     await records.forgetOldest();
   }
 
+  #digestRead(job: JobId, round: number): string | undefined {
+    const read = this.#read.get(job);
+    return read?.round === round ? read.digest : undefined;
+  }
+
   /** One vector a round: another one would be paid for by nothing, and what was kept is what is sent. */
   #requireSame(job: JobId, round: number, given: string): void {
     const before = this.#given.get(`${job} ${round}`);
@@ -336,14 +374,14 @@ export class Client implements AsyncDisposable {
   }
 
   #open(): Promise<Inside> {
-    this.#inside ??= this.#read().catch((error: unknown) => {
+    this.#inside ??= this.#readStore().catch((error: unknown) => {
       this.#inside = undefined;
       throw error;
     });
     return this.#inside;
   }
 
-  async #read(): Promise<Inside> {
+  async #readStore(): Promise<Inside> {
     const { identity, client, parties, facilitator, clock, random, log, signal } = this.#connection;
     const { store, pool, expects = {}, keys = createKeyChecks() } = this.#options;
     const ledger = createLedger(store.ledger, () => new Date(clock.now()));

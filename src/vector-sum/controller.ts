@@ -56,6 +56,8 @@ export interface VectorSumOptions {
   readonly keyBits?: number;
   /** The greatest weight of a vector; 1 unless given. */
   readonly maxWeight?: number;
+  /** How many numbers every round brings its owners: what is given to startRound(); 0 unless given. */
+  readonly parameters?: number;
   /** For people. */
   readonly name?: string;
   /** The job's name; a random one unless given. */
@@ -180,8 +182,8 @@ export class Controller implements AsyncDisposable {
 
 /** What was left out is left out of the document too, and gets its default there. */
 function documentOf(options: VectorSumOptions): object {
-  const { name, length, bits, bound, norm, maxWeight, rounds, privacy, quorum, deadlineSeconds, roster, keyBits } =
-    options;
+  const { name, length, bits, bound, norm, maxWeight, parameters, rounds, privacy } = options;
+  const { quorum, deadlineSeconds, roster, keyBits } = options;
   const given = (fields: object): object =>
     Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const { silentOwners, ...asked } = privacy ?? {};
@@ -193,6 +195,7 @@ function documentOf(options: VectorSumOptions): object {
     bound,
     norm,
     max_weight: maxWeight,
+    parameters,
     rounds,
     encryption: given({ key_bits: keyBits }),
     participation: given({ quorum, deadline_seconds: deadlineSeconds, roster }),

@@ -42,6 +42,8 @@ export interface VectorSum {
   readonly norm?: number | undefined;
   /** The greatest weight of a vector, which is a whole number; 1 with privacy. */
   readonly max_weight: number;
+  /** How many numbers go out to all owners with every round, such as the parameters of a model; 0 to 2^20. */
+  readonly parameters: number;
   /** The most rounds. */
   readonly rounds: number;
   readonly encryption: { readonly key_bits: number };
@@ -69,6 +71,7 @@ const schema = z.strictObject(
     bound: number(isMagnitude, 'expected a number from 1e-100 to 1e100').optional(),
     norm: number(isMagnitude, 'expected a number from 1e-100 to 1e100').optional(),
     max_weight: wholeNumber(1, 2 ** 32).default(1),
+    parameters: wholeNumber(0, MAXIMUM_VALUES).default(0),
     rounds: wholeNumber(1, 100_000).default(1),
     encryption: z.strictObject({ key_bits: keyBits }, { error: 'expected an object' }).prefault({}),
     participation: z.strictObject(participationFields, { error: 'expected an object' }).prefault({}),

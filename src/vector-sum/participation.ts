@@ -5,11 +5,16 @@ import type { WeightedVector } from '../encoding/contribution.ts';
 import { SealsumError } from '../errors.ts';
 import { sealIntegers } from '../pipeline.ts';
 import type { SignedJob } from '../protocol/job-messages.ts';
+import { objectDigest } from '../protocol/signed.ts';
 import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
 
 export interface VectorParticipation extends Accepted<VectorJob>, Participation {
-  /** The same, contributing this vector. */
-  with(vector: WeightedVector): Participation;
+  /**
+   * The same, contributing this vector.
+   *
+   * @param roundDigest of the round whose parameters it was computed on, where these were read: it takes no other one
+   */
+  with(vector: WeightedVector, roundDigest?: string): Participation;
 }
 
 /**
@@ -39,8 +44,18 @@ export async function acceptVectorSum(
   return {
     ...accepted,
     ...participation,
-    with: (vector) => ({
+    with: (vector, read) => ({
       ...participation,
+      check: (round, view) => {
+        const signed = participation.check(round, view);
+        if (read !== undefined && objectDigest('round', signed.descriptor) !== read)
+          throw new SealsumError(
+            'round_conflict',
+            `the model owner has signed another round ${round} than the one whose parameters were read (${read})`,
+            { field: 'round' },
+          );
+        return signed;
+      },
       contribution: ({ descriptor: { round } }, roundDigest) =>
         sealIntegers(accepted.sealer, vector, accepted.tags(round, roundDigest)),
     }),

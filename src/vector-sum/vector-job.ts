@@ -10,7 +10,9 @@ export interface VectorJob extends Understood {
 }
 
 /** What a program is made for; a job that is otherwise is refused. What is left out may be anything. */
-export type Expected = Partial<Pick<VectorSum, 'length' | 'bits' | 'bound' | 'norm' | 'max_weight' | 'rounds'>>;
+export type Expected = Partial<
+  Pick<VectorSum, 'length' | 'bits' | 'bound' | 'norm' | 'max_weight' | 'parameters' | 'rounds'>
+>;
 
 /** @throws SealsumError model_invalid, plan_unsafe, privacy_invalid */
 export function readVectorJob(document: JobDescriptor['model'], owners: number): VectorJob {
@@ -23,7 +25,7 @@ export function readVectorJob(document: JobDescriptor['model'], owners: number):
     settings,
     terms: vectorSumTerms(settings, owners),
     rounds: settings.rounds,
-    parameterCount: 0,
+    parameterCount: settings.parameters,
     adaptsClip: false,
     columns: [],
   };

@@ -18,6 +18,7 @@ import { type IntegerOpener, openIntegers } from '../pipeline.ts';
 import { type PrivacyStatement, privacyStatement, spentRho, statementAfter } from '../privacy/statement.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { JobOutcome, JobView, OwnerView, SignedJob } from '../protocol/job-messages.ts';
+import { encodeParameters } from '../protocol/parameters.ts';
 import type { RoundView, SignedManifest, SignedRound } from '../protocol/round-messages.ts';
 import { objectDigest } from '../protocol/signed.ts';
 import type { TagContext, TagSecret } from '../protocol/tags.ts';
@@ -26,6 +27,7 @@ import type { ThreadPool } from '../threads/pool.ts';
 import { type Connection, unlessAborted } from './connection.ts';
 import type { VectorSum } from './document.ts';
 import { type DecodedSum, decodeSum } from './fixed-point-vector.ts';
+import { requireParameters } from './round-parameters.ts';
 
 /** What a round gave. */
 export interface CollectedSum extends DecodedSum {
@@ -53,6 +55,12 @@ export interface SumRound {
   collect(options?: { readonly signal?: AbortSignal }): Promise<CollectedSum>;
 }
 
+export interface StartOptions {
+  /** As many finite numbers as the job's `parameters`; they are signed with the round, and everybody it asks reads the same. */
+  readonly parameters?: ArrayLike<number>;
+  readonly signal?: AbortSignal;
+}
+
 export interface VectorSumJob extends AsyncDisposable {
   readonly id: JobId;
   /** The job's document, with every default. */
@@ -65,10 +73,12 @@ export interface VectorSumJob extends AsyncDisposable {
    * Opens the next round, for the owners who are ready: before the first it waits until all have answered, for as long as a round
    * would at most.
    *
-   * @throws SealsumError owners_too_few naming who is missing and why; round_open while the one before is not collected;
-   *   privacy_invalid after the last round; job_ended, facilitator_unreachable, aborted
+   * @throws SealsumError plan_mismatch for another number of parameters, number_not_finite naming one; owners_too_few naming who
+   *   is missing and why; round_open while the one before is not collected; privacy_invalid after the last round;
+   *   round_conflict when a round that could not be opened is tried again with other parameters; job_ended,
+   *   facilitator_unreachable, aborted
    */
-  startRound(options?: { readonly signal?: AbortSignal }): Promise<SumRound>;
+  startRound(options?: StartOptions): Promise<SumRound>;
   /** Tells the facilitator that the job is over, and forgets its keys; `finished` unless told. */
   end(outcome?: JobOutcome): Promise<void>;
 }
@@ -133,14 +143,16 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
   let newest: { readonly signed: SignedRound; opened: boolean; over: boolean } | undefined;
   let ended: Promise<void> | undefined;
 
-  async function startRound(until: AbortSignal): Promise<SumRound> {
+  async function startRound(given: ArrayLike<number>, until: AbortSignal): Promise<SumRound> {
     requireGoing();
+    const parameters = requireParameters(settings, given);
     if (newest?.opened === true && !newest.over)
       throw new SealsumError('round_open', `round ${newest.signed.descriptor.round} has not been collected`, {
         field: 'round',
       });
-    const next = newest?.opened === false ? newest : await signNext(until);
+    const next = newest?.opened === false ? newest : await signNext(parameters, until);
     newest = next;
+    requireSameParameters(next.signed, parameters);
     const shown = await client.openRound(next.signed, until);
     next.opened = true;
     const { round, roster: asked } = next.signed.descriptor;
@@ -167,7 +179,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     };
   }
 
-  async function signNext(until: AbortSignal): Promise<NonNullable<typeof newest>> {
+  async function signNext(parameters: Float64Array, until: AbortSignal): Promise<NonNullable<typeof newest>> {
     const round = (newest?.signed.descriptor.round ?? 0) + 1;
     if (round > settings.rounds)
       throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
@@ -176,8 +188,8 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     if (!answered) await unlessAborted(firstAnswers(watch, settings.participation), until);
     answered = true;
     const ready = await unlessAborted(gatherQuorum(watch, register, settings.participation), until);
-    const asked = { parameters: new Float64Array(0), clip: undefined };
-    return { signed: signRound(roundTerms, round, ready, asked), opened: false, over: false };
+    const signed = signRound(roundTerms, round, ready, { parameters, clip: undefined });
+    return { signed, opened: false, over: false };
   }
 
   async function collect(asked: SignedRound, shown: RoundView, until: AbortSignal): Promise<CollectedSum> {
@@ -216,7 +228,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     sum: settings,
     owners: () => publicOwners(register.owners()),
     privacy: () => privacy,
-    startRound: ({ signal: stop } = {}) => limited(stop, startRound),
+    startRound: ({ parameters = [], signal: stop } = {}) => limited(stop, (until) => startRound(parameters, until)),
     end: (outcome = 'finished') => {
       ended ??= (async () => {
         watch.stop();
@@ -232,6 +244,16 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     [Symbol.asyncDispose]: () => job.end(),
   };
   return job;
+}
+
+/** A round that was signed may be at the facilitator by now, whatever came back: there is no other one of its number. */
+function requireSameParameters({ descriptor }: SignedRound, parameters: Float64Array): void {
+  if (descriptor.parameters === encodeParameters(parameters)) return;
+  throw new SealsumError(
+    'round_conflict',
+    `round ${descriptor.round} was signed with other parameters and may be known by now; start it with those`,
+    { field: 'parameters' },
+  );
 }
 
 /** What says nothing of a round: it may be collected again. */

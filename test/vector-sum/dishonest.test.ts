@@ -222,4 +222,28 @@ test('a round that is not what its job promised is refused before anything is ch
   }
 });
 
+test('what was computed on the parameters of one round is not given to another of its number', async () => {
+  let isOther = false;
+  const two: Lies = {
+    round: (view) => {
+      if (view.signed === undefined || !isOther) return view;
+      const descriptor = { ...view.signed.descriptor, parameters: encodeParameters([2]) };
+      return { ...view, signed: { descriptor, signature: signObject(cast.modelOwner, 'round', descriptor) } };
+    },
+  };
+  await using stage = await setStage({ before: lying(cast, two) });
+  const job = await stage.job({ length, bits: 32, norm: 1, privacy: { rho: 1 }, parameters: 1 });
+  await Promise.all(stage.clients.map((client) => client.join(job)));
+  const round = await job.startRound({ parameters: [1] });
+  const [first, second] = stage.clients;
+  assert.ok(first !== undefined && second !== undefined);
+  for (const client of [first, second]) assert.deepEqual([...(await client.parametersOf(job, round))], [1]);
+  isOther = true;
+  await assert.rejects(first.parametersOf(job, round), { code: 'round_conflict', field: 'round' });
+  for (const client of [first, second]) {
+    await assert.rejects(client.submit(job, round, vector), { code: 'round_conflict', field: 'round' });
+    assert.equal((await client.ledger()).rounds, 0);
+  }
+});
+
 test.run();

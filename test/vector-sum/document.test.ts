@@ -16,6 +16,7 @@ test('defaults are filled in, and what comes of it is accepted unchanged', () =>
   assert.deepEqual(sum, {
     ...plain,
     max_weight: 1,
+    parameters: 0,
     rounds: 1,
     encryption: { key_bits: 3072 },
     participation: { quorum: 2, deadline_seconds: 30 },
@@ -46,6 +47,8 @@ for (const [field, document] of [
   ['norm', { ...hidden, norm: -1 }],
   ['max_weight', { ...plain, max_weight: 0 }],
   ['max_weight', { ...hidden, max_weight: 2 }],
+  ['parameters', { ...plain, parameters: -1 }],
+  ['parameters', { ...plain, parameters: 2 ** 20 + 1 }],
   ['rounds', { ...plain, rounds: 0 }],
   ['encryption.key_bits', { ...plain, encryption: { key_bits: 1024 } }],
   ['participation.quorum', { ...plain, participation: { quorum: 1 } }],

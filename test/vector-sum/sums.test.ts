@@ -7,7 +7,7 @@ import { Client } from '../../src/vector-sum/client.ts';
 import { memoryClientStore, openClientStore } from '../../src/vector-sum/client-store.ts';
 import { Controller } from '../../src/vector-sum/controller.ts';
 import type { FixedPointBits } from '../../src/vector-sum/document.ts';
-import type { VectorSumJob } from '../../src/vector-sum/vector-sum-job.ts';
+import type { StartOptions, VectorSumJob } from '../../src/vector-sum/vector-sum-job.ts';
 import { dealtOut, linearSample } from '../end-to-end/data.ts';
 import { createCast, Folder, over, patience, postModel, startModelOwner, startOwner } from '../end-to-end/parties.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -117,6 +117,75 @@ for (const place of ['model-owner', 'facilitator', 'data-owners'] as const)
     assert.ok(spent.spent.rho.number <= spent.promised.rho.number);
     assert.equal((await client.ledger()).rounds, 1);
   });
+
+test('a round brings its owners parameters, and everybody reads the same to the last bit', async () => {
+  await using stage = await setStage();
+  const given = [Float64Array.of(0.1, -0, 1e300, Number.MIN_VALUE), Float64Array.of(1, 2, 3, 4)];
+  const job = await stage.job({ length: 1, bits: 32, bound: 1, rounds: 2, parameters: 4 });
+  assert.equal(job.sum.parameters, 4);
+  await joinAll(stage.clients.slice(1), job);
+  // Who has not joined does by reading.
+  const joining = stage.clients[0]?.nextRound(job);
+  for (const parameters of given) {
+    const round = await job.startRound({ parameters });
+    // What is signed is what was given, whatever becomes of the array.
+    const expected = [...parameters].map((value) => value + 0);
+    parameters.fill(7);
+    assert.equal(await joining, 1);
+    for (const client of stage.clients) {
+      assert.deepEqual([...(await client.parametersOf(job, round))], expected);
+      await client.submit(job, round, [0.25]);
+    }
+    assert.deepEqual((await round.collect()).sum, Float64Array.of(0.75));
+  }
+  await assert.rejects(stage.clients[0]?.parametersOf(job, 3) ?? Promise.resolve(), { code: 'round_unknown' });
+});
+
+test('parameters that do not fit the job are refused by name before anything is signed', async () => {
+  await using stage = await setStage({ owners: 2 });
+  const job = await stage.job({ length: 1, bits: 32, bound: 1, parameters: 2 });
+  await joinAll(stage.clients, job);
+  for (const [parameters, code, field] of [
+    [undefined, 'plan_mismatch', 'parameters'],
+    [[1], 'plan_mismatch', 'parameters'],
+    [[1, 2, 3], 'plan_mismatch', 'parameters'],
+    [7, 'data_invalid', 'parameters'],
+    [[1, Number.NaN], 'number_not_finite', 'parameter 1'],
+    [[Number.POSITIVE_INFINITY, 1], 'number_not_finite', 'parameter 0'],
+    [['1', 1], 'number_not_finite', 'parameter 0'],
+  ] as const)
+    await assert.rejects(
+      job.startRound((parameters === undefined ? {} : { parameters }) as StartOptions),
+      (error: SealsumError) => error.code === code && error.field === field,
+      `${code} ${field}`,
+    );
+  assert.equal((await job.startRound({ parameters: [1, 2] })).number, 1);
+  const plain = await stage.job({ length: 1, bits: 32, bound: 1 });
+  await joinAll(stage.clients, plain);
+  await assert.rejects(plain.startRound({ parameters: [1] }), { code: 'plan_mismatch', field: 'parameters' });
+  const round = await plain.startRound();
+  assert.equal((await stage.clients[0]?.parametersOf(plain, round))?.length, 0);
+  const expects = { parameters: 3 };
+  await assert.rejects(stage.client(0, { expects }).join(job), { code: 'plan_mismatch', field: 'parameters' });
+});
+
+test('a round that could not be opened is tried again with the parameters that it was signed with', async () => {
+  let broken = true;
+  await using stage = await setStage({
+    owners: 2,
+    before: (app) => (request) => {
+      const opens = request.method === 'PUT' && request.url.endsWith('/rounds/1');
+      return opens && broken ? new Response('no', { status: 400 }) : app(request);
+    },
+  });
+  const job = await stage.job({ length: 1, bits: 32, bound: 1, parameters: 1 });
+  await joinAll(stage.clients, job);
+  await assert.rejects(job.startRound({ parameters: [1] }), { code: 'request_failed' });
+  broken = false;
+  await assert.rejects(job.startRound({ parameters: [2] }), { code: 'round_conflict', field: 'parameters' });
+  const round = await job.startRound({ parameters: [1] });
+  assert.deepEqual(await stage.clients[0]?.parametersOf(job, round), Float64Array.of(1));
+});
 
 test('a round closes with the quorum at its deadline, and who missed it joins again', async () => {
   const clock = createTestClock();
