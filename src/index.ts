@@ -57,6 +57,7 @@ export type { FeatureRow } from './learning/fields.ts';
 export type { Metrics } from './learning/metrics.ts';
 export { type Model, parseModel } from './learning/model.ts';
 export { type AnyModel, parseDocument } from './learning/model-document.ts';
+export { createOptimiser, type Optimiser, type OptimiserState } from './learning/optimisers.ts';
 export { type PooledFit, trainPooled } from './learning/pooled.ts';
 export { type DataUnitParameters, type Prediction, parametersInDataUnits, predict } from './learning/prediction.ts';
 // Statistics of declared columns, by the same sum.

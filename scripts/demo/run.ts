@@ -22,6 +22,8 @@ export interface DemoOptions {
   readonly document: unknown;
   /** The path of the data file. */
   readonly data: string;
+  /** The path of the rows that the model predicts; the data unless given. */
+  readonly evaluation?: string;
   readonly owners: number;
   /** Told what happens, a line at a time. */
   readonly onStep: (line: string) => void;
@@ -89,7 +91,7 @@ async function train(job: FollowModelOptions): Promise<DemoRun> {
 
 /** What is to be posted, and where. */
 async function startParties(
-  { document, data, owners, onStep, onProgress, onParty, settings }: DemoOptions,
+  { document, data, evaluation = data, owners, onStep, onProgress, onParty, settings }: DemoOptions,
   folder: string,
   parties: PartyProcess[],
   stop: AbortController,
@@ -115,7 +117,7 @@ async function startParties(
   const starts = names.map((name) => () => start(name, 'data-owner', common));
   const urls = await inTurns([
     ...starts,
-    () => start(localNames.modelOwner, 'model-owner', [...common, '--data', data]),
+    () => start(localNames.modelOwner, 'model-owner', [...common, '--data', evaluation]),
   ]);
   for (const [index, { rows }] of shares.entries())
     onStep(`${names[index] ?? ''} at ${urls[index] ?? ''}, ${rows} rows`);

@@ -2,6 +2,7 @@
 import { aggregate } from '../../src/paillier/aggregate.ts';
 import { createEncryptor, type Encryptor } from '../../src/paillier/encryptor.ts';
 import { publicKeyFromJwk } from '../../src/paillier/public-key.ts';
+import { jobEventSchema } from '../../src/protocol/events.ts';
 import { sha256 } from '../../src/protocol/manifest.ts';
 import { type RoundView, roundViewSchema, type SignedManifest } from '../../src/protocol/round-messages.ts';
 import { signObject } from '../../src/protocol/signed.ts';
@@ -62,7 +63,27 @@ export function lying(cast: Cast, lies: Lies): (app: App) => App {
     if (!response.ok) return response;
     if (/\/rounds\/[0-9]+$/.test(request.url))
       return Response.json(changed(roundViewSchema.parse(await response.json())));
+    if (response.body !== null && response.headers.get('content-type') === 'text/event-stream')
+      return new Response(response.body.pipeThrough(changedEvents(changed)), { headers: response.headers });
     if (request.url.endsWith('/aggregate') && lie !== undefined) return new Response(Uint8Array.from(lie));
     return response;
   };
+}
+
+/** A stream of events whose rounds are changed too. */
+function changedEvents(changed: (view: RoundView) => RoundView): TransformStream<Uint8Array, Uint8Array> {
+  const [decoder, encoder] = [new TextDecoder(), new TextEncoder()];
+  let rest = '';
+  return new TransformStream({
+    transform: (chunk, controller) => {
+      const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) controller.enqueue(encoder.encode(`${block.replace(/^data: (.*)$/m, told)}\n\n`));
+    },
+  });
+
+  function told(line: string, json: string): string {
+    const event = jobEventSchema.parse(JSON.parse(json));
+    return event.view === undefined ? line : `data: ${JSON.stringify({ ...event, view: changed(event.view) })}`;
+  }
 }
