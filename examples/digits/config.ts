@@ -38,8 +38,8 @@ export interface DigitsConfig {
 
 const training: z.ZodType<Training> = z.strictObject({
   hidden: z.number().int().min(1).max(1024).default(32),
-  rounds: z.number().int().min(1).max(10_000).default(64),
-  learning_rate: z.number().positive().default(0.03),
+  rounds: z.number().int().min(1).max(10_000).default(48),
+  learning_rate: z.number().positive().default(0.05),
   seed: z.number().int().min(0).default(1),
   key_bits: z.number().int().default(3072),
   quorum: z.number().int().min(2).default(2),

@@ -7,6 +7,7 @@ import { createLocalProject, localNames } from '../../src/config/project.ts';
 import {
   Client,
   Controller,
+  createKeyChecks,
   memoryClientStore,
   ownerIdSchema,
   partiesOf,
@@ -78,7 +79,9 @@ async function trainAll(
   const owners = parties.map(({ identity }) => identity).filter(({ role }) => role === 'data-owner');
   const modelOwner = parties.map(({ identity }) => identity).find(({ role }) => role === 'model-owner');
   if (modelOwner === undefined) throw new SealsumError('internal', 'the project has no model owner');
-  const clients = owners.map((identity) => new Client({ ...shared, identity, store: memoryClientStore() }));
+  // Whoever is in one process verifies the proof of the key once.
+  const keys = createKeyChecks();
+  const clients = owners.map((identity) => new Client({ ...shared, identity, store: memoryClientStore(), keys }));
   await using controller = await Controller.create({ ...shared, identity: modelOwner });
   try {
     const working = clients.map((client, index) =>

@@ -19,7 +19,8 @@ import { deal, prepare, train } from '../learning/in-process.ts';
 const test = suite('examples');
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url));
-const pathOf = (example: Example, file: string): string => `${folder}${example.name}/${file}`;
+const pathIn = (name: string, file: string): string => `${folder}${name}/${file}`;
+const pathOf = (example: Example, file: string): string => pathIn(example.name, file);
 const modelOf = (example: Example): object => JSON.parse(readFileSync(pathOf(example, 'model.json'), 'utf8')) as object;
 const load = (example: Example): Promise<Setting> => prepare(modelOf(example), { path: pathOf(example, 'data.csv') });
 
@@ -49,8 +50,10 @@ function assertRecovered(example: Example, seen: readonly (readonly number[])[],
   }
 }
 
-test('every model.json is accepted, and every folder with one has its data made here', () => {
-  const folders = readdirSync(folder).filter((name) => existsSync(`${folder}${name}/model.json`));
+test('every model.json is accepted, and every folder with one and data has these made here', () => {
+  const folders = readdirSync(folder).filter(
+    (name) => existsSync(pathIn(name, 'model.json')) && existsSync(pathIn(name, 'data.csv')),
+  );
   assert.deepEqual(folders.sort(), examples.map(({ name }) => name).sort());
   for (const example of examples) {
     const model = parseModel(modelOf(example));
