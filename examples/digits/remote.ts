@@ -100,11 +100,7 @@ async function runTraining({ name, data }: Partner, options: RemoteOptions): Pro
 
 type Partner = { readonly name: string; readonly data: string };
 
-function load<R extends 'data-owner' | 'model-owner'>(
-  role: R,
-  { name, data }: Partner,
-  config: DigitsConfig,
-): Promise<LoadedParty> {
+function load(role: 'data-owner' | 'model-owner', { name, data }: Partner, config: DigitsConfig): Promise<LoadedParty> {
   const options = { config: partyConfigOf(config, name), facilitator: config.facilitator.url, data };
   return loadParty(role, options, { clock: systemClock, env: process.env, terminal: systemTerminal });
 }

@@ -27,6 +27,7 @@ import { root } from '../support/program.ts';
 
 const test = suite('digits');
 const script = 'examples/digits/run.sh';
+const real = join(root, '../shared/data/digits.csv');
 const slow = process.env.SLOW !== undefined;
 
 interface Printed {
@@ -122,21 +123,18 @@ test('model.json and config.json are accepted, and a wrong one is refused by nam
   });
 });
 
-test('made-up digits: both models are trained, and the network as it is on sums that were never encrypted', async () => {
-  const { code, output, complaint } = await runScript(script, [
-    '--rounds',
-    '6',
-    '--key-bits',
-    '2048',
-    '--owners',
-    '2',
-    '--json',
-  ]);
+// The network is trained below where there are real digits.
+const made = existsSync(real) && !slow ? 'softmax' : 'both';
+test('made-up digits: the models are trained, and the network as it is on sums that were never encrypted', async () => {
+  const args = ['--train', made, '--rounds', '6', '--key-bits', '2048', '--owners', '2', '--json'];
+  const { code, output, complaint } = await runScript(script, args);
   assert.equal(code, 0, complaint);
-  const { softmax, network, ...rows } = JSON.parse(output) as Printed;
-  assert.deepEqual([rows.training, rows.test, softmax?.updates, network.rounds], [480, 120, 6, 6]);
-  assert.ok((softmax?.test_accuracy ?? 0) > 0.8 && network.test_accuracy > 0.8, output);
-  assert.ok(network.difference_from_plaintext < 1e-6, output);
+  const { softmax, network, ...rows } = JSON.parse(output) as Partial<Printed>;
+  assert.deepEqual([rows.training, rows.test, softmax?.updates], [480, 120, 6]);
+  assert.ok((softmax?.test_accuracy ?? 0) > 0.8, output);
+  if (made === 'softmax') return;
+  assert.equal(network?.rounds, 6);
+  assert.ok(network.test_accuracy > 0.8 && network.difference_from_plaintext < 1e-6, output);
 });
 
 test('one config.json: every party a process that finds its part in it', async () => {
@@ -184,7 +182,6 @@ test('what cannot be done is said on one line, and nothing is printed as a resul
   }
 });
 
-const real = join(root, '../shared/data/digits.csv');
 const name = 'real digits: the accuracies that are promised';
 if (!existsSync(real)) test.skip(name);
 else
