@@ -11,6 +11,14 @@ FAMILIES = {"LINEAR_REGRESSION": "linear", "LOGISTIC_REGRESSION": "logistic", "S
 NUMERIC, LEVELLED = ("continuous", "discrete"), ("ordinal", "nominal")
 DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 MISSING = {"", "na", "n/a", "nan", "null", "?"}
+# What jobs may ask for and this owner does not do; see README.md.
+NOT_DONE = {
+    "within": "this owner takes no value beyond its range; declare a range that holds them all",
+    "freeze": "this owner sends the gradient of every coefficient; leave it out",
+    "validation": "this owner holds no records out; leave it out",
+    "cross_validation": "this owner divides no records into folds; leave it out",
+}
+OTHER_JOBS = {"STATISTICS": "statistics of columns", "VECTOR_SUM": "sums of vectors"}
 
 
 def fields(value, where: str, required: str, optional: str = "") -> dict:
@@ -20,7 +28,7 @@ def fields(value, where: str, required: str, optional: str = "") -> dict:
     known = required.split() + optional.split()
     for name in value:
         if name not in known:
-            raise Refusal(f"{where}.{name}: unknown field")
+            raise Refusal(f"{where}.{name}: {NOT_DONE.get(name, 'unknown field')}")
     for name in required.split():
         if name not in value:
             raise Refusal(f"{where}.{name}: missing")
@@ -115,8 +123,11 @@ class Model:
     """A model.json with every default filled in, looked at field by field."""
 
     def __init__(self, json) -> None:
+        kind = json.get("model_type") if isinstance(json, dict) else None
+        if isinstance(kind, str) and kind in OTHER_JOBS:
+            raise Refusal(f"model_type: this owner takes part in no {OTHER_JOBS[kind]}; it trains models only")
         fields(json, "model", "model_type data_props training encryption participation", "name privacy")
-        one_of(json["model_type"], "model_type", *FAMILIES)
+        one_of(kind, "model_type", *FAMILIES)
         self.family = FAMILIES[json["model_type"]]
         self._data(json["data_props"])
         self._training(json["training"])
@@ -155,12 +166,14 @@ class Model:
         solver = json.get("solver") if isinstance(json, dict) else None
         self.solver = one_of(solver, "training.solver", "gradient", "normal-equations")
         if self.solver == "normal-equations":
-            fields(json, "training", "solver l2")
+            fields(json, "training", "solver l1 l2")
             self.rounds = 1
             if self.family != "linear":
                 raise Refusal("training.solver: normal-equations fits linear regression only")
             return
-        fields(json, "training", "solver rounds optimizer learning_rate l2 tolerance patience", "momentum")
+        # Penalties, steps and the first parameters are the model owner's affair: every round brings its own parameters.
+        settings = "solver rounds optimizer learning_rate l1 l2 tolerance patience"
+        fields(json, "training", settings, "momentum initial_parameters")
         # One round more evaluates the last update.
         self.rounds = whole(json["rounds"], "training.rounds", 1, 100_000) + 1
 

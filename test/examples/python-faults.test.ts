@@ -115,6 +115,14 @@ const narrow = {
   },
 };
 
+const beyond = {
+  ...bare,
+  data_props: {
+    features: [{ name: 'age', type: 'continuous', range: [0, 50], within: [0, 100] }],
+    target: { name: 'outcome', range: [0, 100] },
+  },
+};
+
 const refused: readonly { name: string; document: object; craft?: Craft; reason: RegExp }[] = [
   { name: 'wide-slots', document: bare, craft: { change: widened }, reason: /^plan: .* in slot_bits/ },
   { name: 'unproven-key', document: bare, reason: /^public_key_proof\./ },
@@ -129,6 +137,38 @@ const refused: readonly { name: string; document: object; craft?: Craft; reason:
     document: bare,
     craft: { change: (descriptor) => modelWith(descriptor, { surprise: 1 }) },
     reason: /^model\.surprise: unknown field/,
+  },
+  {
+    name: 'frozen',
+    document: { ...bare, training: { ...gradient, freeze: ['ward'] } },
+    reason: /^training\.freeze: this owner sends the gradient of every coefficient/,
+  },
+  {
+    name: 'held-out',
+    document: { ...bare, training: { ...gradient, validation: {} } },
+    reason: /^training\.validation: this owner holds no records out/,
+  },
+  {
+    name: 'folds',
+    document: { ...bare, training: { solver: 'normal-equations', cross_validation: {} } },
+    reason: /^training\.cross_validation: this owner divides no records/,
+  },
+  {
+    name: 'beyond-range',
+    document: beyond,
+    reason: /^data_props\.features\[0\]\.within: this owner takes no value beyond its range/,
+  },
+  {
+    name: 'statistics',
+    document: bare,
+    craft: { change: (descriptor) => modelWith(descriptor, { model_type: 'STATISTICS' }) },
+    reason: /^model_type: this owner takes part in no statistics of columns/,
+  },
+  {
+    name: 'vector-sum',
+    document: bare,
+    craft: { change: (descriptor) => modelWith(descriptor, { model_type: 'VECTOR_SUM' }) },
+    reason: /^model_type: this owner takes part in no sums of vectors/,
   },
   {
     name: 'another-quorum',

@@ -49,6 +49,8 @@ const recipe = fc.record({
   levels: fc.constantFrom('nominal', 'ordinal'),
   normal: fc.boolean(),
   rounds: fc.integer({ min: 1, max: 500 }),
+  l1: double(0, 2),
+  start: maybe(double(-1, 1)),
   fractionBits: fc.integer({ min: 16, max: 48 }),
   bits: maybe(fc.constantFrom(8, 16, 24)),
   privacy: maybe(fc.tuple(promise, mode)),
@@ -84,7 +86,9 @@ function documentOf(given: Recipe): object {
   return {
     model_type: type,
     data_props: { delimiter: ',', features, target: targets[type] },
-    training: gradient ? { solver, rounds } : { solver },
+    training: gradient
+      ? { solver, rounds, l1: given.l1, ...(given.start === undefined ? {} : { initial_parameters: startOf(given) }) }
+      : { solver, l1: given.l1 },
     encryption: {
       key_bits: 2048,
       fraction_bits: given.fractionBits,
@@ -94,6 +98,19 @@ function documentOf(given: Recipe): object {
     ...(privacy === undefined
       ? {}
       : { privacy: { ...privacy[0], ...privacy[1], metrics: gradient && local ? 'local' : 'summed' } }),
+  };
+}
+
+/** Of the same number everywhere; no owner's vector depends on it. */
+function startOf({ type, levels, start = 0 }: Recipe): object {
+  const columns = ['intercept', 'a', 'b', ...(levels === 'nominal' ? ['c=ü', 'c=NA', 'c=z, w'] : ['c'])];
+  const row = columns.map(() => start);
+  const { [type]: target } = targets;
+  return {
+    columns,
+    coefficients: type === 'SOFTMAX_REGRESSION' ? [row, row, row] : row,
+    ...('levels' in target ? { classes: target.levels } : {}),
+    units: 'scaled',
   };
 }
 
