@@ -4,16 +4,20 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import contextmanager
+from fractions import Fraction
 from hashlib import sha256
+from math import isqrt
 
 import numpy as np
 
+from beyond import Divided, Statistics, VectorSum, parts
 from cipher import TagSecret, challenges, jacobi, modulus_of, pack, powmod, seal, tags_of
 from line import sign_request
 from model import Model, read_records
 from participation import decode_parameters
 from signing import Identity, b64, canonical, canonical_digest, fingerprint, object_digest, parse_json, unb64
-from vector import Task
+from vector import Task, plan_of
 
 
 def north(page: dict) -> Identity:
@@ -47,11 +51,17 @@ def parameters(page, given):
     return {"values": list(values), "text": b64(np.array(given["values"], "<f8").tobytes())}
 
 
-def records_of(page, model):
+@contextmanager
+def data_file(page):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "data.csv")
         with open(path, "w", encoding="utf-8") as file:
             file.write(page["features"]["file"])
+        yield path
+
+
+def records_of(page, model):
+    with data_file(page) as path:
         return read_records(model, path)
 
 
@@ -71,6 +81,45 @@ def vector(page, given):
         "weight": str(weight),
         "values": list(map(str, values)),
     }
+
+
+def division(page, given):
+    held_out, fold = parts(given, given["x"], given["y"])
+    return {"held_out": held_out, "fold": fold}
+
+
+def divided(page, given):
+    own = Divided({**page["features"]["model"], **given["with"]})
+    _, noise_bound = own.task.require_noise(given["noise"])
+    asked = decode_parameters(given["parameters"], own.task.parameter_count)
+    with data_file(page) as path:
+        weight, values = own.contribution(path, asked)
+    plan = own.plan(given["plan"]["owners"], noise_bound)
+    return {"plan": plan, "weight": str(weight), "values": list(map(str, values))}
+
+
+def statistics(page, given):
+    own = Statistics(given["model"], given["file"])
+    return other(given, own, own.contribution(), 2**20)
+
+
+def vector_sum(page, given):
+    own = VectorSum(given["model"])
+    return other(given, own, own.contribution(given["vector"], int(given["weight"])), own.greatest)
+
+
+def other(given, own, contribution, greatest):
+    """A job that trains no model; between its neighbours a sum differs by `greatest`."""
+    privacy, noise, noise_bound = given["model"].get("privacy"), given["noise"], 0
+    assert (privacy is None) == (noise is None)
+    if privacy is not None:
+        variance = greatest**2 / (2 * Fraction(privacy["rho"]))
+        assert noise["variance"] == str(variance) and privacy["neighbours"] == "zero-out"
+        noise_bound = 16 * (isqrt(int(variance)) + 1) if privacy["place"] == "facilitator" else 0
+    key_bits, owners = given["model"]["encryption"]["key_bits"], given["plan"]["owners"]
+    weight, values = contribution
+    plan = plan_of(key_bits, own.length, owners, own.bounds(), noise_bound)
+    return {"plan": plan, "weight": str(weight), "values": list(map(str, values))}
 
 
 def modulus(page, given):
@@ -125,6 +174,10 @@ CHECKS = {
     "request": request,
     "features": features,
     "vector": vector,
+    "division": division,
+    "divided": divided,
+    "statistics": statistics,
+    "sum": vector_sum,
     "modulus": modulus,
     "tags": tags,
     "parameters": parameters,

@@ -50,30 +50,10 @@ class Task:
             self.value_bound = 2 ** (bits + 10 if gradient else 2 * bits)
 
     def plan(self, owners: int, noise_bound: int = 0) -> dict:
-        key_bits = self.model.key_bits
-        sum_bound = owners * self.max_weight * max(self.value_bound, self.weight_unit) + noise_bound
-        slot_bits = (sum_bound - 1).bit_length() + 2
-        tag_bits = 64 + (owners - 1).bit_length() + 1
-        each = (key_bits - 2 - tag_bits) // slot_bits
-        if each < 1:
-            raise Refusal("plan: a slot has no room in a ciphertext")
-        slots = self.length + 2
-        return {
-            "key_bits": key_bits,
-            "length": self.length,
-            "owners": owners,
-            "max_weight": str(self.max_weight),
-            "value_bound": str(self.value_bound),
-            "scale": self.scale,
-            "weight_unit": str(self.weight_unit),
-            "noise_bound": str(noise_bound),
-            "sum_bound": str(sum_bound),
-            "slot_bits": slot_bits,
-            "tag_bits": tag_bits,
-            "slots_per_ciphertext": each,
-            "slots": slots,
-            "ciphertexts": -(-slots // each),
-        }
+        return plan_of(self.model.key_bits, self.length, owners, self.bounds(), noise_bound)
+
+    def bounds(self) -> dict:
+        return {name: getattr(self, name) for name in ("max_weight", "value_bound", "scale", "weight_unit")}
 
     def require_noise(self, stated) -> tuple:
         """Checks that the noise a job states keeps what its model promises. The ρ of a round, and the plan's noise_bound."""
@@ -187,6 +167,33 @@ class Task:
         scaled = np.nan_to_num(metrics * scales, nan=self.metric_bound, posinf=self.metric_bound)
         counted = np.clip(whole(np.clip(scaled, 0, self.metric_bound)), 0, self.metric_bound)
         return np.concatenate([clipped, counted.sum(axis=0)]).astype(np.int64)
+
+
+def plan_of(key_bits: int, length: int, owners: int, bounds: dict, noise_bound: int) -> dict:
+    """`bounds`: max_weight, value_bound, scale and weight_unit."""
+    sum_bound = owners * bounds["max_weight"] * max(bounds["value_bound"], bounds["weight_unit"]) + noise_bound
+    slot_bits = (sum_bound - 1).bit_length() + 2
+    tag_bits = 64 + (owners - 1).bit_length() + 1
+    each = (key_bits - 2 - tag_bits) // slot_bits
+    if each < 1:
+        raise Refusal("plan: a slot has no room in a ciphertext")
+    slots = length + 2
+    return {
+        "key_bits": key_bits,
+        "length": length,
+        "owners": owners,
+        "max_weight": str(bounds["max_weight"]),
+        "value_bound": str(bounds["value_bound"]),
+        "scale": bounds["scale"],
+        "weight_unit": str(bounds["weight_unit"]),
+        "noise_bound": str(noise_bound),
+        "sum_bound": str(sum_bound),
+        "slot_bits": slot_bits,
+        "tag_bits": tag_bits,
+        "slots_per_ciphertext": each,
+        "slots": slots,
+        "ciphertexts": -(-slots // each),
+    }
 
 
 def residuals_of(model: Model, x, y, parameters):

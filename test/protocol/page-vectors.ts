@@ -7,8 +7,12 @@ import canonicalize from 'canonicalize';
 import { packing } from '../../src/encoding/packing.ts';
 import { createPlan } from '../../src/encoding/plan.ts';
 import { digestOf, signatureBase, signRequest } from '../../src/http/message-signatures.ts';
-import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
+import { partsOf } from '../../src/learning/division.ts';
+import { compileFeatures, encodeTable, type Records } from '../../src/learning/features.ts';
 import { parseModel } from '../../src/learning/model.ts';
+import { parseStatistics } from '../../src/learning/statistics/parse.ts';
+import { encodeColumns } from '../../src/learning/statistics/records.ts';
+import { statisticsSums } from '../../src/learning/statistics/task.ts';
 import { readTable } from '../../src/learning/table.ts';
 import { atClip, contribution } from '../../src/learning/task.ts';
 import { bigintToBytes } from '../../src/paillier/bytes.ts';
@@ -24,8 +28,11 @@ import { decodeParameters, encodeParameters } from '../../src/protocol/parameter
 import { contributionSignatureHeader } from '../../src/protocol/round-messages.ts';
 import { canonicalDigest, objectDigest, signObject } from '../../src/protocol/signed.ts';
 import { createTagSecret, tagsOf } from '../../src/protocol/tags.ts';
-import { noiseToWire, termsOf } from '../../src/protocol/terms.ts';
+import { noiseToWire, type StatisticsTerms, termsOf } from '../../src/protocol/terms.ts';
 import { planToWire } from '../../src/protocol/wire-plan.ts';
+import { parseVectorSum } from '../../src/vector-sum/document.ts';
+import { encodeVector } from '../../src/vector-sum/fixed-point-vector.ts';
+import { vectorSumTerms } from '../../src/vector-sum/terms.ts';
 import { fromBase64url } from '../paillier/keys.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -107,17 +114,18 @@ const asSent = (model: object): object => JSON.parse(JSON.stringify(parseModel(m
 
 const file = 'age,ward,stay\n25,north,16\n75,west,40\n50,south,32\n';
 const parameters = [0.25, -0.5, 0.125, 0];
+const table = await readTable({ text: file }, { header: true });
 const map = compileFeatures(parseModel(settings));
-const records = encodeTable(map, await readTable({ text: file }, { header: true }));
+const records = encodeTable(map, table);
+const rowsOf = ({ count, width, x }: Records): number[][] =>
+  Array.from({ length: count }, (_, row) => [...x.subarray(row * width, (row + 1) * width)]);
 
 const features = {
   model: asSent(settings),
   model_hash: canonicalDigest(asSent(settings)),
   file,
   columns: map.columns,
-  x: Array.from({ length: records.count }, (_, row) => [
-    ...records.x.subarray(row * records.width, (row + 1) * records.width),
-  ]),
+  x: rowsOf(records),
   y: [...records.y],
 };
 
@@ -129,7 +137,8 @@ function vectorWith(changes: object) {
   const terms = termsOf(model, ownersOfJob);
   const { task } = terms;
   const given = task.parameterCount === 0 ? [] : parameters;
-  const { weight, values } = contribution(atClip(task, undefined), records, Float64Array.from(given));
+  const own = encodeTable(terms.map, table);
+  const { weight, values } = contribution(atClip(task, undefined), own, Float64Array.from(given));
   const sent = asSent(model) as Record<string, unknown>;
   return {
     with: Object.fromEntries(Object.keys(changes).map((key) => [key, sent[key]])),
@@ -151,6 +160,104 @@ const vectors = {
     encryption: { ...encryption, quantization_bits: 16 },
     privacy: { epsilon: 2, delta: 1e-6, clip: 0.25, unit: 'owner', place: 'facilitator' },
   }),
+};
+
+/** The three records, then the first one again, twice. */
+const repeated: Records = {
+  ...records,
+  count: 5,
+  x: Float64Array.from([0, 1, 2, 0, 0].flatMap((row) => rowsOf(records)[row] ?? [])),
+  y: Float64Array.from([0, 1, 2, 0, 0], (row) => records.y[row] ?? 0),
+};
+const seed = 3;
+const division = {
+  seed,
+  x: rowsOf(repeated),
+  y: [...repeated.y],
+  fraction: 0.4,
+  held_out: [...partsOf({ kind: 'held-out', seed, fraction: 0.4 }, repeated)],
+  folds: 5,
+  fold: [...partsOf({ kind: 'folds', seed, folds: 5 }, repeated)],
+};
+
+const { data_props } = settings;
+const [age, ward] = data_props.features;
+const narrow = { ...data_props, features: [{ ...age, range: [40, 60], within: [0, 100] }, ward] };
+const validation = { fraction: 0.4, seed };
+const divided = {
+  'divided-gradient': vectorWith({
+    data_props: narrow,
+    training: { ...settings.training, freeze: ['ward'], validation },
+  }),
+  'divided-records': vectorWith({
+    training: { ...settings.training, validation },
+    privacy: { rho: 0.5, clip: 1 },
+  }),
+  'divided-folds': vectorWith({
+    training: { solver: 'normal-equations', cross_validation: { folds: 2, seed } },
+  }),
+};
+
+const statisticsFile = 'age,ward,stay\n25,north,16\n75,?,40\n50,south,32\n,west,8\n';
+const statisticsTable = await readTable({ text: statisticsFile }, { header: true });
+
+/** One owner's statistics of the file above. */
+function statisticsWith(privacy?: object) {
+  const model = parseStatistics({
+    model_type: 'STATISTICS',
+    data_props: {
+      header: true,
+      columns: [
+        { name: 'age', type: 'continuous', range: [0, 100] },
+        { name: 'ward', type: 'nominal', levels: ['north', 'south', 'west'] },
+        { name: 'stay', type: 'continuous', range: [0, 64], missing: 'refuse' },
+      ],
+    },
+    statistics: {
+      moments: ['stay'],
+      covariance: ['age', 'stay'],
+      histograms: [{ column: 'age', edges: [20, 50, 80] }, { column: 'ward' }],
+    },
+    encryption: { key_bits: 2048, fraction_bits: 16 },
+    participation: { quorum: 2, deadline_seconds: 30, max_records: 4 },
+    ...(privacy === undefined ? {} : { privacy }),
+  });
+  const terms = termsOf(model, ownersOfJob) as StatisticsTerms;
+  const { weight, values } = statisticsSums(terms.task, encodeColumns(terms.map, statisticsTable));
+  return {
+    model,
+    file: statisticsFile,
+    plan: planToWire(terms.plan),
+    noise: noiseToWire(model, terms),
+    weight: String(weight),
+    values: values.map(String),
+  };
+}
+
+function vectorSumWith(document: object, vector: readonly number[], weight?: number) {
+  const sum = parseVectorSum({
+    model_type: 'VECTOR_SUM',
+    length: vector.length,
+    encryption: { key_bits: 2048 },
+    ...document,
+  });
+  const terms = vectorSumTerms(sum, ownersOfJob);
+  const { vector: encoded } = encodeVector(sum, vector, weight);
+  return {
+    model: sum,
+    vector,
+    plan: planToWire(terms.plan),
+    noise: noiseToWire(sum, terms),
+    weight: String(encoded.weight),
+    values: encoded.values.map(String),
+  };
+}
+
+const others = {
+  'statistics-exact': statisticsWith(),
+  'statistics-private': statisticsWith({ rho: 0.5 }),
+  'sum-bound': vectorSumWith({ bits: 32, bound: 3, max_weight: 10 }, [0.1, -3, 2], 7),
+  'sum-norm': vectorSumWith({ bits: 64, norm: 2, privacy: { rho: 0.5, place: 'facilitator' } }, [0.1, -3, 2]),
 };
 
 const northTags = createTagSecret(seedOf('tags of north'));
@@ -268,6 +375,9 @@ export const pageVectors: Readonly<Record<string, object>> = {
   },
   features,
   ...vectors,
+  division,
+  ...divided,
+  ...others,
   modulus,
   tags: tagging,
   packing: packed,
