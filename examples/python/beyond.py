@@ -86,8 +86,11 @@ def triangle(z: list) -> list:
 class Group:
     """One of the groups of section 19: the values of a record, and the greatest norm of them."""
 
-    def __init__(self, kind: str, columns: list, fields: list, edges=None) -> None:
+    def __init__(self, kind: str, columns: list, fields: list, edges=None, bins=None) -> None:
         self.kind, self.columns, self.fields, self.edges = kind, columns, fields, edges
+        if bins is not None:
+            low, high = fields[0].low, fields[0].high
+            self.edges = [low * ((bins - i) / bins) + high * (i / bins) for i in range(bins)] + [high]
         self.products = kind in ("moments", "covariance")
         self.counts = any(field.missing == "count" for field in fields)
         if self.products:
@@ -140,13 +143,15 @@ class Statistics:
             field.missing = each["missing"]
         at = {each.get("name", each.get("col_idx")): position for position, each in enumerate(columns)}
 
-        def group(kind, references, edges=None):
+        def group(kind, references, edges=None, bins=None):
             places = [at[each] for each in references]
-            return Group(kind, places, [fields[place] for place in places], edges)
+            return Group(kind, places, [fields[place] for place in places], edges, bins)
 
         self.groups = [group("moments", [each]) for each in asked["moments"]]
         self.groups += [group("covariance", asked["covariance"])] if asked["covariance"] else []
-        self.groups += [group("histograms", [each["column"]], each.get("edges")) for each in asked["histograms"]]
+        self.groups += [
+            group("histograms", [each["column"]], each.get("edges"), each.get("bins")) for each in asked["histograms"]
+        ]
         self.groups += [group("contingency", pair) for pair in asked["contingency"]]
         header, *rows = csv.reader(text.splitlines())
         places = [header.index(field.name) for field in fields]

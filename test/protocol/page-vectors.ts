@@ -198,7 +198,7 @@ const divided = {
   }),
 };
 
-const statisticsFile = 'age,ward,stay\n25,north,16\n75,?,40\n50,south,32\n,west,8\n';
+const statisticsFile = 'age,ward,visits,stay\n25,north,1,16\n75,?,0,40\n50,south,2,32\n,west,1,8\n';
 const statisticsTable = await readTable({ text: statisticsFile }, { header: true });
 
 /** One owner's statistics of the file above. */
@@ -210,13 +210,15 @@ function statisticsWith(privacy?: object) {
       columns: [
         { name: 'age', type: 'continuous', range: [0, 100] },
         { name: 'ward', type: 'nominal', levels: ['north', 'south', 'west'] },
+        { name: 'visits', type: 'discrete', range: [0, 2], missing: 'refuse' },
         { name: 'stay', type: 'continuous', range: [0, 64], missing: 'refuse' },
       ],
     },
     statistics: {
       moments: ['stay'],
       covariance: ['age', 'stay'],
-      histograms: [{ column: 'age', edges: [20, 50, 80] }, { column: 'ward' }],
+      histograms: [{ column: 'age', edges: [20, 50, 80] }, { column: 'stay', bins: 4 }],
+      contingency: [['ward', 'visits']],
     },
     encryption: { key_bits: 2048, fraction_bits: 16 },
     participation: { quorum: 2, deadline_seconds: 30, max_records: 4 },
