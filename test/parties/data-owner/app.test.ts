@@ -8,6 +8,7 @@ import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { createLog } from '../../../src/http/log.ts';
+import { lanesOf, selectBackend } from '../../../src/paillier/backend.ts';
 import { epsilonFromRho } from '../../../src/privacy/accounting/zcdp.ts';
 import { createCaps } from '../../../src/privacy/budget.ts';
 import { createLedger } from '../../../src/privacy/ledger.ts';
@@ -231,13 +232,15 @@ test('counts contributions, bytes, seconds, jobs, the queue and the ledger', asy
   };
   assert.equal(value('sealsum_contributions_total'), 1);
   assert.equal(value('sealsum_contribution_bytes_total'), world.script.sent[0]?.bytes.length);
-  // What is computed ahead for round 2: as many as a contribution has ciphertexts of 512 bytes.
+  // What is computed ahead for round 2: for as many ciphertexts of 512 bytes as a contribution has, in batches of the backend's.
+  const lanes = lanesOf(selectBackend());
+  const ahead = Math.ceil(descriptor.plan.ciphertexts / lanes) * lanes;
   await until('all is ready for the next round', async () => {
     text = await (await get('/metrics')).text();
-    return value('sealsum_randomisers_ready') === descriptor.plan.ciphertexts;
+    return value('sealsum_randomisers_ready') === ahead;
   });
-  assert.equal(value('sealsum_randomisers_bytes'), 512 * descriptor.plan.ciphertexts);
-  assert.equal(value('sealsum_randomisers_total'), descriptor.plan.ciphertexts);
+  assert.equal(value('sealsum_randomisers_bytes'), 512 * ahead);
+  assert.equal(value('sealsum_randomisers_total'), ahead);
   assert.equal(value('sealsum_jobs{status="ready"}'), 1);
   assert.equal(value('sealsum_queue_length'), 0);
   assert.equal(value('sealsum_connected'), 1);
