@@ -217,7 +217,10 @@ function statisticsWith(privacy?: object) {
     statistics: {
       moments: ['stay'],
       covariance: ['age', 'stay'],
-      histograms: [{ column: 'age', edges: [20, 50, 80] }, { column: 'stay', bins: 4 }],
+      histograms: [
+        { column: 'age', edges: [20, 50, 80] },
+        { column: 'stay', bins: 4 },
+      ],
       contingency: [['ward', 'visits']],
     },
     encryption: { key_bits: 2048, fraction_bits: 16 },
