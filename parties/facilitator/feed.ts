@@ -54,8 +54,11 @@ const eventsKept = 256;
 /** Milliseconds for which a contribution may wait to be told. */
 const patience = 100;
 
-/** Characters of parameters with which a round is sent along: one that is longer would be sent to many who may have gone. */
-const mostSentAlong = 16_384;
+/**
+ * Characters of parameters, and owners, with which a round is sent along: a longer one would be sent to many who may have gone, and
+ * whoever follows takes no event of more than a mebibyte (src/http/event-stream.ts); each owner is some 700 bytes of a manifest.
+ */
+const mostSentAlong = { parameters: 16_384, owners: 100 } as const;
 
 /** Events that a reader takes from the store at a time. */
 const eventsAtATime = 1000;
@@ -97,7 +100,8 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
     const record = isAskedAfter(event, party) ? newestRound(event.job) : undefined;
     if (record === undefined || record.state.round !== event.round) return event;
     if (record.state.status !== (event.type === 'round.opened' ? 'open' : 'closed')) return event;
-    if ((record.signed?.descriptor.parameters.length ?? 0) > mostSentAlong) return event;
+    if (record.state.roster.length > mostSentAlong.owners) return event;
+    if ((record.signed?.descriptor.parameters.length ?? 0) > mostSentAlong.parameters) return event;
     return { ...event, view: viewRound(record) };
   }
 

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import type { FollowHooks } from '../../../src/http/facilitator-client.ts';
 import { type Clock, systemClock } from '../../../src/protocol/clock.ts';
 import type { JobEvent } from '../../../src/protocol/events.ts';
-import type { JobId, OwnerId } from '../../../src/protocol/identifiers.ts';
+import { type JobId, type OwnerId, ownerIdSchema } from '../../../src/protocol/identifiers.ts';
 import type { Identity } from '../../../src/protocol/identity.ts';
 import { createTestClock, type TestClock } from '../../support/clock.ts';
 import { startCuttingProxy } from '../../support/cutting-proxy.ts';
@@ -24,6 +24,7 @@ import {
   mona,
   never,
   otto,
+  partiesWith,
   signAnswer,
   startFacilitator,
   type TestFacilitator,
@@ -270,6 +271,22 @@ test('a round comes along with its event to whoever would ask for it, as it is t
   assert.equal(events.at(-1)?.view, undefined);
   stop.abort();
   owned.stop.abort();
+});
+
+test('a round of very many owners does not come along: an event must fit the line of whoever follows', async () => {
+  const many = Array.from({ length: 101 }, (_, index) => ownerIdSchema.parse(`owner-${index}`));
+  await using party = await startFacilitator({ parties: partiesWith(many) });
+  for (const [name, roster] of [
+    ['few', many.slice(1)],
+    ['many', many],
+  ] as const) {
+    await party.create({ job: name, roster });
+    await party.open(1, { job: name, roster });
+    const events = await party.facilitator.reader(identityOf('owner-7'), { owner: many[7] ?? anna })(0);
+    const opened = events.find((event) => event.job === name && event.type === 'round.opened');
+    assert.ok(opened !== undefined);
+    assert.equal(opened.view !== undefined, name === 'few');
+  }
 });
 
 test('a contribution is told with what comes next, or a moment later', async () => {
