@@ -162,19 +162,18 @@ export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';
 // Threads, for seal() and open() of much.
 export { createThreadPool, type ThreadPool, type ThreadPoolOptions } from './threads/pool.ts';
 export type { Spreading } from './threads/spread.ts';
+// The secure sum as a library: a controller that opens rounds, clients that each give one vector to them.
 export {
   Client,
   type ClientOptions,
-  type JobReference,
-  type RoundReference,
   type Submission,
   type SubmitOptions,
 } from './vector-sum/client.ts';
-// The secure sum as a library: a controller that opens rounds, clients that each give one vector to them.
 export { type ClientStore, memoryClientStore, openClientStore } from './vector-sum/client-store.ts';
 export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
 export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';
 export { type ReadParty, readParty } from './vector-sum/read-party.ts';
+export type { JobReference, RoundReference } from './vector-sum/references.ts';
 export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
 export { vectorSumTerms } from './vector-sum/terms.ts';
 export type { Expected } from './vector-sum/vector-job.ts';

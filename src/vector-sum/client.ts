@@ -25,7 +25,7 @@ import { parseMessage } from '../http/problem.ts';
 import { createLedger, type Ledger } from '../privacy/ledger.ts';
 import { type LedgerStatement, ledgerStatement } from '../privacy/ledger-statement.ts';
 import { noCheckpoint } from '../protocol/checkpoints.ts';
-import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from '../protocol/identifiers.ts';
+import { type JobId, type OwnerId, ownerIdSchema } from '../protocol/identifiers.ts';
 import type { JobDescriptor, JobSummary } from '../protocol/job-messages.ts';
 import { sha256 } from '../protocol/manifest.ts';
 import { decodeParameters } from '../protocol/parameters.ts';
@@ -37,6 +37,7 @@ import { type Connection, type ConnectionOptions, connect, unlessAborted } from 
 import type { VectorSum } from './document.ts';
 import { encodeVector } from './fixed-point-vector.ts';
 import { acceptVectorSum, type VectorParticipation } from './participation.ts';
+import { type JobReference, jobName, type RoundReference, roundNumber } from './references.ts';
 import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
 import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
 
@@ -56,11 +57,6 @@ export interface ClientOptions extends ConnectionOptions {
   /** The proofs of keys that were found good, for clients that share them; its own unless given. */
   readonly keys?: KeyChecks;
 }
-
-/** A job by its name, or as the controller has it. */
-export type JobReference = string | { readonly id: string };
-/** A round by its number from 1, or as the controller has it. */
-export type RoundReference = number | { readonly number: number };
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -453,18 +449,6 @@ function notTaken({ round, roster, status, reason, contributors }: RoundView, ow
     );
   if (status === 'abandoned') return new SealsumError('round_abandoned', reason ?? `round ${round} was abandoned`);
   return new SealsumError('round_closed', `round ${round} was closed without this contribution`, { field: 'round' });
-}
-
-function jobName(job: JobReference): JobId {
-  const parsed = jobIdSchema.safeParse(typeof job === 'string' ? job : job.id);
-  if (parsed.success) return parsed.data;
-  throw new SealsumError('message_invalid', 'job: expected the name of a job', { field: 'job' });
-}
-
-function roundNumber(round: RoundReference): number {
-  const parsed = roundNumberSchema.safeParse(typeof round === 'number' ? round : round.number);
-  if (parsed.success) return parsed.data;
-  throw new SealsumError('round_unknown', 'round: expected the number of a round, counted from 1', { field: 'round' });
 }
 
 function policyOf(table: PolicyTable | OwnerPolicy | undefined): OwnerPolicy {
