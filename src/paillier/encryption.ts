@@ -50,18 +50,25 @@ interface Powers {
 function kernelPowers(kernel: Kernel, publicKey: PublicKey, h: bigint): Powers {
   const { n } = publicKey;
   let table: KernelFixedBase | undefined;
-  const build = (): KernelFixedBase => {
+  let complete = false;
+  const begun = (): KernelFixedBase => {
     table ??= kernelFixedBase(kernel, n, h, exponentBits(publicKey));
     return table;
+  };
+  const encryptBatch = (plaintexts: readonly bigint[], alphas: readonly bigint[]): Uint8Array => {
+    if (plaintexts.length > 0) complete = true;
+    return begun().encrypt(plaintexts, alphas);
   };
   return {
     tableBytes: kernelTableBytes(kernel, n),
     get tableComplete() {
-      return table !== undefined;
+      return complete;
     },
-    buildPiece: build,
-    encrypt: (m, alpha) => bytesToBigint(build().encrypt([m], [alpha])),
-    encryptBatch: (plaintexts, alphas) => build().encrypt(plaintexts, alphas),
+    buildPiece: () => {
+      complete = begun().build();
+    },
+    encrypt: (m, alpha) => bytesToBigint(encryptBatch([m], [alpha])),
+    encryptBatch,
   };
 }
 

@@ -204,6 +204,22 @@ test('serves the event loop while it prepares, and encrypts meanwhile', async ()
   assert.equal(last === undefined ? undefined : decryptor.decrypt(last), BigInt(turns));
 });
 
+test('serves the event loop while a kernel prepares too', async () => {
+  for (const backend of backends.filter(({ kernel }) => kernel !== undefined)) {
+    const encryptor = createEncryptor(publicKey, { backend });
+    let [turns, prepared] = [0, false];
+    const tick = (): void => {
+      turns += 1;
+      if (!prepared) setImmediate(tick);
+    };
+    setImmediate(tick);
+    await encryptor.prepare();
+    prepared = true;
+    assert.ok(encryptor.prepared && turns > 1, `${backend.name}: ${turns} turns`);
+    assert.equal(decryptor.decrypt(encryptor.encrypt(5n)), 5n);
+  }
+});
+
 test('stops preparing when the signal fires, and goes on from there when asked again', async () => {
   const encryptor = createEncryptor(publicKey, { backend: opensslBackend });
   const reason = new Error('enough');

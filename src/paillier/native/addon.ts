@@ -21,6 +21,8 @@ export interface Addon {
   available(engine: EngineName): boolean;
   tableBytes(engine: EngineName, modulusBits: number): number;
   encrypting(engine: EngineName, n: Uint8Array, h: Uint8Array, exponentBits: number): KernelObject<'encrypting'>;
+  /** Goes on building the table by so many squares and products; true when it is there. encrypt() builds what is left. */
+  build(object: KernelObject<'encrypting'>, operations: number): boolean;
   encrypt(
     object: KernelObject<'encrypting'>,
     plaintexts: Uint8Array,

@@ -169,6 +169,12 @@ napi_value encrypting(napi_env env, napi_callback_info info) {
   return call.own(engine.encrypting(n, h, bits), engine.table_bytes(n.bits()));
 }
 
+// build(external, operations) → boolean
+napi_value build(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 2);
+  return call.boolean(call.object<Encrypting>(0).build(call.number(1)));
+}
+
 // encrypt(external, plaintexts, exponents, count, width) → Uint8Array of `count` ciphertexts of `width` bytes
 napi_value encrypt(napi_env env, napi_callback_info info) {
   const Call call(env, info, 5);
@@ -299,6 +305,7 @@ NAPI_MODULE_INIT() {
   define<available>(env, exports, "available");
   define<encrypting>(env, exports, "encrypting");
   define<encrypt>(env, exports, "encrypt");
+  define<build>(env, exports, "build");
   define<table_bytes>(env, exports, "tableBytes");
   define<decrypting>(env, exports, "decrypting");
   define<decrypt>(env, exports, "decrypt");

@@ -36,6 +36,8 @@ class Integer {
 class Encrypting {
  public:
   virtual ~Encrypting() = default;
+  // Goes on building the table by so many operations; true when it is there.
+  virtual bool build(std::size_t operations) = 0;
   virtual void encrypt(std::uint8_t* ciphertext, std::size_t width, Bytes plaintext, Bytes exponent) = 0;
 };
 
@@ -85,6 +87,7 @@ class EngineOf final : public Engine {
     class Object final : public Encrypting {
      public:
       Object(const Integer& n, const Integer& h, std::size_t bits) : base_(n.span(), h.span(), bits) {}
+      bool build(std::size_t operations) override { return base_.build(operations); }
       void encrypt(std::uint8_t* ciphertext, std::size_t width, Bytes plaintext, Bytes exponent) override {
         base_.encrypt(ciphertext, width, plaintext.data, plaintext.length, exponent.data, exponent.length);
       }

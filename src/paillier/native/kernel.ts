@@ -18,6 +18,8 @@ export interface Kernel {
 
 /** A table of powers of h_s = hⁿ mod n². */
 export interface KernelFixedBase {
+  /** Goes on building, for some milliseconds; true when the table is there. */
+  build(): boolean;
   /**
    * (1 + m·n)·h_s^α mod n² for each m and its α, in a time that depends on neither, but for reading them from bigints.
    *
@@ -33,7 +35,10 @@ export function kernelTableBytes({ addon, engine }: Kernel, n: bigint): number {
   return addon.tableBytes(engine, bitLength(n));
 }
 
-/** Builds the table, which takes some milliseconds. `h` is in [0, n). */
+/** Squares and products between which others have their turn: 1 to 4 ms. */
+const piece = 512;
+
+/** A table that is built piece by piece, and for the first ciphertext at the latest. `h` is in [0, n). */
 export function kernelFixedBase(
   { addon, engine }: Kernel,
   n: bigint,
@@ -50,6 +55,7 @@ export function kernelFixedBase(
     exponentBits,
   );
   return {
+    build: () => addon.build(object, piece),
     encrypt: (plaintexts, exponents) => {
       const alphas = joined(exponents, exponentWidth);
       const ciphertexts = addon.encrypt(object, joined(plaintexts, plaintextWidth), alphas, plaintexts.length, width);

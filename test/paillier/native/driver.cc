@@ -67,8 +67,10 @@ std::string encrypt(const Engine& engine, const ByteVector& n_bytes, const ByteV
                     const ByteVector& m, const ByteVector& alpha) {
   const Integer n = integer(n_bytes);
   ByteVector ciphertext(width_of(n));
-  engine.encrypting(n, integer(h), bits)
-      ->encrypt(ciphertext.data(), ciphertext.size(), {m.data(), m.size()}, {alpha.data(), alpha.size()});
+  const auto object = engine.encrypting(n, integer(h), bits);
+  // In pieces, or in one for the first encryption.
+  for (std::size_t pieces = bits % 40; pieces > 0; --pieces) object->build(pieces);
+  object->encrypt(ciphertext.data(), ciphertext.size(), {m.data(), m.size()}, {alpha.data(), alpha.size()});
   return to_hex(ciphertext.data(), ciphertext.size());
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { suite } from 'uvu';
+import { bigintToBytes } from '../../../src/paillier/bytes.ts';
 import { type Addon, loadAddon, notBuilt } from '../../../src/paillier/native/addon.ts';
 import { decryptionAgrees } from '../../../src/paillier/native/decryption.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type Kernel,
   kernelAgrees,
   kernelCiphertexts,
+  testPrimes,
 } from '../../../src/paillier/native/kernel.ts';
 import { runs } from '../keys.ts';
 
@@ -53,6 +55,35 @@ testKernel('every engine of this machine passes its tests', () => {
   assert.ok(kernels.some(({ engine }) => engine === 'portable'));
   for (const kernel of kernels) assert.ok(kernelAgrees(kernel) && decryptionAgrees(kernel), kernel.engine);
 });
+
+testKernel(
+  'a table that is built in pieces of any size gives what one in one piece gives, and so does one half built',
+  () => {
+    const n = testPrimes.p * testPrimes.q;
+    const modulus = bigintToBytes(n, 64);
+    const [m, alpha] = [bigintToBytes(n / 11n, 64), bigintToBytes(2n ** 256n / 7n, 32)];
+    for (const { addon: kernel, engine } of kernels) {
+      const fresh = () => kernel.encrypting(engine, modulus, bigintToBytes(n / 3n, 64), 256);
+      const expected = kernel.encrypt(fresh(), m, alpha, 1, 128);
+      for (const piece of [1, 7, 100, 512]) {
+        const whole = fresh();
+        let pieces = 1;
+        while (!kernel.build(whole, piece)) pieces += 1;
+        assert.ok(pieces > 500 / piece, `${pieces} pieces of ${piece}`);
+        assert.ok(kernel.build(whole, piece), 'it stays built');
+        assert.deepEqual(kernel.encrypt(whole, m, alpha, 1, 128), expected, `${engine}, pieces of ${piece}`);
+        const begun = fresh();
+        assert.equal(kernel.build(begun, piece), false);
+        assert.deepEqual(
+          kernel.encrypt(begun, m, alpha, 1, 128),
+          expected,
+          `${engine}, begun with a piece of ${piece}`,
+        );
+        assert.ok(kernel.build(begun, piece), 'the first encryption builds what is left');
+      }
+    }
+  },
+);
 
 testKernel('an engine that errs anywhere, or throws, fails its test, and then no engine is used', () => {
   const fails = (): never => {
