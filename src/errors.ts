@@ -27,6 +27,8 @@ export type ErrorCode =
   // learning
   | 'model_invalid'
   | 'data_invalid'
+  | 'dataset_unknown'
+  | 'dataset_conflict'
   | 'matrix_singular'
   // protocol
   | 'message_invalid'

@@ -11,6 +11,8 @@ import type { LedgerStore } from '../../src/privacy/ledger.ts';
 import { ledgerStatement } from '../../src/privacy/ledger-statement.ts';
 import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
+import { addDatasetRoutes } from './dataset-routes.ts';
+import type { Datasets } from './datasets.ts';
 import type { DataOwner } from './service.ts';
 
 export interface DataOwnerAppDependencies {
@@ -19,8 +21,8 @@ export interface DataOwnerAppDependencies {
   readonly facilitator: { readonly name: PartyId; readonly url: string };
   readonly dataOwner: DataOwner;
   readonly ledgerStore: LedgerStore;
-  /** What the ledger calls the data set that this owner computes on. */
-  readonly dataset: string;
+  /** What this owner computes on. */
+  readonly datasets: Datasets;
   /** What is left follows from its caps; nothing is limited unless given. */
   readonly policy?: OwnerPolicy;
   readonly log: Logger;
@@ -32,7 +34,7 @@ export interface DataOwnerAppDependencies {
   readonly localAccess: LocalAccessOptions;
   /** Where measurements are kept; a registry of its own unless given. */
   readonly metrics?: Registry;
-  /** The greatest body, in bytes; 1 MiB unless given. */
+  /** The greatest data set that is received, in bytes; 1 MiB unless given. */
   readonly bodyLimit?: number;
 }
 
@@ -124,25 +126,10 @@ const routes = {
       200: jsonAnswer(ledgerStatementSchema, 'The ledger; an entry with rho null had no differential privacy.'),
     },
   }),
-  datasets: createRoute({
-    method: 'get',
-    path: '/datasets',
-    summary: 'The data files this owner computes on',
-    responses: {
-      200: jsonAnswer(
-        z.object({
-          datasets: z.array(
-            z.object({ name: z.string(), path: z.string(), bytes: z.number(), modified_at: z.string() }),
-          ),
-        }),
-        'The data sets.',
-      ),
-    },
-  }),
 };
 
 export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): OpenAPIHono {
-  const { owner, facilitator, dataOwner, ledgerStore, dataset, policy = openPolicy, signal, metrics } = dependencies;
+  const { owner, facilitator, dataOwner, ledgerStore, datasets, policy = openPolicy, signal, metrics } = dependencies;
   const app = createBaseApp({
     party: 'data owner',
     description: 'Computes on its own records, encrypts, and contributes to sums.',
@@ -174,9 +161,9 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
     return context.json({ ...(await dataOwner.inclusion(job, round)) }, 200);
   });
   app.openapi(routes.ledger, async (context) => {
-    const known = policy.units.map((unit) => ({ dataset, unit }));
+    const known = datasets.names().flatMap((dataset) => policy.units.map((unit) => ({ dataset, unit })));
     return context.json(ledgerStatement(await ledgerStore.entries(), policy.caps, known), 200);
   });
-  app.openapi(routes.datasets, async (context) => context.json({ datasets: [...(await dataOwner.datasets())] }, 200));
+  addDatasetRoutes(app, { datasets, signal });
   return app;
 }

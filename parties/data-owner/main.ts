@@ -28,7 +28,7 @@ import { createLedgerStore } from '../../src/storage/durable-ledger-store.ts';
 import { createThreadPool } from '../../src/threads/pool.ts';
 import { version } from '../../src/version.ts';
 import { createDataOwnerApp } from './app.ts';
-import { openDataset } from './dataset.ts';
+import { openDatasets } from './datasets.ts';
 import { createOwnerMeter, registerOwnerGauges } from './metrics.ts';
 import { createDataOwner } from './service.ts';
 
@@ -50,7 +50,8 @@ await runParty('data owner', async (signal, fail) => {
   );
   const { host, publicUrls, allowPlaintext } = config.listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
-  const dataset = await openDataset(config.data);
+  const datasets = await openDatasets({ file: config.data, folder: config.datasets });
+  if (datasets.names().length === 0) log.warn('there is no data set yet; upload one with POST /datasets');
 
   const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });
   const transport = createTransport(facilitator.tls);
@@ -75,7 +76,7 @@ await runParty('data owner', async (signal, fail) => {
       parties,
       storageKey,
       client: createFacilitatorClient({ url: facilitator.url, fetch: signedFetch, clock, random }),
-      dataset,
+      datasets,
       store: createDataOwnerStore(database, createAuditLog(identity, clock)),
       ledger,
       policy: config.policy,
@@ -94,7 +95,7 @@ await runParty('data owner', async (signal, fail) => {
       facilitator,
       dataOwner,
       ledgerStore,
-      dataset: dataset.name,
+      datasets,
       policy: config.policy,
       log,
       signal,
@@ -105,7 +106,7 @@ await runParty('data owner', async (signal, fail) => {
         loopback: isLoopback(host),
       },
       metrics,
-      bodyLimit: config.limits.bodyBytes,
+      bodyLimit: config.limits.datasetBytes,
     });
     let following: Promise<void> = Promise.resolve();
     const server = await startServer({

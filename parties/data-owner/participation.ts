@@ -20,9 +20,10 @@ import { decodeParameters } from '../../src/protocol/parameters.ts';
 import { type AnyTerms, termsOf } from '../../src/protocol/terms.ts';
 import { isVectorSum } from '../../src/vector-sum/document.ts';
 import type { Dataset } from './dataset.ts';
+import type { DatasetHolder } from './datasets.ts';
 
 export interface AcceptanceDependencies extends Omit<AnyAcceptanceDependencies, 'dataset'> {
-  readonly dataset: Dataset;
+  readonly datasets: Pick<DatasetHolder, 'hold'>;
 }
 
 interface Training extends Understood {
@@ -33,7 +34,8 @@ interface Training extends Understood {
 /**
  * Accepts a training.
  *
- * @throws SealsumError saying why not: as acceptSum(), and data_invalid
+ * @throws SealsumError saying why not: as acceptSum(), dataset_unknown, and data_invalid. The data set is held then too: whoever
+ *   takes no part lets go of it.
  * @param isKnown whether this owner takes part already: what is left of its budget is a matter of each round then
  */
 export async function acceptJob(
@@ -41,9 +43,15 @@ export async function acceptJob(
   dependencies: AcceptanceDependencies,
   isKnown = false,
 ): Promise<Participation> {
-  const { dataset, pool, progress, signal, random = systemRandom } = dependencies;
-  const accepted = await acceptSum(signed, readTraining, { ...dependencies, dataset: dataset.name }, isKnown);
+  const { datasets, pool, progress, signal, random = systemRandom } = dependencies;
+  let dataset: Pick<Dataset, 'name' | 'records'> | undefined;
+  const hold = (asked: string | undefined): string => {
+    dataset = datasets.hold(signed.descriptor.job, asked);
+    return dataset.name;
+  };
+  const accepted = await acceptSum(signed, readTraining, { ...dependencies, dataset: hold }, isKnown);
   const { settings, terms } = accepted.job;
+  if (dataset === undefined) throw new SealsumError('internal', 'a job was accepted without a data set');
   const read = await dataset.records(settings, terms.map, signal);
   const records = pool === undefined ? read : shareRecords(read);
   progress('data-owner.records-read');
@@ -77,5 +85,6 @@ function readTraining(document: JobDescriptor['model'], owners: number): Trainin
     parameterCount,
     adaptsClip: clipping?.sign !== undefined,
     columns: columnsAsked(settings),
+    dataset: settings.data_props.dataset,
   };
 }

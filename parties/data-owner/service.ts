@@ -29,7 +29,7 @@ import type { RoundView, SignedReceipt } from '../../src/protocol/round-messages
 import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
-import type { Dataset, DatasetView } from './dataset.ts';
+import type { DatasetHolder } from './datasets.ts';
 import { acceptJob } from './participation.ts';
 
 export interface DataOwnerDependencies {
@@ -42,7 +42,7 @@ export interface DataOwnerDependencies {
   /** 32 secret bytes that stay the same when the identity gets a new key. */
   readonly storageKey: Uint8Array;
   readonly client: Pick<FacilitatorClient, 'jobs' | 'job' | 'answerJob' | 'round' | 'contribute' | 'followAll'>;
-  readonly dataset: Dataset;
+  readonly datasets: DatasetHolder;
   readonly store: DataOwnerStore;
   readonly ledger: Ledger;
   /** What this owner agrees to; whatever the protocol allows unless given. */
@@ -80,7 +80,6 @@ export interface DataOwner {
   readonly connected: () => boolean;
   /** Oldest first. */
   jobs(): readonly OwnedJobView[];
-  datasets(): Promise<readonly DatasetView[]>;
   /** By round. @throws SealsumError job_unknown */
   receipts(job: JobId): Promise<readonly SignedReceipt[]>;
   /**
@@ -100,7 +99,7 @@ const momentOld = 1000;
 
 /** @throws SealsumError store_unavailable */
 export async function createDataOwner(dependencies: DataOwnerDependencies): Promise<DataOwner> {
-  const { identity, facilitator, parties, client, dataset, store, clock, log, signal } = dependencies;
+  const { identity, facilitator, parties, client, datasets, store, clock, log, signal } = dependencies;
   const { random = systemRandom, meter = noMeter, keys = createKeyChecks(), checkpoint = noCheckpoint } = dependencies;
   const { policy = openPolicy } = dependencies;
   const owner = ownerIdSchema.parse(identity.name);
@@ -113,7 +112,10 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     records,
     progress,
     accept: (signed, isKnown) => acceptJob(signed, { ...dependencies, owner, policy, keys, meter, progress }, isKnown),
-    drop: (job) => contributor.drop(job),
+    drop: (job) => {
+      datasets.letGo(job);
+      return contributor.drop(job);
+    },
   });
   const agenda = createAgenda({ join, settle, attend, end, clock, random, log, signal });
   let connected = false;
@@ -165,6 +167,7 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     await membership.end(job);
     progress('data-owner.end-kept');
     await contributor.drop(job);
+    datasets.letGo(job);
     await records.forgetOldest();
     progress('data-owner.old-jobs-forgotten');
   }
@@ -219,7 +222,6 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
       }));
       return [...records.all().map(viewOf), ...fresh.filter(({ job }) => records.get(job) === undefined)];
     },
-    datasets: async () => [await dataset.view()],
     receipts: async (job) => {
       if (records.get(job) === undefined)
         throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });

@@ -1,9 +1,10 @@
 /** The rows that a finished model predicts: those of the model owner's evaluation file, else those in model.json. */
 import { SealsumError } from '../../src/errors.ts';
+import { readDataFile } from '../../src/learning/data-file.ts';
 import { encodeRows, type FeatureMap } from '../../src/learning/features.ts';
 import { type Feature, type FeatureRow, fieldName } from '../../src/learning/fields.ts';
 import type { Model } from '../../src/learning/model.ts';
-import { readTable, type Table } from '../../src/learning/table.ts';
+import type { Table } from '../../src/learning/table.ts';
 
 /**
  * The encoded rows; null for one that a missing value drops.
@@ -19,7 +20,7 @@ export async function evaluationRows(
 ): Promise<(Float64Array | null)[]> {
   if (file === undefined) return encodeRows(map, model.evaluation?.rows ?? []);
   try {
-    return encodeFile(map, await readTable({ path: file }, { ...model.data_props, signal }));
+    return encodeFile(map, await readDataFile(file, { ...model.data_props, signal }));
   } catch (error) {
     if (!(error instanceof SealsumError) || error.code !== 'data_invalid') throw error;
     const { field, line } = error;

@@ -19,6 +19,13 @@ export interface PartyProcess {
 
 export type PartyKind = 'facilitator' | 'data-owner' | 'model-owner';
 
+/** What scripts/run_data_owner.sh asks of the C library, which says why. */
+const ownersMemory = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+} as const;
+
 /** Milliseconds a party has to listen, and to stop. */
 const patience = 30_000;
 
@@ -32,7 +39,7 @@ export function startParty(
   const main = fileURLToPath(new URL(`../../parties/${kind}/main.js`, import.meta.url));
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...withoutSettings(process.env), ...settings },
+    env: { ...(kind === 'data-owner' ? ownersMemory : {}), ...withoutSettings(process.env), ...settings },
     // Ctrl-C in a terminal reaches a whole process group; who ends when is decided here.
     detached: true,
   });

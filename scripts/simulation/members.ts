@@ -22,7 +22,7 @@ import type { FacilitatorStore } from '../../src/storage/facilitator-store.ts';
 import type { ModelStore } from '../../src/storage/model-store.ts';
 import type { Life } from './life.ts';
 import type { Network } from './network.ts';
-import { datasetOf } from './sample.ts';
+import { datasetsOf } from './sample.ts';
 
 /** Where the facilitator is found on the simulated network. */
 export const facilitatorAuthority = 'facilitator.test:8080';
@@ -85,7 +85,7 @@ export async function startDataOwner(
     parties: () => parties,
     storageKey: identity.derive('simulated storage'),
     client: connect(life, identity, 3_600_000),
-    dataset: datasetOf(place.index, place.owners),
+    datasets: datasetsOf(place.index, place.owners),
     store: createDataOwnerStore(life.database, life.audit),
     ledger: createLedger(createLedgerStore(life.database), () => new Date(clock.now())),
     clock,

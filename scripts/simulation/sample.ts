@@ -2,7 +2,7 @@
  * What is summed in a simulation: one record an owner, with a one where no other owner has one. Two of the same contribution in
  * a sum, or one that is missing, show in the sum itself.
  */
-import type { Dataset } from '../../parties/data-owner/dataset.ts';
+import type { DatasetHolder } from '../../parties/data-owner/datasets.ts';
 import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
 import type { Table } from '../../src/learning/table.ts';
 
@@ -36,18 +36,16 @@ export function recordsOf(owner: number, owners: number, map: FeatureMap): Recor
     delimiter: ',',
     rows: [[...names.map((_, index) => (index === owner ? '1' : '0')), String(10 * (owner + 1))]],
     lines: [2],
+    place: 'line',
   };
   return encodeTable(map, table);
 }
 
-/** The same as a data set. */
-export function datasetOf(owner: number, owners: number): Dataset {
-  const name = 'one-hot';
-  return {
-    name,
-    view: () => Promise.resolve({ name, path: '', bytes: 0, modified_at: new Date(0).toISOString() }),
-    records: (_model, map: FeatureMap) => Promise.resolve(recordsOf(owner, owners, map)),
-  };
+/** The same as the only data set. */
+export function datasetsOf(owner: number, owners: number): DatasetHolder {
+  const records = (_model: unknown, map: FeatureMap): Promise<Records> =>
+    Promise.resolve(recordsOf(owner, owners, map));
+  return { hold: () => ({ name: 'one-hot', records }), letGo: () => undefined };
 }
 
 function columns(owners: number): string[] {

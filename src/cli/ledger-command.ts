@@ -72,7 +72,8 @@ async function ofStore(options: Options): Promise<LedgerStatement> {
 /** What a data owner is told; a store by itself says nothing of it. */
 function terms(config: PartyConfig | undefined): { policy: typeof openPolicy; dataset?: string } {
   if (config === undefined) return { policy: openPolicy };
-  if (config.role === 'data-owner') return { policy: config.policy, dataset: basename(config.data) };
+  if (config.role === 'data-owner')
+    return { policy: config.policy, ...(config.data === undefined ? {} : { dataset: basename(config.data) }) };
   throw new SealsumError('config_invalid', `${config.file}: role is ${config.role}; only a data owner has a ledger`, {
     field: 'role',
   });

@@ -53,6 +53,7 @@ const commonFields = {
       body_bytes: count.min(1024).default(defaultLimits.bodyBytes),
       body_seconds: count.max(86_400).default(defaultLimits.bodySeconds),
       contribution_bytes: count.min(1024).default(defaultLimits.contributionBytes),
+      dataset_bytes: count.min(1024).default(defaultLimits.datasetBytes),
     })
     .prefault({}),
 };
@@ -86,6 +87,7 @@ const facilitatorSchema = z.strictObject({
 const dataOwnerSchema = z.strictObject({
   ...clientFields,
   data: path.exactOptional(),
+  datasets: path.default('datasets'),
   policy: ownerPolicySchema,
 });
 const modelOwnerSchema = z.strictObject({
@@ -152,9 +154,14 @@ function facilitatorConfig(fields: z.infer<typeof facilitatorSchema>, place: Pla
 
 function dataOwnerConfig(fields: z.infer<typeof dataOwnerSchema>, place: Place): DataOwnerConfig {
   const data = place.either(place.options.data, fields.data);
-  if (data === undefined) throw place.refuse('data', 'is missing: name the CSV or TSV file here or with --data FILE');
   const policy = ownerPolicy(fields.policy, (field, why) => place.refuse(`policy.${field}`, why));
-  return { ...clientConfig(fields, 'data-owner', place), role: 'data-owner', data, policy };
+  return {
+    ...clientConfig(fields, 'data-owner', place),
+    role: 'data-owner',
+    ...(data === undefined ? {} : { data }),
+    datasets: place.path(fields.datasets),
+    policy,
+  };
 }
 
 function modelOwnerConfig(fields: z.infer<typeof modelOwnerSchema>, place: Place): ModelOwnerConfig {
@@ -242,6 +249,7 @@ function commonConfig(fields: CommonFields, role: Role, place: Place): CommonCon
       bodyBytes: limits.body_bytes,
       bodySeconds: limits.body_seconds,
       contributionBytes: limits.contribution_bytes,
+      datasetBytes: limits.dataset_bytes,
     },
   };
 }

@@ -161,7 +161,7 @@ async function keepMode(from: string, to: string): Promise<void> {
 }
 
 /** Makes a new name as durable as the file. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch((error: unknown) => {
     // Windows does not open folders, and needs no such thing.
     if (process.platform === 'win32') return undefined;

@@ -54,6 +54,8 @@ export interface Limits {
   readonly bodySeconds: number;
   /** Of one contribution. */
   readonly contributionBytes: number;
+  /** Of one data set that is uploaded. */
+  readonly datasetBytes: number;
 }
 
 /** What a facilitator keeps; see defaultRetention for what holds unless given. */
@@ -99,8 +101,10 @@ export interface ClientConfig extends CommonConfig {
 
 export interface DataOwnerConfig extends ClientConfig {
   readonly role: 'data-owner';
-  /** The path of the CSV or TSV file. */
-  readonly data: string;
+  /** The path of the data file that jobs get which name no other. */
+  readonly data?: string;
+  /** The path of the folder with the data sets that were uploaded. */
+  readonly datasets: string;
   /** In which jobs it takes part. */
   readonly policy: OwnerPolicy;
 }
@@ -148,6 +152,7 @@ export const defaultLimits: Limits = {
   bodyBytes: 16_777_216,
   bodySeconds: 60,
   contributionBytes: 67_108_864,
+  datasetBytes: 1_000_000_000,
 };
 
 export const defaultRetention: Retention = { rounds: 2, endedJobs: 1000, events: 100_000, days: 30 };

@@ -26,7 +26,9 @@ const optionsOf: Readonly<Record<Role, () => Option[]>> = {
   'data-owner': () => [
     nameOption('SEALSUM_OWNER'),
     facilitatorOption(),
-    new Option('--data <file>', 'the CSV or TSV file').env('SEALSUM_DATA'),
+    new Option('--data <file>', 'the CSV, TSV or Parquet file for jobs that name no other data set').env(
+      'SEALSUM_DATA',
+    ),
   ],
   'model-owner': () => [
     nameOption('SEALSUM_NAME'),

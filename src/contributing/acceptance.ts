@@ -44,6 +44,8 @@ export interface Understood {
   readonly adaptsClip: boolean;
   /** The columns of a data set that it uses. */
   readonly columns: readonly FieldPlace[];
+  /** Which of its data sets an owner is to take, where it says so. */
+  readonly dataset?: string | undefined;
 }
 
 /**
@@ -60,8 +62,8 @@ export interface ConsiderationDependencies {
   /** The facilitator that this owner follows. */
   readonly facilitator: PartyId;
   readonly parties: () => Parties;
-  /** What the ledger calls the data that contributions are made of. */
-  readonly dataset: string;
+  /** What the ledger calls the data that contributions are made of. @throws SealsumError dataset_unknown */
+  readonly dataset: (asked: string | undefined) => string;
   readonly policy: OwnerPolicy;
   readonly ledger: Ledger;
 }
@@ -126,7 +128,7 @@ export async function considerJob<Job extends Understood>(
       { field: 'facilitator' },
     );
   const job = requireTerms(descriptor, read);
-  const cost = costOf(dataset, job);
+  const cost = costOf(dataset(job.dataset), job);
   return { job, cost, spent: isKnown ? NO_ROUNDS : await spentBeside(ledger, cost, name) };
 }
 

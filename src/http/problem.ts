@@ -26,6 +26,8 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   policy_refused: [403, "The data owner's policy does not allow it"],
   model_invalid: [422, 'The model makes no sense'],
   data_invalid: [422, 'The data do not fit the model'],
+  dataset_unknown: [404, 'There is no such data set'],
+  dataset_conflict: [409, 'The data set cannot be changed like this'],
   matrix_singular: [422, 'The normal equations have no unique solution'],
   message_invalid: [400, 'The request is not as expected'],
   job_unknown: [404, 'There is no such job'],

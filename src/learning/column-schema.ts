@@ -48,11 +48,19 @@ export function requireOnePlace(value: FieldPlace, context: z.RefinementCtx): vo
   }
 }
 
+/** What data sets are called: as files are, with nothing in it that a path would take for something else. */
+export const datasetName: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
 /** What is said of the file itself. */
 export const fileFields: {
+  readonly dataset: z.ZodOptional<z.ZodType<string>>;
   readonly header: z.ZodType<boolean, boolean | 'true' | 'false'>;
   readonly delimiter: z.ZodOptional<z.ZodType<Delimiter>>;
 } = {
+  dataset: z
+    .string({ error: 'expected the name of a data set' })
+    .regex(datasetName, 'expected the name of a data set, such as trial-2026.csv')
+    .optional(),
   header: z
     .custom<boolean | 'true' | 'false'>((value) => [true, false, 'true', 'false'].includes(value as boolean), {
       error: 'expected true or false',

@@ -89,14 +89,15 @@ export function encodeTable(map: FeatureMap, table: Table): Records {
   let count = 0;
   for (const [index, row] of table.rows.entries()) {
     const line = table.lines[index] ?? 0;
-    const target = keepValue(map.target, readTarget(row[targetColumn] ?? ''), line);
+    const at = { place: table.place, line };
+    const target = keepValue(map.target, readTarget(row[targetColumn] ?? ''), at);
     let dropped = target === undefined;
     const base = count * width;
     let offset = base + 1;
     // Every cell of a record that is dropped is still checked: a file with errors should not pass by luck.
     for (const [position, feature] of map.features.entries()) {
       const cell = readers[position]?.(row[columns[position] ?? -1] ?? '') ?? { kind: 'missing' };
-      const value = keepValue(feature, cell, line);
+      const value = keepValue(feature, cell, at);
       if (value === undefined) dropped = true;
       else if (!dropped) writeFeature(feature, value, x, offset);
       offset += featureWidth(feature);
@@ -153,18 +154,24 @@ export function rowsOf(records: Pick<Records, 'count' | 'width' | 'x'>): Float64
   return Array.from({ length: count }, (_, index) => x.subarray(index * width, (index + 1) * width));
 }
 
+/** Where a record is: `line 7`. */
+interface RecordPlace {
+  readonly place: Table['place'];
+  readonly line: number;
+}
+
 /** The value to use, or undefined where the record is to be dropped. */
-function keepValue(field: Feature | Target, cell: CellValue, line: number): number | undefined {
+function keepValue(field: Feature | Target, cell: CellValue, { place, line }: RecordPlace): number | undefined {
   if (cell.kind === 'value') return cell.value;
   const name = fieldName(field);
   if (cell.kind === 'refused') {
-    throw new SealsumError('data_invalid', `line ${line}, ${name}: ${cell.expected}`, { field: name, line });
+    throw new SealsumError('data_invalid', `${place} ${line}, ${name}: ${cell.expected}`, { field: name, line });
   }
   if (field.missing === 'drop') return undefined;
   if (field.missing === 'refuse') {
     throw new SealsumError(
       'data_invalid',
-      `line ${line}, ${name}: the value is missing, and the model refuses missing values here; ` +
+      `${place} ${line}, ${name}: the value is missing, and the model refuses missing values here; ` +
         'fill it in, or declare "missing" in model.json',
       { field: name, line },
     );
@@ -183,28 +190,34 @@ export function findColumn(field: FieldPlace, table: Table): number {
     const position = field.col_idx ?? 0;
     if (position < table.width) return position;
     throw refuse(
-      `there is no such column: the data file has ${table.width}, counted from 0 to ${table.width - 1} ` +
-        `(values are separated by ${delimiterName(table.delimiter)}; data_props.delimiter says otherwise)`,
+      `there is no such column: the data file has ${table.width}, counted from 0 to ${table.width - 1}` +
+        separatedBy(table),
     );
   }
-  const { header } = table;
+  const { header, delimiter } = table;
   if (header === undefined) throw refuse('the data file was read without a header, so no column has a name');
   const position = header.indexOf(field.name);
   if (position === -1) {
     // Never list what stands there: where the header is missing, it is a record.
-    if (header.some((text) => looksNumeric(text))) {
+    if (delimiter !== undefined && header.some((text) => looksNumeric(text))) {
       throw refuse(
         'the first line holds numbers, so it does not look like a header: give the columns by col_idx and set data_props.header to false, or add a header',
       );
     }
     const likely = header.some((text) => text.toLowerCase() === name.toLowerCase());
     throw refuse(
-      `the header has no such column among its ${header.length}${likely ? '; it has one that differs in capital letters only' : ''} ` +
-        `(values are separated by ${delimiterName(table.delimiter)}; data_props.delimiter says otherwise)`,
+      `the header has no such column among its ${header.length}${likely ? '; it has one that differs in capital letters only' : ''}` +
+        separatedBy(table),
     );
   }
   if (header.indexOf(field.name, position + 1) !== -1) throw refuse('the header has this column twice');
   return position;
+}
+
+/** What may be the matter where columns are not found. */
+function separatedBy({ delimiter }: Table): string {
+  if (delimiter === undefined) return '';
+  return ` (values are separated by ${delimiterName(delimiter)}; data_props.delimiter says otherwise)`;
 }
 
 /** A column given by name and another by position may be the same; only the file tells. */
@@ -229,6 +242,8 @@ export function refuseMistakenHeader(
   positions: readonly number[],
   table: Table,
 ): void {
+  // Only in text is a header a line like others.
+  if (table.delimiter === undefined) return;
   const first = table.header ?? table.rows[0] ?? [];
   const numeric = fields.flatMap((field, index) => {
     const text = first[positions[index] ?? -1] ?? '';

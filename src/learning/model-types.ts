@@ -7,6 +7,8 @@ export type ModelType = 'LINEAR_REGRESSION' | 'LOGISTIC_REGRESSION' | 'SOFTMAX_R
 export type Delimiter = ',' | ';' | '\t';
 
 export interface DataProperties {
+  /** Which of its data sets every owner takes, by name; the one of its configuration, or its only one, when it is not given. */
+  readonly dataset?: string | undefined;
   /** Whether the first line of the data file holds the names of the columns. */
   readonly header: boolean;
   /** Found from the first line of the file when it is not given. */

@@ -1,5 +1,5 @@
 /**
- * Data files: CSV and TSV (RFC 4180, with any of the three line ends) as rows of strings, each with the line it came from.
+ * Data files in text: CSV and TSV (RFC 4180, with any of the three line ends) as rows of strings, each with the line it came from.
  *
  * What the strings mean is the business of features.ts. A refusal names the line; it never shows what stands on it.
  */
@@ -31,11 +31,14 @@ export interface Table {
   readonly headerLine: number | undefined;
   /** Columns; every row has as many. */
   readonly width: number;
-  readonly delimiter: Delimiter;
+  /** Undefined where the file is no text. */
+  readonly delimiter: Delimiter | undefined;
   /** Without the spaces around the values; empty lines are left out. */
   readonly rows: readonly (readonly string[])[];
-  /** The line on which each row begins, counted from 1 as an editor counts. */
+  /** The line on which each row begins, counted from 1 as an editor counts; the number of the record where the file is no text. */
   readonly lines: readonly number[];
+  /** What `lines` counts. */
+  readonly place: 'line' | 'record';
 }
 
 /**
@@ -136,6 +139,7 @@ class TableBuilder {
       delimiter,
       rows: this.#rows,
       lines: this.#lines,
+      place: 'line',
     };
   }
 }

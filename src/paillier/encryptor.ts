@@ -126,7 +126,9 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
       if (preparing) return;
       preparing = true;
       while (ready.length < count && signal?.aborted !== true) {
-        ready.push(...freshRandomisers(lanesOf(backend)));
+        // A kernel has nothing but its table.
+        if (backend.kernel !== undefined && !encryption.tableComplete) encryption.buildPiece();
+        else ready.push(...freshRandomisers(lanesOf(backend)));
         await turn();
       }
       preparing = false;

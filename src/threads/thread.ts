@@ -1,11 +1,11 @@
 /** The side of a thread: functions that threads run answer with what they found or with why they refused. */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { type ErrorCode, SealsumError } from '../errors.ts';
+import { type ErrorCode, type ErrorDetails, SealsumError } from '../errors.ts';
 
 /** Errors lose their class on the way from one thread to another, so a refusal travels as what it says. */
 export type Answer<Result> =
   | { readonly result: Result }
-  | { readonly refused: { readonly code: ErrorCode; readonly message: string; readonly field?: string } };
+  | { readonly refused: { readonly code: ErrorCode; readonly message: string } & Pick<ErrorDetails, 'field' | 'line'> };
 
 /** What a thread's module exports. */
 export type ThreadFunction<Input, Result> = (input: Input) => Promise<Answer<Result>>;
@@ -25,8 +25,9 @@ export function answering<Input, Result>(
       return moving({ result }, views(result).flatMap(ownMemory));
     } catch (error) {
       if (!(error instanceof SealsumError)) throw error;
-      const { code, message, field } = error;
-      return { refused: { code, message, ...(field === undefined ? {} : { field }) } };
+      const { code, message, field, line } = error;
+      const place = { ...(field === undefined ? {} : { field }), ...(line === undefined ? {} : { line }) };
+      return { refused: { code, message, ...place } };
     }
   };
 }
@@ -52,8 +53,8 @@ function moving<Value extends object>(value: Value, memories: readonly ArrayBuff
 /** The other side: what was found. @throws SealsumError what was refused */
 export function resultOf<Result>(answer: Answer<Result>): Result {
   if ('result' in answer) return answer.result;
-  const { code, message, field } = answer.refused;
-  throw new SealsumError(code, message, field === undefined ? {} : { field });
+  const { code, message, ...place } = answer.refused;
+  throw new SealsumError(code, message, place);
 }
 
 /** A few values that took long to make, by their names: the least recently used is forgotten. */

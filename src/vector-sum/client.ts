@@ -366,7 +366,7 @@ export class Client implements AsyncDisposable {
 
   #consideration(ledger: Ledger): ConsiderationDependencies {
     const { facilitator, parties } = this.#connection;
-    return { owner: this.#owner, facilitator, parties, dataset: this.#dataset, policy: this.#policy, ledger };
+    return { owner: this.#owner, facilitator, parties, dataset: () => this.#dataset, policy: this.#policy, ledger };
   }
 
   #open(): Promise<Inside> {

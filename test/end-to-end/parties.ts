@@ -3,7 +3,7 @@
  * has a store in memory that outlives it, so that it may be stopped and started anew.
  */
 import { createDataOwnerApp } from '../../parties/data-owner/app.ts';
-import { openDataset } from '../../parties/data-owner/dataset.ts';
+import { openDatasets } from '../../parties/data-owner/datasets.ts';
 import { createDataOwner, type DataOwner } from '../../parties/data-owner/service.ts';
 import { createFacilitatorApp } from '../../parties/facilitator/app.ts';
 import { createFacilitator } from '../../parties/facilitator/service.ts';
@@ -184,14 +184,14 @@ export async function startOwner(options: OwnerOptions): Promise<RunningOwner> {
   const database = await memoryOf('data-owner', known.database);
   const ledgerStore = createLedgerStore(database);
   const ledger = createLedger(ledgerStore);
-  const dataset = await openDataset(data);
+  const datasets = await openDatasets({ file: data, folder: `${data}.uploaded` });
   const dataOwner = await createDataOwner({
     identity,
     facilitator: cast.facilitator.name,
     parties: () => cast.parties,
     storageKey: storageKeyOf(identity),
     client: clientOf(identity, facilitator),
-    dataset,
+    datasets,
     store: createDataOwnerStore(database, createAuditLog(identity, clock)),
     ledger,
     policy,
@@ -204,7 +204,7 @@ export async function startOwner(options: OwnerOptions): Promise<RunningOwner> {
     facilitator: { name: cast.facilitator.name, url: facilitator },
     dataOwner,
     ledgerStore,
-    dataset: dataset.name,
+    datasets,
     policy,
     log,
     signal,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { Registry } from 'prom-client';
 import { createDataOwnerApp } from '../../parties/data-owner/app.ts';
-import { openDataset } from '../../parties/data-owner/dataset.ts';
+import { type Datasets, openDatasets } from '../../parties/data-owner/datasets.ts';
 import { createOwnerMeter, registerOwnerGauges } from '../../parties/data-owner/metrics.ts';
 import { createDataOwner, type DataOwner } from '../../parties/data-owner/service.ts';
 import { createModelOwnerApp } from '../../parties/model-owner/app.ts';
@@ -65,6 +65,7 @@ export interface LocalParty extends AsyncDisposable {
 
 export interface OwnerParty extends LocalParty {
   readonly service: DataOwner;
+  readonly datasets: Datasets;
 }
 
 export interface Consortium extends AsyncDisposable {
@@ -202,14 +203,17 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
   const ledgerStore = createLedgerStore(database);
   const ledger = createLedger(ledgerStore, () => new Date(clock.now()));
   const metrics = new Registry();
-  const dataset = await openDataset(join(folder, `${identity.name}.csv`));
+  const datasets = await openDatasets({
+    file: join(folder, `${identity.name}.csv`),
+    folder: join(folder, `${identity.name} uploads`),
+  });
   const service = await createDataOwner({
     identity,
     facilitator: facilitator.identity.name,
     parties: () => parties,
     storageKey,
     client: client(30_000),
-    dataset,
+    datasets,
     store: createDataOwnerStore(database, createAuditLog(identity, clock)),
     ledger,
     clock,
@@ -224,7 +228,7 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
       facilitator: { name: facilitator.identity.name, url: facilitator.url },
       dataOwner: service,
       ledgerStore,
-      dataset: dataset.name,
+      datasets,
       log,
       signal,
       storeTrouble: () => Promise.resolve(undefined),
@@ -245,6 +249,7 @@ async function startOwner(start: Start, folder: string): Promise<OwnerParty> {
     storageKey,
     access,
     service,
+    datasets,
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await server[Symbol.asyncDispose]();

@@ -275,7 +275,7 @@ test('what is looked for would be found: cora herself holds it', async () => {
     ...cora.exchanges.map(({ path, sent, headers }) =>
       place(path, Buffer.concat([Buffer.from(JSON.stringify(headers)), sent])),
     ),
-    place('her views', JSON.stringify([cora.service.jobs(), await cora.service.datasets()])),
+    place('her views', JSON.stringify([cora.service.jobs(), await cora.datasets.views()])),
     place('her file', await readFile(join(folder, 'cora.csv'))),
     place('her identity', cora.identity.seed),
     place('her store key', Buffer.from(cora.storageKey).toString('base64')),

@@ -113,6 +113,7 @@ const table = (rows: readonly (readonly string[])[]): Parameters<typeof encodeTa
   header: ['x', 'y'],
   headerLine: 1,
   width: 2,
+  place: 'line',
   delimiter: ',',
   rows,
   lines: rows.map((_, index) => index + 2),

@@ -34,6 +34,7 @@ test('reads rows and the lines they come from', async () => {
       ['60', '4'],
     ],
     lines: [2, 3],
+    place: 'line',
   });
   assert.deepEqual(await read('50,3\n60,4'), {
     header: undefined,
@@ -45,6 +46,7 @@ test('reads rows and the lines they come from', async () => {
       ['60', '4'],
     ],
     lines: [1, 2],
+    place: 'line',
   });
 });
 
@@ -81,7 +83,7 @@ test('drops the spaces around values, and a byte order mark', async () => {
 });
 
 test('finds the delimiter that the first line has most of, outside quotes', async () => {
-  const found = async (text: string): Promise<string> => (await read(text)).delimiter;
+  const found = async (text: string): Promise<string | undefined> => (await read(text)).delimiter;
   assert.equal(await found('1,2,3\n'), ',');
   assert.equal(await found('1;2;3\n'), ';');
   assert.equal(await found('1\t2\t3\n'), '\t');

@@ -46,6 +46,8 @@ export interface StatisticsModel {
   readonly name?: string | undefined;
   readonly model_type: 'STATISTICS';
   readonly data_props: {
+    /** Which of its data sets every owner takes, by name. */
+    readonly dataset?: string | undefined;
     readonly header: boolean;
     readonly delimiter?: Delimiter | undefined;
     readonly columns: readonly StatisticsColumn[];

@@ -43,7 +43,7 @@ export function encodeColumns({ columns, maxRecords }: StatisticsMap, table: Tab
       const cell = readers[position]?.(row[positions[position] ?? -1] ?? '') ?? { kind: 'missing' };
       const refuse = (why: string): SealsumError => {
         const field = fieldName(column);
-        return new SealsumError('data_invalid', `line ${line}, ${field}: ${why}`, { field, line });
+        return new SealsumError('data_invalid', `${table.place} ${line}, ${field}: ${why}`, { field, line });
       };
       if (cell.kind === 'refused') throw refuse(cell.expected);
       if (cell.kind === 'missing' && column.missing === 'refuse')

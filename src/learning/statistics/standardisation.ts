@@ -49,7 +49,7 @@ interface Column {
  */
 export function standardisationOf(document: unknown): Standardisation | undefined {
   if (!isObject(document) || !isObject(document.data_props)) return undefined;
-  const { features, target, header, delimiter } = document.data_props;
+  const { features, target, header, delimiter, dataset } = document.data_props;
   const listed: unknown[] = Array.isArray(features) ? features : [];
   const places: (readonly [string, unknown])[] = listed.map((each, index) => [`data_props.features[${index}]`, each]);
   const fields = [...places, ['data_props.target', target] as const];
@@ -65,6 +65,7 @@ export function standardisationOf(document: unknown): Standardisation | undefine
       model_type: 'STATISTICS',
       data_props: {
         header: header ?? hasNames,
+        ...(dataset === undefined ? {} : { dataset }),
         ...(delimiter === undefined ? {} : { delimiter }),
         columns: columns.map(({ field, within }) => ({
           ...(field.name === undefined ? { col_idx: field.col_idx } : { name: field.name }),

@@ -43,7 +43,7 @@ async function serve(world: World, changes: Partial<DataOwnerAppDependencies> = 
     facilitator: { name: facilitator.name, url: 'http://127.0.0.1:8080' },
     dataOwner: life.owner,
     ledgerStore,
-    dataset: world.dataset.name,
+    datasets: world.datasets,
     log: createLog('anna', 'silent'),
     signal: new AbortController().signal,
     storeTrouble: () => Promise.resolve(undefined),
@@ -259,6 +259,7 @@ test('describes itself, and refuses what it does not know as a problem', async (
   const { paths } = await json<{ paths: Record<string, object> }>('/openapi.json');
   assert.deepEqual(Object.keys(paths).sort(), [
     '/datasets',
+    '/datasets/{name}',
     '/jobs',
     '/jobs/{job}/receipts',
     '/jobs/{job}/rounds/{round}/manifest',

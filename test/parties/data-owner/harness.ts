@@ -1,5 +1,6 @@
 /** A data owner over a store in memory and a scripted facilitator, that can be killed at any place and started again. */
-import { type Dataset, openDataset } from '../../../parties/data-owner/dataset.ts';
+import { join } from 'node:path';
+import { type Datasets, openDatasets } from '../../../parties/data-owner/datasets.ts';
 import { createDataOwner, type DataOwner, type DataOwnerDependencies } from '../../../parties/data-owner/service.ts';
 import type { KeyChecks } from '../../../src/contributing/key-checks.ts';
 import { createLog, type Logger } from '../../../src/http/log.ts';
@@ -36,25 +37,26 @@ export class World implements AsyncDisposable {
   readonly script: ScriptedFacilitator = new ScriptedFacilitator();
   readonly clock: TestClock = createTestClock();
   readonly folder: TemporaryFolder;
-  readonly dataset: Dataset;
+  readonly datasets: Datasets;
   readonly database: Database;
   readonly lines: string[] = [];
   /** Called by the store at its own places. */
   atStore: (place: string) => void = () => undefined;
   readonly #lives: Life[] = [];
 
-  private constructor(folder: TemporaryFolder, dataset: Dataset, database: Database) {
+  private constructor(folder: TemporaryFolder, datasets: Datasets, database: Database) {
     this.folder = folder;
-    this.dataset = dataset;
+    this.datasets = datasets;
     this.database = database;
   }
 
   static async create(text: string = textOf(sample)): Promise<World> {
     const folder = await temporaryFolder();
-    const dataset = await openDataset(await folder.write('data.csv', text));
+    const file = await folder.write('data.csv', text);
+    const datasets = await openDatasets({ file, folder: join(folder.path, 'datasets') });
     const worlds: World[] = [];
     const checkpoint = (place: string): void => worlds[0]?.atStore(place);
-    const world = new World(folder, dataset, await openDatabase(':memory:', { role: 'data-owner', checkpoint }));
+    const world = new World(folder, datasets, await openDatabase(':memory:', { role: 'data-owner', checkpoint }));
     worlds.push(world);
     return world;
   }
@@ -161,7 +163,7 @@ export class Life {
       parties: () => parties,
       storageKey: annaIdentity.derive('storage of the test'),
       client: this.#mortal(world.script.client),
-      dataset: world.dataset,
+      datasets: world.datasets,
       store: this.#mortal(world.store()),
       ledger: this.#mortal(ledger),
       clock: world.clock,

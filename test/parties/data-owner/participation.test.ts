@@ -89,7 +89,7 @@ function accept(
     facilitator: facilitator.name,
     parties: () => parties,
     storageKey: annaIdentity.derive('storage of the test'),
-    dataset,
+    datasets: { hold: () => dataset },
     policy: openPolicy,
     ledger: createLedger(emptyLedger),
     keys,
