@@ -13,6 +13,7 @@ const layers = [
   '^src/config/',
   '^src/(contributing|collecting)/',
   '^src/vector-sum/',
+  '^src/averaging/',
   '^src/index\\.ts$',
   '^src/cli/',
   '^parties/',
