@@ -6,6 +6,44 @@
  * Start with pipeline.ts: it shows the whole way on one screen.
  */
 
+// Federated averaging: named tensors that owners train, weighted by their examples.
+export {
+  type AveragedRound,
+  type AveragingDependencies,
+  type AveragingJob,
+  createAveragingJob,
+} from './averaging/averaging-job.ts';
+export type { AveragingOptions, Selection } from './averaging/options.ts';
+export {
+  type GivenRound,
+  type MissedRound,
+  type ParticipateOptions,
+  type ParticipationSummary,
+  participate,
+  type Train,
+  type Trained,
+  type TrainingContext,
+} from './averaging/participate.ts';
+export {
+  type AdaptiveOptions,
+  type FedAdamOptions,
+  type FedAvgMOptions,
+  fedAdagrad,
+  fedAdam,
+  fedAvg,
+  fedAvgM,
+  fedYogi,
+  type Strategy,
+  type StrategyMemory,
+} from './averaging/strategies.ts';
+export {
+  createTensorLayout,
+  layoutOf,
+  type NamedTensors,
+  type Tensor,
+  type TensorLayout,
+  tensorOf,
+} from './averaging/tensors.ts';
 // Who belongs: identities, and the roster that names them.
 export { parseRoster, partiesOf, type Roster, readRoster } from './config/roster-file.ts';
 export { createKeyChecks, type KeyChecks } from './contributing/key-checks.ts';

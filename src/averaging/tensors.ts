@@ -139,9 +139,12 @@ function checkedValues({ name, shape, size }: TensorPlace, tensor: Tensor | unde
   throw new SealsumError('number_not_finite', `${field} is NaN or infinite: nothing is put in its place`, { field });
 }
 
+function isShape(shape: unknown): boolean {
+  return Array.isArray(shape) && shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0);
+}
+
 function sizeOf(name: string, shape: readonly number[]): number {
-  if (!Array.isArray(shape) || shape.some((dimension) => !Number.isSafeInteger(dimension) || dimension < 0))
-    throw refuse(name, 'has no shape: expected a list of whole numbers of at least 0');
+  if (!isShape(shape)) throw refuse(name, 'has no shape: expected a list of whole numbers of at least 0');
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   if (Number.isSafeInteger(size)) return size;
   throw refuse(name, `has more values than can be counted: ${spoken(shape)}`);

@@ -16,6 +16,7 @@ import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } fr
 import { modulusProofContext } from '../protocol/modulus-proof-context.ts';
 import { createTagSecret } from '../protocol/tags.ts';
 import type { ThreadPool } from '../threads/pool.ts';
+import type { Averaging } from './averaging-fields.ts';
 import { type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { type FixedPointBits, type PrivacyAsked, parseVectorSum, vectorSumType } from './document.ts';
 import { vectorSumTerms } from './terms.ts';
@@ -34,6 +35,8 @@ export interface VectorSumOptions {
   readonly length: number;
   /** The width of a fixed-point number. */
   readonly bits: FixedPointBits;
+  /** Steps of the fixed point from −bound to bound, an even number; 2^bits unless given, which is the most. */
+  readonly levels?: number;
   /** The greatest magnitude of a value; give this or `norm`. */
   readonly bound?: number;
   /** The L2 norm to which vectors are clipped; with privacy it must be this. */
@@ -58,6 +61,8 @@ export interface VectorSumOptions {
   readonly maxWeight?: number;
   /** How many numbers every round brings its owners: what is given to startRound(); 0 unless given. */
   readonly parameters?: number;
+  /** Of tensors that are averaged; createAveragingJob() says it. */
+  readonly averaging?: Averaging;
   /** For people. */
   readonly name?: string;
   /** The job's name; a random one unless given. */
@@ -107,7 +112,7 @@ export class Controller implements AsyncDisposable {
   ): Promise<VectorSumJob> {
     const { identity, client, facilitator, random } = this.#connection;
     const settings = parseVectorSum(documentOf(options));
-    const roster = this.#rosterOf(options.roster);
+    const roster = this.rosterOf(options.roster);
     if (roster.length < settings.participation.quorum)
       throw new SealsumError(
         'owners_too_few',
@@ -167,7 +172,12 @@ export class Controller implements AsyncDisposable {
     return this.close();
   }
 
-  #rosterOf(names: readonly string[] | undefined): readonly OwnerId[] {
+  /**
+   * The owners that a roster of a job names: every data owner of `parties` unless given.
+   *
+   * @throws SealsumError party_unknown
+   */
+  rosterOf(names?: readonly string[]): readonly OwnerId[] {
     const parties = this.#connection.parties();
     if (names === undefined)
       return parties.all.filter(({ role }) => role === 'data-owner').map(({ name }) => ownerIdSchema.parse(name));
@@ -182,7 +192,7 @@ export class Controller implements AsyncDisposable {
 
 /** What was left out is left out of the document too, and gets its default there. */
 function documentOf(options: VectorSumOptions): object {
-  const { name, length, bits, bound, norm, maxWeight, parameters, rounds, privacy } = options;
+  const { name, length, bits, levels, bound, norm, maxWeight, parameters, averaging, rounds, privacy } = options;
   const { quorum, deadlineSeconds, roster, keyBits } = options;
   const given = (fields: object): object =>
     Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -192,10 +202,12 @@ function documentOf(options: VectorSumOptions): object {
     model_type: vectorSumType,
     length,
     bits,
+    levels,
     bound,
     norm,
     max_weight: maxWeight,
     parameters,
+    averaging,
     rounds,
     encryption: given({ key_bits: keyBits }),
     participation: given({ quorum, deadline_seconds: deadlineSeconds, roster }),

@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from '../learning/settings-schema.ts';
 import type { PrivacyMode } from '../privacy/mode.ts';
+import { type Averaging, averaging, averagingProblems } from './averaging-fields.ts';
 
 /** What `model_type` is in the document of such a job. */
 export const vectorSumType = 'VECTOR_SUM';
@@ -36,6 +37,8 @@ export interface VectorSum {
   readonly length: number;
   /** A value v within ±bound, or of a vector within `norm`, is the integer nearest to v/bound (or v/norm) × 2^(bits − 1). */
   readonly bits: FixedPointBits;
+  /** Steps of the fixed point from −bound to bound instead of 2^bits: an even number, and no greater one. */
+  readonly levels?: number | undefined;
   /** The greatest magnitude of a value; one beyond it is refused. Given if and only if `norm` is not. */
   readonly bound?: number | undefined;
   /** The greatest L2 norm of a vector; a longer one is shortened to it. */
@@ -44,6 +47,8 @@ export interface VectorSum {
   readonly max_weight: number;
   /** How many numbers go out to all owners with every round, such as the parameters of a model; 0 to 2^20. */
   readonly parameters: number;
+  /** Of vectors that are tensors to be averaged: which they are. */
+  readonly averaging?: Averaging | undefined;
   /** The most rounds. */
   readonly rounds: number;
   readonly encryption: { readonly key_bits: number };
@@ -68,10 +73,12 @@ const schema = z.strictObject(
     model_type: z.literal(vectorSumType, { error: `expected ${vectorSumType}` }),
     length: wholeNumber(1, MAXIMUM_VALUES),
     bits: oneOf<FixedPointBits>(16, 32, 64),
+    levels: number(isLevels, 'expected an even whole number from 2 to 2^52').optional(),
     bound: number(isMagnitude, 'expected a number from 1e-100 to 1e100').optional(),
     norm: number(isMagnitude, 'expected a number from 1e-100 to 1e100').optional(),
     max_weight: wholeNumber(1, 2 ** 32).default(1),
     parameters: wholeNumber(0, MAXIMUM_VALUES).default(0),
+    averaging: averaging.optional(),
     rounds: wholeNumber(1, 100_000).default(1),
     encryption: z.strictObject({ key_bits: keyBits }, { error: 'expected an object' }).prefault({}),
     participation: z.strictObject(participationFields, { error: 'expected an object' }).prefault({}),
@@ -91,6 +98,11 @@ const schema = z.strictObject(
 /** Far from where doubles end, so that no scale is beyond them. */
 function isMagnitude(value: number): boolean {
   return value >= 1e-100 && value <= 1e100;
+}
+
+/** Half of them is a whole number, and so is every multiple of it that a double has to hold. */
+function isLevels(value: number): boolean {
+  return Number.isInteger(value) && value >= 2 && value <= 2 ** 52 && value % 2 === 0;
 }
 
 /** Whether a job's document is one of these; whether it is a good one, parseVectorSum() says. */
@@ -113,8 +125,12 @@ export function parseVectorSum(json: unknown): VectorSum {
   return parsed.data;
 }
 
-function problemsOf({ bound, norm, max_weight, privacy, participation }: VectorSum): ReturnType<typeof textProblems> {
+function problemsOf(sum: VectorSum): ReturnType<typeof textProblems> {
+  const { bits, levels, bound, norm, max_weight, privacy, participation } = sum;
   return [
+    ...(levels !== undefined && levels > 2 ** bits
+      ? [{ field: 'levels', expected: `expected at most 2^${bits}, which the bits hold; take more bits` }]
+      : []),
     ...((bound === undefined) === (norm === undefined)
       ? [{ field: 'bound', expected: 'expected one of bound and norm: the greatest value, or the greatest L2 norm' }]
       : []),
@@ -124,6 +140,7 @@ function problemsOf({ bound, norm, max_weight, privacy, participation }: VectorS
     ...(privacy !== undefined && max_weight !== 1
       ? [{ field: 'max_weight', expected: 'expected 1 with privacy: all owners weigh alike' }]
       : []),
+    ...averagingProblems(sum),
     ...participationProblems({ participation }),
     ...(privacy === undefined ? [] : silenceProblems(privacy, participation.quorum)),
   ];

@@ -17,7 +17,8 @@ export interface EncodedVector {
 
 /**
  * @param values as many as the job sums
- * @param weight a whole number from 1 to the job's `max_weight`; the vector is multiplied by it
+ * @param weight a whole number from 1 to the job's `max_weight`; the vector is multiplied by it. An owner without examples has
+ *   0 where tensors are averaged
  * @throws SealsumError plan_mismatch for another length, data_invalid for what is no vector, number_not_finite and
  *   number_out_of_bounds with field `value j`, j counted from 0; number_out_of_bounds with field `weight`
  */
@@ -53,9 +54,10 @@ function requireVector({ length }: VectorSum, values: ArrayLike<number>): void {
   }
 }
 
-function requireWeight({ max_weight }: VectorSum, weight: number): void {
-  if (Number.isSafeInteger(weight) && weight >= 1 && weight <= max_weight) return;
-  throw new SealsumError('number_out_of_bounds', `weight: expected a whole number from 1 to ${max_weight}`, {
+function requireWeight({ max_weight, averaging, privacy }: VectorSum, weight: number): void {
+  const least = averaging !== undefined && privacy === undefined ? 0 : 1;
+  if (Number.isSafeInteger(weight) && weight >= least && weight <= max_weight) return;
+  throw new SealsumError('number_out_of_bounds', `weight: expected a whole number from ${least} to ${max_weight}`, {
     field: 'weight',
   });
 }
@@ -102,10 +104,14 @@ export interface DecodedSum {
   readonly weight: number;
 }
 
-/** @param integers of a sum, at the job's scale, noise included */
+/** @param integers of a sum, at the job's scale, noise included @throws SealsumError weight_zero: there is no mean */
 export function decodeSum(sum: VectorSum, { weight, values }: WeightedVector, contributors: number): DecodedSum {
-  const total = fromFixedPoint(values, scaleOf(sum));
   // With privacy everybody weighs one, and only the noise on it was added: who contributed is no secret.
   const weights = sum.privacy === undefined ? Number(weight) : contributors;
+  if (weights === 0)
+    throw new SealsumError('weight_zero', 'weight: nobody who contributed has any, so there is no mean', {
+      field: 'weight',
+    });
+  const total = fromFixedPoint(values, scaleOf(sum));
   return { sum: total, mean: total.map((value) => value / weights), weight: weights };
 }

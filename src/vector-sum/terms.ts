@@ -3,14 +3,16 @@ import { createPlan } from '../encoding/plan.ts';
 import { calibrateSum, noiseBound, type SumTerms } from '../protocol/terms.ts';
 import type { VectorSum } from './document.ts';
 
-/** The integer that stands for `bound` or `norm`: 2^(bits − 1). */
-export function greatestInteger({ bits }: Pick<VectorSum, 'bits'>): bigint {
-  return 1n << BigInt(bits - 1);
+type FixedPoint = Pick<VectorSum, 'bits' | 'levels'>;
+
+/** The integer that stands for `bound` or `norm`: 2^(bits − 1), or half of the `levels`. */
+export function greatestInteger({ bits, levels }: FixedPoint): bigint {
+  return levels === undefined ? 1n << BigInt(bits - 1) : BigInt(levels / 2);
 }
 
 /** integer = real × scale. */
-export function scaleOf(sum: Pick<VectorSum, 'bits' | 'bound' | 'norm'>): number {
-  return 2 ** (sum.bits - 1) / (sum.bound ?? sum.norm ?? 1);
+export function scaleOf(sum: FixedPoint & Pick<VectorSum, 'bound' | 'norm'>): number {
+  return Number(greatestInteger(sum)) / (sum.bound ?? sum.norm ?? 1);
 }
 
 /**

@@ -45,12 +45,14 @@ export interface SumRound {
   readonly roster: readonly OwnerId[];
   /** Until when the facilitator waits for all of them; RFC 3339. */
   readonly deadline: string;
+  /** Whether it was collected or has failed for good: until then there is no next one. */
+  readonly isOver: () => boolean;
   /**
    * Waits for the round to close, verifies manifest and aggregate, decrypts, and adds noise where the model owner does. Asked
    * again, it gives the same.
    *
    * @throws SealsumError round_abandoned, manifest_invalid, signature_invalid, tag_mismatch, count_mismatch, slot_overflow,
-   *   ciphertext_invalid; facilitator_unreachable and aborted, after which it may be asked again
+   *   ciphertext_invalid, weight_zero; facilitator_unreachable and aborted, after which it may be asked again
    */
   collect(options?: { readonly signal?: AbortSignal }): Promise<CollectedSum>;
 }
@@ -58,6 +60,10 @@ export interface SumRound {
 export interface StartOptions {
   /** As many finite numbers as the job's `parameters`; they are signed with the round, and everybody it asks reads the same. */
   readonly parameters?: ArrayLike<number>;
+  /** How many owners must be ready before a round begins; as many as the quorum unless given, and never fewer. */
+  readonly leastReady?: number;
+  /** Whom a round asks of the owners who are ready, at least as many as the quorum; all of them unless given. */
+  readonly choose?: (ready: readonly OwnerId[]) => readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -74,7 +80,7 @@ export interface VectorSumJob extends AsyncDisposable {
    * would at most.
    *
    * @throws SealsumError plan_mismatch for another number of parameters, number_not_finite naming one; owners_too_few naming who
-   *   is missing and why; round_open while the one before is not collected; privacy_invalid after the last round;
+   *   is missing and why, or that too few were chosen; owner_not_on_roster naming who was chosen and is not ready; round_open while the one before is not collected; privacy_invalid after the last round;
    *   round_conflict when a round that could not be opened is tried again with other parameters; job_ended,
    *   facilitator_unreachable, aborted
    */
@@ -143,14 +149,14 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
   let newest: { readonly signed: SignedRound; opened: boolean; over: boolean } | undefined;
   let ended: Promise<void> | undefined;
 
-  async function startRound(given: ArrayLike<number>, until: AbortSignal): Promise<SumRound> {
+  async function startRound({ parameters: given = [], ...whom }: StartOptions, until: AbortSignal): Promise<SumRound> {
     requireGoing();
     const parameters = requireParameters(settings, given);
     if (newest?.opened === true && !newest.over)
       throw new SealsumError('round_open', `round ${newest.signed.descriptor.round} has not been collected`, {
         field: 'round',
       });
-    const next = newest?.opened === false ? newest : await signNext(parameters, until);
+    const next = newest?.opened === false ? newest : await signNext(parameters, whom, until);
     newest = next;
     requireSameParameters(next.signed, parameters);
     const shown = await client.openRound(next.signed, until);
@@ -161,6 +167,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       number: round,
       roster: asked,
       deadline: shown.deadline,
+      isOver: () => next.over,
       collect: ({ signal: stop } = {}) => {
         collected ??= limited(stop, (limit) => collect(next.signed, shown, limit)).then(
           (sum) => {
@@ -179,7 +186,11 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     };
   }
 
-  async function signNext(parameters: Float64Array, until: AbortSignal): Promise<NonNullable<typeof newest>> {
+  async function signNext(
+    parameters: Float64Array,
+    { leastReady = 0, choose }: StartOptions,
+    until: AbortSignal,
+  ): Promise<NonNullable<typeof newest>> {
     const round = (newest?.signed.descriptor.round ?? 0) + 1;
     if (round > settings.rounds)
       throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
@@ -187,8 +198,11 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       });
     if (!answered) await unlessAborted(firstAnswers(watch, settings.participation), until);
     answered = true;
-    const ready = await unlessAborted(gatherQuorum(watch, register, settings.participation), until);
-    const signed = signRound(roundTerms, round, ready, { parameters, clip: undefined });
+    const { quorum, deadline_seconds } = settings.participation;
+    const enough = { quorum: Math.max(quorum, leastReady), deadline_seconds };
+    const ready = await unlessAborted(gatherQuorum(watch, register, enough), until);
+    const asked = choose === undefined ? ready : chosenOf(ready, choose(ready), quorum);
+    const signed = signRound(roundTerms, round, asked, { parameters, clip: undefined });
     return { signed, opened: false, over: false };
   }
 
@@ -228,7 +242,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     sum: settings,
     owners: () => publicOwners(register.owners()),
     privacy: () => privacy,
-    startRound: ({ parameters = [], signal: stop } = {}) => limited(stop, (until) => startRound(parameters, until)),
+    startRound: (given = {}) => limited(given.signal, (until) => startRound(given, until)),
     end: (outcome = 'finished') => {
       ended ??= (async () => {
         watch.stop();
@@ -244,6 +258,22 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     [Symbol.asyncDispose]: () => job.end(),
   };
   return job;
+}
+
+/** Whom a round asks, in the order of those who are ready. */
+function chosenOf(ready: readonly OwnerId[], chosen: readonly string[], quorum: number): OwnerId[] {
+  const stranger = chosen.find(
+    (owner, index) => !ready.some((each) => each === owner) || chosen.indexOf(owner) < index,
+  );
+  if (stranger !== undefined)
+    throw new SealsumError('owner_not_on_roster', `choose: ${stranger} is not ready, or was chosen twice`, {
+      field: 'choose',
+    });
+  if (chosen.length < quorum)
+    throw new SealsumError('owners_too_few', `choose: ${chosen.length} are to be asked, and the quorum is ${quorum}`, {
+      field: 'choose',
+    });
+  return ready.filter((owner) => chosen.includes(owner));
 }
 
 /** A round that was signed may be at the facilitator by now, whatever came back: there is no other one of its number. */
