@@ -106,12 +106,16 @@ export function layoutOf(tensors: NamedTensors): TensorLayout {
  * A tensor of values that are in a plain list.
  *
  * @param shape a vector of all values unless given
- * @throws SealsumError `data_invalid`, `number_not_finite`
+ * @throws SealsumError `data_invalid` with field `shape` where it has not as many, `number_not_finite` with field `value j`
  */
 export function tensorOf(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
-  const tensor = { shape: [...shape], values: Float64Array.from(values) };
-  layoutOf(new Map([['values', tensor]]));
-  return tensor;
+  const size = isShape(shape) ? product(shape) : Number.NaN;
+  if (size !== values.length)
+    throw new SealsumError('data_invalid', `shape: expected one of ${values.length} values`, { field: 'shape' });
+  const index = Array.from(values).findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return { shape: [...shape], values: Float64Array.from(values) };
+  const field = `value ${index}`;
+  throw new SealsumError('number_not_finite', `${field} is NaN or infinite: nothing is put in its place`, { field });
 }
 
 function requireTensors(tensors: unknown): void {
@@ -143,9 +147,13 @@ function isShape(shape: unknown): boolean {
   return Array.isArray(shape) && shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0);
 }
 
+function product(shape: readonly number[]): number {
+  return shape.reduce((size, dimension) => size * dimension, 1);
+}
+
 function sizeOf(name: string, shape: readonly number[]): number {
   if (!isShape(shape)) throw refuse(name, 'has no shape: expected a list of whole numbers of at least 0');
-  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  const size = product(shape);
   if (Number.isSafeInteger(size)) return size;
   throw refuse(name, `has more values than can be counted: ${spoken(shape)}`);
 }

@@ -1,6 +1,11 @@
 /** Small models of y = a·x + b that owners train by local epochs of gradient descent, and the same in plain numbers. */
 import type { AveragingOptions } from '../../src/averaging/options.ts';
-import type { Trained } from '../../src/averaging/participate.ts';
+import {
+  type ParticipateOptions,
+  type ParticipationSummary,
+  participate,
+  type Trained,
+} from '../../src/averaging/participate.ts';
 import { type NamedTensors, tensorOf } from '../../src/averaging/tensors.ts';
 
 export type Line = readonly [slope: number, intercept: number];
@@ -50,3 +55,19 @@ export function trained(model: NamedTensors, examples: Examples, epochs: number,
 
 /** What every averaging of these tests has unless told: small keys, and rounds that nobody waits for long. */
 export const small: AveragingOptions = { initial: modelOf([0, 0]), keyBits: 2048, timeout: 60, id: 'sum-1' };
+
+/** participate(), whose failure is that of whoever waits for it, and not of the process. */
+export function takePart(options: ParticipateOptions): Promise<ParticipationSummary> {
+  const done = participate(options);
+  done.catch(() => undefined);
+  return done;
+}
+
+/** What is waited for until somebody opens it. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}

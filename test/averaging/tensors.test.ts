@@ -122,7 +122,8 @@ test('a layout of what are no tensors is refused by name', () => {
     assert.throws(() => createTensorLayout(shapes), { code: 'data_invalid', field });
   assert.throws(() => layoutOf({ weight } as unknown as NamedTensors), { code: 'data_invalid', field: 'tensors' });
   assert.throws(() => layoutOf(new Map([['weight', broken]])), { code: 'number_not_finite' });
-  assert.throws(() => tensorOf([1, 2, 3], [2, 2]), { code: 'data_invalid' });
+  assert.throws(() => tensorOf([1, 2, 3], [2, 2]), { code: 'data_invalid', field: 'shape' });
+  assert.throws(() => tensorOf([1, Number.NaN]), { code: 'number_not_finite', field: 'value 1' });
   assert.throws(() => layout.unflatten([1, 2]), { code: 'data_invalid', field: 'values' });
 });
 

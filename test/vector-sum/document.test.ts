@@ -33,7 +33,36 @@ test('defaults are filled in, and what comes of it is accepted unchanged', () =>
   });
 });
 
+const tensors = [
+  { name: 'weight', shape: [3, 30] },
+  { name: 'bias', shape: [10] },
+];
+const averaged = { ...plain, parameters: 100, averaging: { tensors } };
+
+test('what is averaged is as many values as the vector has, and more is said of it by default', () => {
+  assert.deepEqual(parseVectorSum(averaged).averaging, { tensors, sends: 'parameters', settings: [], metrics: [] });
+  const more = { tensors, sends: 'updates', settings: ['epochs', 'rate'], metrics: ['loss'] };
+  const sum = parseVectorSum({ ...averaged, length: 101, parameters: 102, averaging: more });
+  assert.deepEqual(sum.averaging, more);
+});
+
 for (const [field, document] of [
+  ['levels', { ...plain, levels: 0 }],
+  ['levels', { ...plain, levels: 4095 }],
+  ['levels', { ...plain, levels: 2 ** 33 }],
+  ['levels', { ...plain, bits: 64, levels: 2 ** 53 }],
+  ['length', { ...averaged, length: 99 }],
+  ['parameters', { ...averaged, parameters: 101 }],
+  ['averaging.tensors', { ...averaged, averaging: { tensors: [] } }],
+  ['averaging.tensors', { ...averaged, averaging: { tensors: [tensors[0], tensors[0]] } }],
+  ['averaging.tensors[1].name', { ...averaged, averaging: { tensors: [tensors[0], { name: '', shape: [] }] } }],
+  ['averaging.tensors[0].shape[1]', { ...averaged, averaging: { tensors: [{ name: 'weight', shape: [1, -1] }] } }],
+  ['length', { ...averaged, averaging: { tensors: [{ name: 'weight', shape: Array(32).fill(2 ** 20) }] } }],
+  ['averaging.sends', { ...averaged, averaging: { tensors, sends: 'gradients' } }],
+  ['averaging.sends', { ...averaged, bound: undefined, norm: 1 }],
+  ['averaging.metrics', { ...averaged, averaging: { tensors, metrics: ['loss', 'loss'] } }],
+  ['averaging.settings[0]', { ...averaged, averaging: { tensors, settings: [1] } }],
+  ['averaging.layers', { ...averaged, averaging: { tensors, layers: [] } }],
   ['length', { ...plain, length: 0 }],
   ['length', { ...plain, length: 2 ** 20 + 1 }],
   ['length', { ...plain, length: 2.5 }],
@@ -76,6 +105,17 @@ test('a slot has room for the greatest integer of every owner, of its weight', (
     assert.equal(plan.tags, true);
     assert.equal(calibration, undefined);
     assert.equal(vectorSumTerms({ ...sum, max_weight: 2 ** 20 }, 1024).plan.slotBits, slot + 20);
+  }
+});
+
+test('levels take the place of the width: slots have room for half of them, and the noise is for as many', () => {
+  for (const levels of [2 ** 22, 1_000_000]) {
+    const sum = parseVectorSum({ ...plain, bound: 8, levels, max_weight: 1000 });
+    const { plan } = vectorSumTerms(sum, 3);
+    assert.equal(plan.valueBound, BigInt(levels / 2));
+    assert.equal(plan.scale, levels / 16);
+    assert.equal(plan.slotBits, Math.ceil(Math.log2(3000 * (levels / 2))) + 2);
+    assert.equal(vectorSumTerms(parseVectorSum({ ...hidden, levels }), 3).calibration?.sensitivity, BigInt(levels / 2));
   }
 });
 

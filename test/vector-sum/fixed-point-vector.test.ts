@@ -46,6 +46,28 @@ test('with a bound that is a power of two, what 64 bits hold comes back exactly,
   assert.deepEqual(decodeSum(sum, both, 2).sum, Float64Array.of(0, 0.125 + 2 ** -53 + 2 ** -43, -2.3));
 });
 
+test('levels are the steps from −bound to bound: what is on one is summed exactly, and the rest is off by half a step', () => {
+  const sum = sumOf({ length: 4, bits: 32, bound: 8, levels: 4_000_000 });
+  const steps = (count: number): number => (count * 16) / 4_000_000;
+  const { vector } = encodeVector(sum, [-8, 8, steps(5), steps(3.4)]);
+  assert.deepEqual(vector.values, [-2_000_000n, 2_000_000n, 5n, 3n]);
+  assert.deepEqual(decodeSum(sum, vector, 1).sum, Float64Array.of(-8, 8, steps(5), steps(3)));
+});
+
+test('where tensors are averaged a weight may be 0, and if all are there is no mean', () => {
+  const averaging = {
+    tensors: [{ name: 'weight', shape: [2] }],
+    sends: 'parameters',
+    settings: [],
+    metrics: [],
+  } as const;
+  const sum = sumOf({ length: 2, bits: 32, bound: 2, max_weight: 10, averaging, parameters: 2 });
+  const { vector } = encodeVector(sum, [1, -2], 0);
+  assert.deepEqual(vector, { weight: 0n, values: [0n, 0n] });
+  assert.throws(() => decodeSum(sum, vector, 2), { code: 'weight_zero', field: 'weight' });
+  assert.throws(() => encodeVector(sum, [1, -2], -1), { code: 'number_out_of_bounds', field: 'weight' });
+});
+
 test('a weight multiplies, and the mean is of all weights together', () => {
   const sum = sumOf({ length: 2, bits: 32, bound: 2, max_weight: 10 });
   const a = encodeVector(sum, [1, -2], 3).vector;

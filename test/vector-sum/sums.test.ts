@@ -169,6 +169,47 @@ test('parameters that do not fit the job are refused by name before anything is 
   await assert.rejects(stage.client(0, { expects }).join(job), { code: 'plan_mismatch', field: 'parameters' });
 });
 
+test('a round asks those who were chosen of the owners who are ready, once they are enough', async () => {
+  await using stage = await setStage();
+  const job = await stage.job({ length: 3, bits: 32, bound: 1, deadlineSeconds: 600 });
+  const [first, second, third] = stage.clients;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  await joinAll([first, second], job);
+  const seen: string[][] = [];
+  const choose = (ready: readonly string[]): string[] => {
+    seen.push([...ready].sort());
+    return ['owner-3', 'owner-1'];
+  };
+  const waiting = job.startRound({ leastReady: 3, choose });
+  await third.join(job);
+  const round = await waiting;
+  assert.deepEqual(seen, [['owner-1', 'owner-2', 'owner-3']]);
+  assert.deepEqual([...round.roster].sort(), ['owner-1', 'owner-3']);
+  assert.equal(round.isOver(), false);
+  await assert.rejects(second.submit(job, round, vectors[1] ?? []), { code: 'owner_not_on_roster' });
+  await first.submit(job, round, vectors[0] ?? []);
+  await third.submit(job, round, vectors[2] ?? []);
+  const { sum, contributors } = await round.collect();
+  assert.deepEqual([...contributors].sort(), ['owner-1', 'owner-3']);
+  assert.deepEqual(sum, Float64Array.of(0.375, -0.5, 1.25));
+  assert.equal(round.isOver(), true);
+});
+
+test('whoever is chosen and cannot be asked is refused by name, and so are too few', async () => {
+  await using stage = await setStage();
+  const job = await stage.job({ length: 3, bits: 32, bound: 1 });
+  await joinAll(stage.clients, job);
+  for (const [chosen, code] of [
+    [['owner-1', 'owner-9'], 'owner_not_on_roster'],
+    [['owner-1', 'owner-1'], 'owner_not_on_roster'],
+    [['owner-1'], 'owners_too_few'],
+    [[], 'owners_too_few'],
+  ] as const)
+    await assert.rejects(job.startRound({ choose: () => chosen }), { code, field: 'choose' });
+  await assert.rejects(job.startRound({ leastReady: 4 }), { code: 'owners_too_few' });
+  assert.equal((await job.startRound({ leastReady: 3 })).number, 1);
+});
+
 test('a round that could not be opened is tried again with the parameters that it was signed with', async () => {
   let broken = true;
   await using stage = await setStage({
