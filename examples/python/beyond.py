@@ -196,7 +196,7 @@ class Statistics:
 
 class VectorSum:
     def __init__(self, json: dict) -> None:
-        self.greatest, self.norm = 2 ** (json["bits"] - 1), json.get("norm")
+        self.greatest, self.norm = json.get("levels", 2 ** json["bits"]) // 2, json.get("norm")
         self.length, self.max_weight = json["length"], json["max_weight"]
         self.scale = self.greatest / (self.norm or json["bound"])
 

@@ -69,5 +69,10 @@ export function gate(): { readonly opened: Promise<void>; readonly open: () => v
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  return { opened, open: () => open() };
+  return {
+    opened,
+    open: () => {
+      open();
+    },
+  };
 }

@@ -90,6 +90,31 @@ test('vector-sum.ts: three sites add up what they counted, exactly and with nois
   }
 });
 
+test('federated-averaging.ts: three clinics train by local epochs, and get what it is in plain numbers', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sealsum-example-'));
+  try {
+    const project = join(folder, 'project');
+    await using facilitator = await startProject(project);
+    assert.ok(facilitator.pid > 0);
+    const command = [...program('examples/federated-averaging.ts'), project];
+    const { stdout } = await promisify(execFile)(process.execPath, command);
+    const lines = stdout.trimEnd().split('\n');
+    const losses = lines.slice(0, 8).map((line, index) => {
+      const [, round, loss] = /^round (\d): 3 owners, 235 patients, loss before ([\d.]+)$/.exec(line) ?? [];
+      assert.equal(Number(round), index + 1, stdout);
+      return Number(loss);
+    });
+    assert.equal(losses[0], Number(Math.LN2.toFixed(3)));
+    assert.ok(losses.every((loss, index) => index === 0 || loss < (losses[index - 1] ?? 0)) && (losses[7] ?? 1) < 0.4);
+    assert.match(lines[8] ?? '', /^model: ( ?-?[\d.]+){4}$/);
+    // Half a step of 16/2^22 a round, which Adam's first steps make a few times as much.
+    assert.ok(Number(/ by (\S+)$/.exec(lines[9] ?? '')?.[1]) < 2e-5, stdout);
+    assert.equal(lines.length, 10, stdout);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test('density.ts: 16 bits of 10 owners take less than 6 bytes a value, and fewer owners and bits take less', () => {
   const printed = execFileSync(process.execPath, program('examples/density.ts'), { encoding: 'utf8' });
   const rows = [...printed.matchAll(/^(?:not quantised|\d+ bits)((?: +[\d.]+ B){3})$/gm)].map(([, cells = '']) =>

@@ -262,6 +262,24 @@ const others = {
   'statistics-exact': statisticsWith(),
   'statistics-private': statisticsWith({ rho: 0.5 }),
   'sum-bound': vectorSumWith({ bits: 32, bound: 3, max_weight: 10 }, [0.1, -3, 2], 7),
+  'sum-levels': vectorSumWith(
+    {
+      bits: 16,
+      levels: 50_000,
+      bound: 8,
+      max_weight: 1000,
+      parameters: 3,
+      averaging: {
+        tensors: [
+          { name: 'weight', shape: [1, 2] },
+          { name: 'bias', shape: [] },
+        ],
+        settings: [],
+      },
+    },
+    [0.1, -8, 2],
+    120,
+  ),
   'sum-norm': vectorSumWith({ bits: 64, norm: 2, privacy: { rho: 0.5, place: 'facilitator' } }, [0.1, -3, 2]),
 };
 
