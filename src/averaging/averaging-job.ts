@@ -103,7 +103,7 @@ export async function createAveragingJob(
       open = await job.startRound({
         ...until,
         parameters: brings,
-        leastReady,
+        ...(leastReady === undefined ? {} : { leastReady }),
         choose: (ready) => sampleOwners(ready, size(ready.length), random),
       });
       brings = undefined;
@@ -119,8 +119,8 @@ export async function createAveragingJob(
       averaging.sends === 'parameters' ? given : parameters.map((value, index) => value + at(given, index));
     const result = strategy({ round: round.number, parameters, average, memory });
     requireFinite(layout, result.parameters);
-    memory = [...result.memory];
     model = new Map([...model, ...layout.unflatten(result.parameters)]);
+    memory = [...result.memory];
     return {
       number: round.number,
       asked: round.roster,

@@ -41,7 +41,10 @@ export interface AveragingOptions extends SumOptions {
   readonly fractionFit?: number;
   /** The least number of owners that a round asks; 2 unless given. */
   readonly minFitClients?: number;
-  /** How many owners must be ready before a round begins; 2 unless given. */
+  /**
+   * How many owners must be ready before a round begins. Where neither this nor `minFitClients` is given, the first round waits until
+   * all owners have answered, for the timeout at most.
+   */
   readonly minAvailableClients?: number;
   /** Numbers that a round brings its owners, such as { localEpochs: 5 }; of every round the same names. None unless given. */
   readonly configure?: (round: number) => NamedNumbers;
@@ -84,8 +87,8 @@ const schema = z.strictObject(
       'expected a fraction above 0 and up to 1, or a number of owners from 2',
     ).default(2),
     fractionFit: number((value) => value >= 0 && value <= 1, 'expected a fraction from 0 to 1').default(1),
-    minFitClients: owners.default(2),
-    minAvailableClients: owners.default(2),
+    minFitClients: owners.optional(),
+    minAvailableClients: owners.optional(),
   },
   { error: 'expected an object' },
 );
@@ -99,7 +102,7 @@ export interface AveragingTerms {
   readonly fractionFit: number;
   /** At least as many as the quorum. */
   readonly minFitClients: number;
-  readonly leastReady: number;
+  readonly leastReady: number | undefined;
   readonly sum: VectorSumOptions;
 }
 
@@ -111,8 +114,9 @@ export interface AveragingTerms {
 export function averagingTerms(options: AveragingOptions, roster: number): AveragingTerms {
   const parsed = schema.safeParse(options);
   if (!parsed.success) throw refuse(describeIssues(parsed.error.issues));
-  const { reconstructionThreshold, fractionFit, minFitClients, minAvailableClients, ...values } = parsed.data;
+  const { reconstructionThreshold, fractionFit, minFitClients = 2, minAvailableClients = 2, ...values } = parsed.data;
   const quorum = quorumOf(reconstructionThreshold, sampleSize({ fractionFit, minFitClients }, roster));
+  const isGiven = parsed.data.minFitClients !== undefined || parsed.data.minAvailableClients !== undefined;
   for (const [field, least] of Object.entries({ minFitClients, minAvailableClients, reconstructionThreshold: quorum }))
     if (least > roster)
       throw new SealsumError('owners_too_few', `${field}: ${least} owners are asked for, the roster names ${roster}`, {
@@ -134,7 +138,7 @@ export function averagingTerms(options: AveragingOptions, roster: number): Avera
     layout,
     fractionFit,
     minFitClients: Math.max(minFitClients, quorum),
-    leastReady: Math.max(minAvailableClients, minFitClients),
+    leastReady: isGiven ? Math.max(minAvailableClients, minFitClients) : undefined,
     sum: {
       length: layout.length + metrics.length,
       bits: levels <= 2 ** 16 ? 16 : levels <= 2 ** 32 ? 32 : 64,

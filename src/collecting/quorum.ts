@@ -13,11 +13,20 @@ function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]
   return owners.filter((view) => statuses.includes(view.status)).length;
 }
 
-/** Waits until every owner has answered or the quorum is out of reach, for at most as long as a round would. */
-export function firstAnswers(watch: JobWatch, { quorum, deadline_seconds }: Participation): Promise<void> {
+/**
+ * Waits until every owner has answered or the quorum is out of reach, for at most as long as a round would.
+ *
+ * @param enough until so many are ready, whoever else has not answered
+ */
+export function firstAnswers(
+  watch: JobWatch,
+  { quorum, deadline_seconds }: Participation,
+  enough: number = Number.POSITIVE_INFINITY,
+): Promise<void> {
   return watch.until(
     deadline_seconds * 1000,
-    (owners) => count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
+    (owners) =>
+      count(owners, 'ready') >= enough || count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
   );
 }
 

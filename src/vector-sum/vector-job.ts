@@ -11,7 +11,7 @@ export interface VectorJob extends Understood {
 
 /** What a program is made for; a job that is otherwise is refused. What is left out may be anything. */
 export type Expected = Partial<
-  Pick<VectorSum, 'length' | 'bits' | 'bound' | 'norm' | 'max_weight' | 'parameters' | 'rounds'>
+  Pick<VectorSum, 'length' | 'bits' | 'levels' | 'bound' | 'norm' | 'max_weight' | 'parameters' | 'rounds'>
 >;
 
 /** @throws SealsumError model_invalid, plan_unsafe, privacy_invalid */

@@ -60,7 +60,10 @@ export interface SumRound {
 export interface StartOptions {
   /** As many finite numbers as the job's `parameters`; they are signed with the round, and everybody it asks reads the same. */
   readonly parameters?: ArrayLike<number>;
-  /** How many owners must be ready before a round begins; as many as the quorum unless given, and never fewer. */
+  /**
+   * How many owners must be ready before a round begins, and never fewer than the quorum; it begins at once then. Unless given the
+   * first round waits until all have answered, for as long as a round would at most, and the others for the quorum.
+   */
   readonly leastReady?: number;
   /** Whom a round asks of the owners who are ready, at least as many as the quorum; all of them unless given. */
   readonly choose?: (ready: readonly OwnerId[]) => readonly string[];
@@ -76,8 +79,7 @@ export interface VectorSumJob extends AsyncDisposable {
   /** What is promised, and what was spent of it. */
   readonly privacy: () => PrivacyStatement;
   /**
-   * Opens the next round, for the owners who are ready: before the first it waits until all have answered, for as long as a round
-   * would at most.
+   * Opens the next round, for the owners who are ready, or for some of them.
    *
    * @throws SealsumError plan_mismatch for another number of parameters, number_not_finite naming one; owners_too_few naming who
    *   is missing and why, or that too few were chosen; owner_not_on_roster naming who was chosen and is not ready; round_open while the one before is not collected; privacy_invalid after the last round;
@@ -188,7 +190,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
 
   async function signNext(
     parameters: Float64Array,
-    { leastReady = 0, choose }: StartOptions,
+    { leastReady, choose }: StartOptions,
     until: AbortSignal,
   ): Promise<NonNullable<typeof newest>> {
     const round = (newest?.signed.descriptor.round ?? 0) + 1;
@@ -196,10 +198,11 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
         field: 'rounds',
       });
-    if (!answered) await unlessAborted(firstAnswers(watch, settings.participation), until);
-    answered = true;
     const { quorum, deadline_seconds } = settings.participation;
-    const enough = { quorum: Math.max(quorum, leastReady), deadline_seconds };
+    const enough = { quorum: Math.max(quorum, leastReady ?? 0), deadline_seconds };
+    const least = leastReady === undefined ? undefined : enough.quorum;
+    if (!answered || least !== undefined) await unlessAborted(firstAnswers(watch, enough, least), until);
+    answered = true;
     const ready = await unlessAborted(gatherQuorum(watch, register, enough), until);
     const asked = choose === undefined ? ready : chosenOf(ready, choose(ready), quorum);
     const signed = signRound(roundTerms, round, asked, { parameters, clip: undefined });

@@ -7,7 +7,7 @@ import { fedAvgM, type Strategy, type StrategyMemory } from '../../src/averaging
 import { tensorOf } from '../../src/averaging/tensors.ts';
 import { patience } from '../end-to-end/parties.ts';
 import { createTestClock } from '../support/clock.ts';
-import { until } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
 import { setStage } from '../vector-sum/stage.ts';
 import {
   averageLines,
@@ -280,6 +280,20 @@ test('a round asks a fraction of the owners, others train nothing, and the quoru
     [1, 2, 3, 4].map((owner) => [1, 2, 3, 4].filter((number) => asked[number - 1]?.includes(`owner-${owner}`))),
   );
   assert.notDeepEqual(asked[0], asked[1], 'the draws differ, and so does who is asked');
+});
+
+test('a round begins once as many owners are ready as are asked for, whoever else has not answered', async () => {
+  await using stage = await setStage();
+  const [first, second] = stage.clients;
+  assert.ok(first !== undefined && second !== undefined);
+  const averaging = await createAveragingJob(stage.controller, { ...small, timeout: 86_400, minAvailableClients: 2 });
+  const taking = [first, second].map((client, index) =>
+    takePart({ client, job: averaging, train: (model) => trained(model, examplesOf[index] ?? [], 1, 0.1) }),
+  );
+  const { asked, weight } = await within('a round of two', averaging.next(), patience);
+  assert.deepEqual([[...asked].sort(), weight], [['owner-1', 'owner-2'], 6]);
+  await averaging.end();
+  await Promise.all(taking);
 });
 
 test('an owner without examples weighs nothing, and if nobody has any that is an error', async () => {
