@@ -78,54 +78,42 @@ export interface FedAdamOptions extends AdaptiveOptions {
 
 /** η = 0.1, β₁ = 0.9, β₂ = 0.99, τ = 10⁻⁹ unless given. @throws SealsumError model_invalid */
 export function fedAdam({ eta = 0.1, beta1 = 0.9, beta2 = 0.99, tau = 1e-9 }: FedAdamOptions = {}): Strategy {
-  requireFraction('beta1', beta1);
-  requireFraction('beta2', beta2);
-  return adaptive({
-    eta,
-    tau,
-    beta1,
-    // Flower counts the round after this one, and so does this.
-    rate: (round) => (eta * Math.sqrt(1 - beta2 ** (round + 1))) / (1 - beta1 ** (round + 1)),
-    second: (before, square) => beta2 * before + (1 - beta2) * square,
-  });
+  // Flower counts the round after this one, and so does this.
+  const rate = (round: number): number => (eta * Math.sqrt(1 - beta2 ** (round + 1))) / (1 - beta1 ** (round + 1));
+  const second = (before: number, square: number): number => beta2 * before + (1 - beta2) * square;
+  return adaptive({ eta, tau, beta1, beta2 }, { rate, second });
 }
 
 /** η = 0.01, β₁ = 0.9, β₂ = 0.99, τ = 10⁻³ unless given. @throws SealsumError model_invalid */
 export function fedYogi({ eta = 0.01, beta1 = 0.9, beta2 = 0.99, tau = 1e-3 }: FedAdamOptions = {}): Strategy {
-  requireFraction('beta1', beta1);
-  requireFraction('beta2', beta2);
-  return adaptive({
-    eta,
-    tau,
-    beta1,
-    second: (before, square) => before - (1 - beta2) * square * Math.sign(before - square),
-  });
+  const second = (before: number, square: number): number => before - (1 - beta2) * square * Math.sign(before - square);
+  return adaptive({ eta, tau, beta1, beta2 }, { second });
 }
 
 /** η = 0.1, τ = 10⁻⁹ unless given. @throws SealsumError model_invalid */
 export function fedAdagrad({ eta = 0.1, tau = 1e-9 }: AdaptiveOptions = {}): Strategy {
-  return adaptive({ eta, tau, beta1: 0, second: (before, square) => before + square });
+  return adaptive({ eta, tau, beta1: 0, beta2: 0 }, { second: (before, square) => before + square });
 }
 
 interface Adaptive {
-  readonly eta: number;
-  readonly tau: number;
-  readonly beta1: number;
   /** The learning rate of a round; η unless given. */
   readonly rate?: (round: number) => number;
   /** v of one parameter, from what it was and Δ². */
   readonly second: (before: number, square: number) => number;
 }
 
-function adaptive({ eta, tau, beta1, rate = () => eta, second }: Adaptive): Strategy {
+function adaptive(settings: Required<FedAdamOptions>, { rate, second }: Adaptive): Strategy {
+  const { eta, tau, beta1, beta2 } = settings;
   requirePositive('eta', eta);
   requirePositive('tau', tau);
+  requireFraction('beta1', beta1);
+  requireFraction('beta2', beta2);
   return ({ round, parameters, average, memory }) => {
     const [first = new Float64Array(parameters.length), squares = new Float64Array(parameters.length)] = memory;
     const change = average.map((value, index) => value - at(parameters, index));
     const mean = first.map((before, index) => beta1 * before + (1 - beta1) * at(change, index));
     const spread = squares.map((before, index) => second(before, at(change, index) ** 2));
-    const step = rate(round);
+    const step = rate?.(round) ?? eta;
     return {
       parameters: parameters.map(
         (value, index) => value + (step * at(mean, index)) / (Math.sqrt(at(spread, index)) + tau),

@@ -1,16 +1,17 @@
 /** Federated averaging over real sockets: a line that three owners train is what it is in plain numbers, whatever befalls a round. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { createAveragingJob } from '../../src/averaging/averaging-job.ts';
+import { type AveragingJob, createAveragingJob } from '../../src/averaging/averaging-job.ts';
 import type { GivenRound, MissedRound } from '../../src/averaging/participate.ts';
 import { fedAvgM, type Strategy, type StrategyMemory } from '../../src/averaging/strategies.ts';
 import { tensorOf } from '../../src/averaging/tensors.ts';
 import { patience } from '../end-to-end/parties.ts';
 import { createTestClock } from '../support/clock.ts';
 import { until, within } from '../support/until.ts';
-import { setStage } from '../vector-sum/stage.ts';
+import { type Stage, setStage } from '../vector-sum/stage.ts';
 import {
   averageLines,
+  type Examples,
   examplesOf,
   gate,
   type Line,
@@ -69,80 +70,17 @@ test('rounds of local epochs give what averaging in plain numbers gives, to half
   );
 });
 
-test('who is late misses a round, which closes with a quorum, and takes part in the next one', async () => {
-  const clock = createTestClock();
-  await using stage = await setStage({ clock });
-  const averaging = await createAveragingJob(stage.controller, { ...small, timeout: 600, rounds: 2 });
-  const inTime = gate();
-  const given = new Set<number>();
-  const late = gate();
+/** Owners of whom one is late in the first round: its training goes on once it is let go. */
+function withOneLate(stage: Stage, averaging: AveragingJob, lateOwner: number) {
+  const [late, inTime] = [gate(), gate()];
   const missed: MissedRound[] = [];
-  const taking = stage.clients.map((client, index) =>
-    takePart({
-      client,
-      job: averaging,
-      train: async (model, { round }) => {
-        if (index === 2 && round === 1) await late.opened;
-        return trained(model, examplesOf[index] ?? [], 1, 0.5);
-      },
-      onRound: (round) => {
-        if (round.outcome === 'missed') missed.push(round);
-        else given.add(index);
-        if (given.size === 2) inTime.open();
-      },
-    }),
-  );
-  const first = averaging.next();
-  await inTime.opened;
-  clock.advance(600_000);
-  const { contributors, asked, weight, parameters } = await first;
-  assert.deepEqual([contributors.length, asked.length, weight], [2, 3, 6]);
-  const present = examplesOf.slice(0, 2);
-  const expected = averageLines(
-    present.map((examples) => ({ line: trainLine([0, 0], examples, 1, 0.5), weight: examples.length })),
-  );
-  assertNear(lineOf(parameters), expected, bound);
-  late.open();
-  await until('the late owner is ready', () => averaging.owners().every(({ status }) => status === 'ready'), patience);
-  const second = await averaging.next();
-  assert.equal(second.contributors.length, 3);
-  await averaging.end();
-  const summaries = await Promise.all(taking);
-  assert.deepEqual(
-    summaries.map((summary) => [summary.given, summary.missed]),
-    [
-      [2, 0],
-      [2, 0],
-      [1, 1],
-    ],
-  );
-  assert.deepEqual(
-    missed.map(({ round, reason }) => [round, reason.code]),
-    [[1, 'round_closed']],
-  );
-});
-
-test('without its quorum a round is abandoned, the model stays as it is, and the training goes on', async () => {
-  const clock = createTestClock();
-  await using stage = await setStage({ clock });
-  const averaging = await createAveragingJob(stage.controller, {
-    ...small,
-    timeout: 600,
-    rounds: 2,
-    reconstructionThreshold: 1,
-    strategy: fedAvgM({ serverMomentum: 0.5 }),
-  });
-  assert.equal(averaging.sum.participation.quorum, 3);
-  const late = gate();
-  const inTime = gate();
   let given = 0;
-  const missed: MissedRound[] = [];
   const taking = stage.clients.map((client, index) =>
     takePart({
       client,
       job: averaging,
       train: async (model, { round }) => {
-        if (index === 0 && round === 1) await late.opened;
+        if (index === lateOwner && round === 1) await late.opened;
         return trained(model, examplesOf[index] ?? [], 1, 0.5);
       },
       onRound: (round) => {
@@ -152,26 +90,66 @@ test('without its quorum a round is abandoned, the model stays as it is, and the
       },
     }),
   );
+  return {
+    /** Resolves once the others have given their part of the first round. */
+    othersGave: inTime.opened,
+    /** Resolves once the late one may be asked again. */
+    letGo: async () => {
+      late.open();
+      await until('all are ready', () => averaging.owners().every(({ status }) => status === 'ready'), patience);
+    },
+    /** Which rounds it missed and why, and how many each gave to, once the job is over. */
+    ended: async () => {
+      const summaries = await Promise.all(taking);
+      return {
+        missed: missed.map(({ round, reason }) => [round, reason.code]),
+        given: summaries.map((each) => each.given),
+      };
+    },
+  };
+}
+
+/** One round from zero in plain numbers. */
+const oneRound = (owners: readonly Examples[]): Line =>
+  averageLines(owners.map((examples) => ({ line: trainLine([0, 0], examples, 1, 0.5), weight: examples.length })));
+
+test('who is late misses a round, which closes with a quorum, and takes part in the next one', async () => {
+  const clock = createTestClock();
+  await using stage = await setStage({ clock });
+  const averaging = await createAveragingJob(stage.controller, { ...small, timeout: 600, rounds: 2 });
+  const owners = withOneLate(stage, averaging, 2);
   const first = averaging.next();
-  await inTime.opened;
+  await owners.othersGave;
+  clock.advance(600_000);
+  const { contributors, asked, weight, parameters } = await first;
+  assert.deepEqual([contributors.length, asked.length, weight], [2, 3, 6]);
+  assertNear(lineOf(parameters), oneRound(examplesOf.slice(0, 2)), bound);
+  await owners.letGo();
+  assert.equal((await averaging.next()).contributors.length, 3);
+  await averaging.end();
+  assert.deepEqual(await owners.ended(), { missed: [[1, 'round_closed']], given: [2, 2, 1] });
+});
+
+test('without its quorum a round is abandoned, the model stays as it is, and the training goes on', async () => {
+  const clock = createTestClock();
+  await using stage = await setStage({ clock });
+  const strategy = fedAvgM({ serverMomentum: 0.5 });
+  const options = { ...small, timeout: 600, rounds: 2, reconstructionThreshold: 1, strategy };
+  const averaging = await createAveragingJob(stage.controller, options);
+  assert.equal(averaging.sum.participation.quorum, 3);
+  const owners = withOneLate(stage, averaging, 0);
+  const first = averaging.next();
+  await owners.othersGave;
   clock.advance(600_000);
   await assert.rejects(first, { code: 'round_abandoned', message: /missing owner-1/ });
   assert.deepEqual(averaging.parameters(), small.initial);
   assert.deepEqual(averaging.memory(), []);
-  late.open();
-  await until('all are ready', () => averaging.owners().every(({ status }) => status === 'ready'), patience);
+  await owners.letGo();
   const second = await averaging.next();
   assert.deepEqual([second.number, second.contributors.length], [2, 3]);
-  const expected = averageLines(
-    examplesOf.map((examples) => ({ line: trainLine([0, 0], examples, 1, 0.5), weight: examples.length })),
-  );
-  assertNear(lineOf(second.parameters), expected, bound);
+  assertNear(lineOf(second.parameters), oneRound(examplesOf), bound);
   await averaging.end();
-  await Promise.all(taking);
-  assert.deepEqual(
-    missed.map(({ round, reason }) => [round, reason.code]),
-    [[1, 'round_abandoned']],
-  );
+  assert.deepEqual(await owners.ended(), { missed: [[1, 'round_abandoned']], given: [2, 2, 1] });
 });
 
 test('what is beyond the range is cut off, and its owner alone is told which fraction it was', async () => {
