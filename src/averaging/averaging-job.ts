@@ -12,6 +12,7 @@ import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { JobOutcome, OwnerView } from '../protocol/job-messages.ts';
+import type { SignedManifest } from '../protocol/round-messages.ts';
 import type { Controller } from '../vector-sum/controller.ts';
 import type { VectorSum } from '../vector-sum/document.ts';
 import type { CollectedSum, SumRound } from '../vector-sum/vector-sum-job.ts';
@@ -37,6 +38,8 @@ export interface AveragedRound {
   /** The weighted averages of the job's metrics. */
   readonly metrics: NamedNumbers;
   readonly privacy: PrivacyStatement;
+  /** The facilitator's, of which every line is signed by its owner. */
+  readonly manifest: SignedManifest;
 }
 
 export interface AveragingJob extends AsyncDisposable {
@@ -113,7 +116,7 @@ export async function createAveragingJob(
   }
 
   function absorb(round: SumRound, parameters: Float64Array, collected: CollectedSum): AveragedRound {
-    const { mean, weight, contributors, privacy } = collected;
+    const { mean, weight, contributors, privacy, manifest } = collected;
     const given = mean.subarray(0, layout.length);
     const average =
       averaging.sends === 'parameters' ? given : parameters.map((value, index) => value + at(given, index));
@@ -130,6 +133,7 @@ export async function createAveragingJob(
       parameters: copyOf(whole, model),
       metrics: numbersOf(averaging.metrics, mean.subarray(layout.length)),
       privacy,
+      manifest,
     };
   }
 

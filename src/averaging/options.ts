@@ -35,15 +35,18 @@ export interface AveragingOptions extends SumOptions {
   readonly quantizationRange?: number;
   /** Seconds for which a round waits for its owners, at most a day, which it is unless given. */
   readonly timeout?: number;
-  /** The quorum: how many owners, from 2, or up to 1 which fraction of those whom a round asks of the whole roster. 2 unless given. */
+  /**
+   * The quorum: from 2 on a number of owners; up to 1 a fraction of those whom a round asks where the whole roster is ready.
+   * 2 unless given.
+   */
   readonly reconstructionThreshold?: number;
   /** The fraction of the owners who are ready that a round asks; 1 unless given. */
   readonly fractionFit?: number;
   /** The least number of owners that a round asks; 2 unless given. */
   readonly minFitClients?: number;
   /**
-   * How many owners must be ready before a round begins. Where neither this nor `minFitClients` is given, the first round waits until
-   * all owners have answered, for the timeout at most.
+   * How many owners must be ready before a round begins. Where neither this nor `minFitClients` is given, the first round waits
+   * until all owners have answered, for the timeout at most.
    */
   readonly minAvailableClients?: number;
   /** Numbers that a round brings its owners, such as { localEpochs: 5 }; of every round the same names. None unless given. */

@@ -27,7 +27,10 @@ export interface TrainingContext {
 export interface Trained {
   /** At least what the job averages; of the owner's other tensors those that have changed. */
   readonly parameters: NamedTensors;
-  /** How many examples it was trained on: a whole number from 0 to the job's max_weight. Where that is 1, as with privacy, it may be left out. */
+  /**
+   * How many examples it was trained on: a whole number from 0 to the job's max_weight. Where that is 1, as with privacy, it may be
+   * left out.
+   */
   readonly weight?: number;
   /** What the job averages beside the tensors, such as a loss; no others. */
   readonly metrics?: NamedNumbers;
@@ -82,8 +85,8 @@ export interface ParticipationSummary {
 /**
  * Takes part in every round that asks this owner, until the job is over.
  *
- * @throws SealsumError model_invalid for a job that does not average tensors; plan_mismatch naming the tensor that the owner's model
- *   has not, or in another shape; data_invalid, number_not_finite and number_out_of_bounds naming the tensor, metric or weight
+ * @throws SealsumError model_invalid for a job that does not average tensors; plan_mismatch naming the tensor that the owner's
+ *   model has not, or in another shape; data_invalid, number_not_finite and number_out_of_bounds naming the tensor, metric or weight
  *   that the training gave, before anything is charged or sent: called again, it is asked for the same round again; whatever
  *   `train` throws; policy_refused, aborted, and as join() and submit() of a client
  */

@@ -89,7 +89,8 @@ export function createTensorLayout(tensors: Iterable<TensorShape>): TensorLayout
 /**
  * The layout of these tensors, which are checked.
  *
- * @throws SealsumError `data_invalid` naming a tensor whose values are not as many as its shape says, `number_not_finite` naming one
+ * @throws SealsumError `data_invalid` naming a tensor whose values are not as many as its shape says, `number_not_finite` naming
+ *   one that is none
  */
 export function layoutOf(tensors: NamedTensors): TensorLayout {
   requireTensors(tensors);

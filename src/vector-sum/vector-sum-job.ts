@@ -82,9 +82,9 @@ export interface VectorSumJob extends AsyncDisposable {
    * Opens the next round, for the owners who are ready, or for some of them.
    *
    * @throws SealsumError plan_mismatch for another number of parameters, number_not_finite naming one; owners_too_few naming who
-   *   is missing and why, or that too few were chosen; owner_not_on_roster naming who was chosen and is not ready; round_open while the one before is not collected; privacy_invalid after the last round;
-   *   round_conflict when a round that could not be opened is tried again with other parameters; job_ended,
-   *   facilitator_unreachable, aborted
+   *   is missing and why, or that too few were chosen; owner_not_on_roster naming who was chosen and is not ready; round_open
+   *   while the one before is not collected; privacy_invalid after the last round; round_conflict when a round that could not be
+   *   opened is tried again with other parameters; job_ended, facilitator_unreachable, aborted
    */
   startRound(options?: StartOptions): Promise<SumRound>;
   /** Tells the facilitator that the job is over, and forgets its keys; `finished` unless told. */
@@ -265,9 +265,9 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
 
 /** Whom a round asks, in the order of those who are ready. */
 function chosenOf(ready: readonly OwnerId[], chosen: readonly string[], quorum: number): OwnerId[] {
-  const stranger = chosen.find(
-    (owner, index) => !ready.some((each) => each === owner) || chosen.indexOf(owner) < index,
-  );
+  const names = new Set<string>(ready);
+  // Who was found once is not found again.
+  const stranger = chosen.find((owner) => !names.delete(owner));
   if (stranger !== undefined)
     throw new SealsumError('owner_not_on_roster', `choose: ${stranger} is not ready, or was chosen twice`, {
       field: 'choose',
@@ -276,7 +276,7 @@ function chosenOf(ready: readonly OwnerId[], chosen: readonly string[], quorum: 
     throw new SealsumError('owners_too_few', `choose: ${chosen.length} are to be asked, and the quorum is ${quorum}`, {
       field: 'choose',
     });
-  return ready.filter((owner) => chosen.includes(owner));
+  return ready.filter((owner) => !names.has(owner));
 }
 
 /** A round that was signed may be at the facilitator by now, whatever came back: there is no other one of its number. */

@@ -1,4 +1,4 @@
-/** Federated averaging over real sockets: a line that three owners train is what it is in plain numbers, whatever befalls a round. */
+/** Federated averaging over real sockets: a line that three owners train is what it is in plain numbers. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { type AveragingJob, createAveragingJob } from '../../src/averaging/averaging-job.ts';
@@ -57,6 +57,7 @@ test('rounds of local epochs give what averaging in plain numbers gives, to half
     line = lineOf(round.parameters);
     assertNear(line, expected, bound);
     assert.deepEqual(round.parameters, round.average);
+    assert.equal(round.manifest.manifest.contributions.length, 3);
     assert.deepEqual(averaging.parameters(), round.parameters);
   }
   await averaging.end();
