@@ -9,11 +9,10 @@ import { SealsumError } from '../errors.ts';
 import { lanesOf, type ModularBackend, selectBackend } from './backend.ts';
 import { bytesToBigint } from './bytes.ts';
 import { encodeCiphertexts } from './ciphertexts.ts';
-import { greatestCommonDivisor } from './divisors.ts';
 import { breakEven, Encryption, exponentBits } from './encryption.ts';
 import { combShape } from './fixed-base.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey } from './public-key.ts';
-import { type RandomBytes, randomBelow, randomBits, systemRandom } from './random.ts';
+import { type RandomBytes, randomBits, randomUnit, systemRandom } from './random.ts';
 
 /** What createEncryptor may be told. */
 export interface EncryptorOptions {
@@ -153,12 +152,4 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
       return ((c * randomiser) % publicKey._n2) as Ciphertext;
     },
   };
-}
-
-/** A uniform unit modulo n. */
-function randomUnit(n: bigint, random: RandomBytes): bigint {
-  for (;;) {
-    const candidate = randomBelow(n, random);
-    if (greatestCommonDivisor(n, candidate) === 1n) return candidate;
-  }
 }

@@ -12,12 +12,12 @@
  *
  * Ciphertexts come and go in fixed-width big-endian bytes, and were validated when they came.
  */
-import { modInv } from 'bigint-crypto-utils';
 import { SealsumError } from '../errors.ts';
 import { type Spreading, spread } from '../threads/spread.ts';
 import type { ModularBackend } from './backend.ts';
 import { bitLength } from './bytes.ts';
 import { encodeCiphertexts, readIntegers } from './ciphertexts.ts';
+import { inverses } from './inverses.ts';
 import type { PowersOrder } from './powers-thread.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey, powerModuloSquare } from './public-key.ts';
 
@@ -77,7 +77,7 @@ export async function raiseAndMultiply(
 export function raiseToPublic({ publicKey, backend }: Powers, bytes: Uint8Array, factor: bigint): Uint8Array {
   if (factor === 1n) return bytes;
   const ciphertexts = readIntegers(publicKey, bytes);
-  const bases = factor < 0n ? inverses(publicKey, ciphertexts) : ciphertexts;
+  const bases = factor < 0n ? inverses(publicKey._n2, ciphertexts) : ciphertexts;
   const size = factor < 0n ? -factor : factor;
   const power = powerModuloSquare(publicKey, backend);
   return encodeCiphertexts(
@@ -147,27 +147,9 @@ function product(publicKey: PublicKey, ciphertexts: readonly bigint[]): Cipherte
 }
 
 function divideEach(publicKey: PublicKey, numerators: readonly bigint[], divisors: readonly bigint[]): Uint8Array {
-  const inverted = inverses(publicKey, divisors);
+  const inverted = inverses(publicKey._n2, divisors);
   return encodeCiphertexts(
     publicKey,
     numerators.map((each, index) => ((each * (inverted[index] ?? 0n)) % publicKey._n2) as Ciphertext),
   );
-}
-
-/** The inverses of units modulo n², by one inversion and three products each (Montgomery, Math. Comp. 48, 1987, 10.3.1). */
-function inverses(publicKey: PublicKey, units: readonly bigint[]): bigint[] {
-  const square = publicKey._n2;
-  const products: bigint[] = [];
-  let all = 1n;
-  for (const unit of units) {
-    products.push(all);
-    all = (all * unit) % square;
-  }
-  let inverse = modInv(all, square);
-  const inverted = new Array<bigint>(units.length);
-  for (let index = units.length - 1; index >= 0; index -= 1) {
-    inverted[index] = ((products[index] ?? 0n) * inverse) % square;
-    inverse = (inverse * (units[index] ?? 0n)) % square;
-  }
-  return inverted;
 }

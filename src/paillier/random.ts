@@ -4,6 +4,7 @@
 import { randomFillSync } from 'node:crypto';
 import { SealsumError } from '../errors.ts';
 import { bitLength, bytesToBigint } from './bytes.ts';
+import { greatestCommonDivisor } from './divisors.ts';
 
 /** Gives `length` fresh bytes, uniform and independent of everything before. */
 export type RandomBytes = (length: number) => Uint8Array;
@@ -31,5 +32,13 @@ export function randomBelow(limit: bigint, random: RandomBytes): bigint {
   for (;;) {
     const candidate = randomBits(bits, random);
     if (candidate < limit) return candidate;
+  }
+}
+
+/** A uniform unit modulo n. */
+export function randomUnit(n: bigint, random: RandomBytes): bigint {
+  for (;;) {
+    const candidate = randomBelow(n, random);
+    if (greatestCommonDivisor(n, candidate) === 1n) return candidate;
   }
 }
