@@ -6,22 +6,28 @@
  *              → decrypt → unpack (→ noise) → renormalise                  open(), at the model owner
  *              → update                                                    Trainer.absorb() (src/learning/trainer.ts)
  *
+ * Where the parameters are encrypted too, gradient and pack change places (sealEncrypted()):
+ *
+ *     matrix of the records, once (→ noise) → times the encrypted parameters, packed → send
+ *
  * Noise is added in one of the three places, always to integers, where the theorem about the discrete Gaussian speaks;
  * renormalising and updating are post-processing and cost no privacy. Where the plan has tags, every owner packs its own above the slots, and nothing of a
  * sum is told before the sums of the tags are found to be those of its contributors (src/protocol/tags.ts).
  */
 import { contributionSlots, type OwnVector, slotsOf, type WeightedVector } from './encoding/contribution.ts';
 import { pack, packing, type TagCheck, unpack } from './encoding/packing.ts';
-import type { Plan } from './encoding/plan.ts';
+import { LEADING_SLOTS, type Plan } from './encoding/plan.ts';
 import type { ClippingReport } from './learning/clipped-sums.ts';
 import { contribute } from './learning/contribute.ts';
+import { boundedIntegers, linearSums } from './learning/encrypted-gradient.ts';
 import type { Records } from './learning/features.ts';
 import { type AnyTask, sumsOf } from './learning/statistics/task.ts';
-import { type Statistics, statisticsOf } from './learning/task.ts';
+import { type EncryptedTask, type Statistics, statisticsOf } from './learning/task.ts';
 import { decryptMany } from './paillier/decrypt-many.ts';
 import type { Decryptor } from './paillier/decryptor.ts';
 import { encryptMany } from './paillier/encrypt-many.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
+import { multiplyMatrix, type RecodedMatrix, recodeMatrix } from './paillier/matrix-product.ts';
 import { type RandomBytes, systemRandom } from './paillier/random.ts';
 import { sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
 import { drawNoise } from './privacy/draw-noise.ts';
@@ -84,6 +90,71 @@ export async function seal(
 ): Promise<Uint8Array> {
   const vector = await contribute(task, records, parameters, { random, observe, ...sealer.spreading });
   return sealIntegers(sealer, vector, tags);
+}
+
+/** What an owner has of its records where parameters are encrypted: the same in every round, and as secret as they are. */
+export interface OwnMatrix {
+  readonly weight: bigint;
+  readonly matrix: RecodedMatrix;
+  readonly constants: readonly bigint[];
+  /** What clipping did. */
+  readonly report: ClippingReport | undefined;
+}
+
+/** Computes it. @param task one with encrypted parameters. @throws SealsumError aborted */
+export async function prepareMatrix(
+  { task, plan, spreading }: Pick<Sealer, 'plan' | 'spreading'> & { readonly task: EncryptedTask },
+  records: Records,
+): Promise<OwnMatrix> {
+  let report: ClippingReport | undefined;
+  const observe = (said: ClippingReport): void => {
+    report = said;
+  };
+  const { weight, values } = await contribute(task, records, new Float64Array(0), { observe, ...spreading });
+  const { rows, constants } = linearSums(values.slice(0, values.length), task.width, task.fractionBits);
+  return { weight, matrix: recodeMatrix(rows, task.encrypted.entryBound, plan.keyBits), constants, report };
+}
+
+/**
+ * An owner's contribution to a round whose parameters it does not see.
+ *
+ * @param parameters their encryptions, validated, one after the other
+ * @param tags as for seal()
+ * @returns as seal() does, each ciphertext uniform among the encryptions of its plaintext
+ * @throws SealsumError plan_mismatch, number_out_of_bounds; aborted
+ */
+export async function sealEncrypted(
+  { plan, encryptor: { publicKey, backend }, noise, spreading = {} }: IntegerSealer,
+  { weight, matrix, constants }: OwnMatrix,
+  parameters: Uint8Array,
+  tags?: readonly bigint[],
+): Promise<Uint8Array> {
+  const draws = noise && (await drawNoise(plan.slots - 1, noise.variance, noise.random, spreading));
+  const vector = { weight, values: [...constants] };
+  const plaintexts = pack(plan, contributionSlots(plan, vector, draws), publicKey.n, tags);
+  const { slotBits, slotsPerCiphertext } = plan;
+  const slots = { slotBits, slotsPerCiphertext, first: LEADING_SLOTS };
+  return multiplyMatrix({ publicKey, matrix, ciphertexts: parameters, slots, plaintexts }, backend, spreading);
+}
+
+/**
+ * The parameters of a round as the model owner sends them where owners do not see them: fresh encryptions of integers within the bound.
+ *
+ * @throws SealsumError number_not_finite; aborted
+ */
+export async function encryptParameters(
+  { encrypted, fractionBits }: Pick<EncryptedTask, 'encrypted' | 'fractionBits'>,
+  encryptor: Encryptor,
+  parameters: Float64Array,
+  spreading: Spreading = {},
+): Promise<Uint8Array> {
+  const { n } = encryptor.publicKey;
+  const integers = boundedIntegers(parameters, encrypted.parameterBound, fractionBits);
+  return encryptMany(
+    encryptor,
+    integers.map((value) => (value < 0n ? value + n : value)),
+    spreading,
+  );
 }
 
 /**

@@ -5,6 +5,7 @@ import { aborted } from '../threads/pool.ts';
 import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
+import { matrixTriangleLength } from './encrypted-gradient.ts';
 import type { Records } from './features.ts';
 import { type AnyTask, statisticsSums } from './statistics/task.ts';
 import { ownSums, ownVector } from './task.ts';
@@ -33,7 +34,8 @@ export async function contribute(
 ): Promise<OwnVector> {
   if (signal?.aborted === true) throw aborted(signal);
   const { clipping, model } = task;
-  const isMuch = records.count * task.statistics >= muchWork;
+  const products = task.encrypted === undefined ? task.statistics : matrixTriangleLength(task.width);
+  const isMuch = records.count * products >= muchWork;
   if (pool?.usable() === true && random === systemRandom && isMuch) {
     const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
     const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };

@@ -145,6 +145,7 @@ const document = z.strictObject(
           ? 'STATISTICS is not trained: parseDocument reads it'
           : 'expected one of LINEAR_REGRESSION, LOGISTIC_REGRESSION, SOFTMAX_REGRESSION, STATISTICS',
     }),
+    model_visibility: z.enum(['plain', 'encrypted'], { error: 'expected one of plain, encrypted' }).optional(),
     data_props: z.strictObject(
       {
         ...fileFields,
@@ -172,9 +173,10 @@ function fillDefaults(json: unknown): unknown {
   if (!isObject(json)) return json;
   const { model_type: modelType, data_props: data, training: given } = json;
   const linear = modelType === 'LINEAR_REGRESSION';
+  const solver = linear && json.model_visibility !== 'encrypted' ? 'normal-equations' : 'gradient';
   const filled: Record<string, unknown> = { ...json };
   if (given === undefined || (isObject(given) && given.solver === undefined)) {
-    filled.training = { solver: linear ? 'normal-equations' : 'gradient', ...given };
+    filled.training = { solver, ...given };
   }
   if (!isObject(data)) return filled;
   const properties: Record<string, unknown> = { ...data };

@@ -76,6 +76,8 @@ export interface GradientTraining extends Penalties {
   readonly initial_parameters?: InitialParameters | undefined;
   /** Names of columns, or of nominal features for all of their columns, whose coefficients stay as they were at first. */
   readonly freeze?: readonly string[] | undefined;
+  /** R: parameters (scaled units, intercept included) are projected onto this length; given if and only if they are encrypted. */
+  readonly parameter_bound?: number | undefined;
   readonly validation?: ValidationSettings | undefined;
 }
 
@@ -132,6 +134,8 @@ export type PrivacySettings = PrivacyMode & ClippingSettings & PrivacyTarget;
 export interface Model {
   readonly name?: string | undefined;
   readonly model_type: ModelType;
+  /** Whether owners see the parameters of every round; absent: as with `plain` they do. */
+  readonly model_visibility?: 'plain' | 'encrypted' | undefined;
   readonly data_props: DataProperties;
   readonly training: Training;
   readonly encryption: EncryptionSettings;

@@ -21,6 +21,7 @@ import { quantisationProblems, withQuantisation } from './quantisation-settings.
 import { encodeFeatureRows } from './rows.ts';
 import { trainingProblems } from './training-problems.ts';
 import { notOfSolver } from './training-schema.ts';
+import { startProblems, visibilityProblems, withParameterBound } from './visibility.ts';
 
 export type {
   GradientTraining,
@@ -41,17 +42,23 @@ export const MAXIMUM_VALUES: number = 2 ** 20;
 export function parseModel(json: unknown): Model {
   const parsed = modelSchema.safeParse(json);
   if (!parsed.success) throw refuse(describeIssues(parsed.error.issues, explainTraining));
-  const model = { ...withClip(parsed.data), encryption: withQuantisation(parsed.data) };
+  const model = {
+    ...withClip(parsed.data),
+    encryption: withQuantisation(parsed.data),
+    training: withParameterBound(parsed.data),
+  };
   const problems = [
     ...textProblems(model, []),
     ...placeProblems(model.data_props.header, placesOf(model.data_props)),
     ...familyProblems(model),
     ...participationProblems(model),
     ...quantisationProblems(parsed.data),
+    ...visibilityProblems(parsed.data),
     ...privacyProblems(model),
   ];
   // What names columns and classes is looked at once these make sense.
   if (problems.length === 0) problems.push(...trainingProblems(model));
+  if (problems.length === 0) problems.push(...startProblems(model));
   if (problems.length > 0) throw refuse(problems);
   const values = valuesPerRound(model);
   if (values > MAXIMUM_VALUES) {
@@ -185,20 +192,29 @@ function valuesPerRound(model: Model): number {
 }
 
 /**
- * Fills in the clip: 1 for gradients; for normal equations a bound that no record within the declared ranges exceeds. The noise
+ * Fills in the clip: 1 for gradients; for normal equations, and for records where parameters are encrypted, a bound that none within the declared ranges exceeds. The noise
  * on the number of unclipped owners is a twentieth of how many there are, as Andrew et al. 2021 choose it (section 3).
  */
 function withClip(parsed: ParsedModel): Model {
   const { privacy, ...rest } = parsed;
   if (privacy === undefined) return rest;
-  const clip =
-    privacy.clip ?? (parsed.training.solver === 'gradient' ? 1 : normalEquationsNorm(parsed.data_props.features));
+  const clip = privacy.clip ?? defaultClip(parsed);
   const { adaptive_clip: adaptive, ...others } = privacy;
   const { count_noise = parsed.participation.quorum / 20 } = adaptive ?? {};
   return {
     ...rest,
     privacy: { ...others, clip, ...(adaptive === undefined ? {} : { adaptive_clip: { ...adaptive, count_noise } }) },
   };
+}
+
+function defaultClip({
+  model_visibility: visibility,
+  training: { solver },
+  data_props: { features },
+}: ParsedModel): number {
+  // Where parameters are encrypted it is records that are shortened: none is longer than this.
+  if (visibility === 'encrypted') return Math.sqrt(features.length + 2);
+  return solver === 'gradient' ? 1 : normalEquationsNorm(features);
 }
 
 /**

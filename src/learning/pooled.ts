@@ -6,6 +6,7 @@ import { coefficientsOf, initialParameters, learnedOf } from './coefficients.ts'
 import { type CrossValidation, crossValidate } from './cross-validation.ts';
 import { createDescent } from './descent.ts';
 import { createEarlyStopping } from './early-stopping.ts';
+import { projected } from './encrypted-gradient.ts';
 import { familyOf, gradientSums } from './families.ts';
 import { compileFeatures, type FeatureMap } from './features.ts';
 import type { Metrics } from './metrics.ts';
@@ -56,7 +57,8 @@ function descend(model: Model, training: GradientTraining, map: FeatureMap, reco
     settings: training,
     coefficients,
     initial: initialParameters(coefficients, training, map),
-    keep: (parameters) => parameters,
+    keep: (parameters) =>
+      training.parameter_bound === undefined ? parameters : projected(parameters, training.parameter_bound),
   });
   const { validation } = training;
   const stopping = validation && createEarlyStopping(validation);

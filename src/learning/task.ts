@@ -21,6 +21,14 @@ import { unclippedFraction } from '../privacy/adaptive-clipping.ts';
 import { type Clipping, divideAllowance } from './allowance.ts';
 import { type ClippingReport, clippedSums, type OwnSums, type UnitVectors } from './clipped-sums.ts';
 import { type Coefficients, coefficientsOf } from './coefficients.ts';
+import {
+  boundedIntegers,
+  type EncryptedGradient,
+  encryptedGradientOf,
+  evaluate,
+  linearSums,
+  matrixSums,
+} from './encrypted-gradient.ts';
 import { familyOf } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
 import { fieldName } from './fields.ts';
@@ -59,6 +67,15 @@ export interface Task extends UnitVectors {
   readonly clipping: Clipping | undefined;
   /** Present where contributions are quantised. */
   readonly quantising: Quantising | undefined;
+  /** Present where owners do not see the parameters: then an owner's sums are the triangle of its matrix (encrypted-gradient.ts). */
+  readonly encrypted: EncryptedGradient | undefined;
+}
+
+/** The task of a model with encrypted parameters. */
+export type EncryptedTask = Task & { readonly encrypted: EncryptedGradient };
+
+export function isEncrypted(task: Pick<Task, 'encrypted'>): task is EncryptedTask {
+  return task.encrypted !== undefined;
 }
 
 /** What else an owner's contribution needs and tells. */
@@ -102,8 +119,11 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const statistics = gradient ? (coefficients.learned?.length ?? parameterCount) : folds * triangleLength(width);
   const metrics = summedMetricsOf(model, family);
   const clipping =
-    model.privacy === undefined ? undefined : divideAllowance(model.privacy, model.encryption, family, metrics, sign);
+    model.privacy === undefined || model.model_visibility === 'encrypted'
+      ? undefined
+      : divideAllowance(model.privacy, model.encryption, family, metrics, sign);
   const quantising = clipping === undefined ? quantisingOf(model, family, metrics) : undefined;
+  const encrypted = encryptedGradientOf(model);
   const signs = clipping?.sign === undefined ? [] : ['unclipped owners'];
   const shared = {
     model,
@@ -122,11 +142,16 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
     family,
     clipping,
     quantising,
+    encrypted,
     maxWeight: clipping?.unit === 'owner' ? 1n : BigInt(model.participation.max_records),
     recordsPerWeight: 1,
     meanBits: model.encryption.quantization_bits === undefined ? 0 : fractionBits,
     solver: model.training.solver,
   };
+  if (encrypted !== undefined) {
+    const { matrixScale, valueBound, weightUnit } = encrypted;
+    return { ...shared, scale: matrixScale * 2 ** fractionBits, valueBound, weightUnit };
+  }
   if (clipping !== undefined) {
     const { norm, clip, weightUnit, sign = 0n } = clipping;
     return { ...shared, scale: Number(norm) / clip, valueBound: sign > norm ? sign : norm, weightUnit };
@@ -170,8 +195,21 @@ export function contribution(
   parameters: Float64Array,
   options: ContributionOptions = {},
 ): WeightedVector {
+  if (task.encrypted !== undefined) return linearContribution(task, task.encrypted, records, parameters);
   const { weight, values } = ownVector(task, ownSums(task, records, parameters, options));
   return { weight, values: [...values.slice(0, task.length)] };
+}
+
+/** What a contribution on encrypted parameters decrypts to. */
+function linearContribution(
+  { width, fractionBits }: Task,
+  encrypted: EncryptedGradient,
+  records: Records,
+  parameters: Float64Array,
+): WeightedVector {
+  const { weight, values } = matrixSums(encrypted, records);
+  const integers = boundedIntegers(parameters, encrypted.parameterBound, fractionBits);
+  return { weight, values: evaluate(linearSums(values, width, fractionBits), integers) };
 }
 
 /** Sums as the integers that they are, or at the task's scale; each made when it is asked for. */
@@ -193,8 +231,10 @@ export function ownSums(
   parameters: Float64Array,
   { random = systemRandom, observe }: ContributionOptions = {},
 ): OwnSums | WeightedVector {
-  if (parameters.length !== task.parameterCount) {
-    throw new SealsumError('plan_mismatch', `parameters: expected ${task.parameterCount}, not ${parameters.length}`, {
+  // Those that are encrypted are not needed here.
+  const expected = task.encrypted === undefined ? task.parameterCount : 0;
+  if (parameters.length !== expected) {
+    throw new SealsumError('plan_mismatch', `parameters: expected ${expected}, not ${parameters.length}`, {
       field: 'parameters',
     });
   }
@@ -202,6 +242,11 @@ export function ownSums(
     throw new SealsumError('plan_mismatch', `records: expected ${task.width} columns, not ${records.width}`, {
       field: 'records',
     });
+  }
+  if (task.encrypted !== undefined) {
+    const { report, ...sums } = matrixSums(task.encrypted, records);
+    if (report !== undefined) observe?.(report);
+    return sums;
   }
   if (task.clipping !== undefined) {
     const { report, ...sums } = clippedSums(task, task.clipping, records, parameters, random);
@@ -256,16 +301,16 @@ function metricMeans(task: Task, { weight, values }: WeightedVector): Float64Arr
   });
 }
 
-function whyNoWeight({ clipping, quantising }: Task): string {
+function whyNoWeight({ clipping, quantising, model: { privacy } }: Task): string {
   if (quantising !== undefined)
     return (
       'weight: integers of so few bits do not count so few records: lower participation.max_records to what owners have, ' +
       'or raise encryption.quantization_bits'
     );
-  if (clipping === undefined) return 'weight: the records of all owners add up to none';
+  if (privacy === undefined) return 'weight: the records of all owners add up to none';
   return (
     'weight: the noise outweighs the records: more records, or a greater privacy.epsilon (or rho), are needed' +
-    (clipping.sampling < 1 ? '; or a greater privacy.sampling, where too few took part' : '')
+    (clipping !== undefined && clipping.sampling < 1 ? '; or a greater privacy.sampling, where too few took part' : '')
   );
 }
 

@@ -3,7 +3,7 @@
  *
  * Its state is plain numbers: a training that was interrupted goes on from `state()` as if it had not been.
  */
-import { quantise } from '../encoding/fixed-point.ts';
+import { fromFixedPoint, quantise } from '../encoding/fixed-point.ts';
 import { SealsumError } from '../errors.ts';
 import { nextClip } from '../privacy/adaptive-clipping.ts';
 import { initialParameters } from './coefficients.ts';
@@ -11,6 +11,7 @@ import { type CrossValidation, crossValidate } from './cross-validation.ts';
 import type { DescentState } from './descent.ts';
 import { createDescent } from './descent.ts';
 import { createEarlyStopping, type EarlyStoppingState } from './early-stopping.ts';
+import { boundedIntegers, lossFrom } from './encrypted-gradient.ts';
 import type { FeatureMap } from './features.ts';
 import type { Metrics } from './metrics.ts';
 import { heldOutMetricsOf, metricsOf } from './metrics.ts';
@@ -110,7 +111,10 @@ function gradientTrainer(
     settings: training,
     coefficients: task.coefficients,
     initial: initialParameters(task.coefficients, training, map),
-    keep: (parameters) => quantise(parameters, scale),
+    keep: (parameters) =>
+      task.encrypted === undefined
+        ? quantise(parameters, scale)
+        : fromFixedPoint(boundedIntegers(parameters, task.encrypted.parameterBound, task.fractionBits), scale),
     state: state?.descent,
   });
   const { validation } = training;
@@ -145,8 +149,12 @@ function gradientTrainer(
     crossValidation: undefined,
     absorb(statistics) {
       requireOurs(task, statistics, descent.finished);
-      const [loss, correct] = statistics.metrics;
       const { parameters, round } = descent;
+      const [summed, correct] = statistics.metrics;
+      const loss =
+        task.encrypted === undefined || summed === undefined
+          ? summed
+          : lossFrom(statistics.statistics, summed, parameters);
       const heldOut = stopping === undefined ? {} : heldOutMetrics(map, task, statistics);
       evaluated = loss === undefined ? undefined : { ...metricsOf(map, loss, correct), ...heldOut };
       const enough = evaluated !== undefined && stopping?.note({ parameters, metrics: evaluated, round });

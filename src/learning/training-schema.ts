@@ -62,6 +62,10 @@ const gradient = z.strictObject({
   initial_parameters: initialParameters.optional(),
   freeze: freeze.optional(),
   validation: validation.optional(),
+  parameter_bound: number(
+    (value) => value >= 2 ** -10 && value <= 1024,
+    'expected a length from 2^-10 to 1024, in scaled units',
+  ).optional(),
 });
 
 export const training: z.ZodType<Training> = z
@@ -91,6 +95,7 @@ const ofTheOther: ReadonlyMap<string, string> = new Map([
     'validation',
     'normal equations take one round, which cannot end early; remove it, or set training.solver to gradient',
   ],
+  ['parameter_bound', 'normal equations send no parameters; remove it, or set training.solver to gradient'],
   [
     'cross_validation',
     'only with normal equations, where all folds fit in one round; set training.solver to normal-equations, or ' +

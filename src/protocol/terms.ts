@@ -5,6 +5,7 @@
  */
 import { createPlan, type Plan } from '../encoding/plan.ts';
 import { greatestChange, signShare } from '../learning/allowance.ts';
+import { encryptedGradientOf } from '../learning/encrypted-gradient.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
 import type { Model } from '../learning/model.ts';
 import type { AnyModel } from '../learning/model-document.ts';
@@ -94,8 +95,13 @@ function calibrationOf(model: AnyModel): Calibration | undefined {
   if (privacy === undefined) return undefined;
   return calibrateSum(privacy, isStatistics(model) ? 1 : mostRoundsOf(model), {
     quorum: participation.quorum,
-    greatest: greatestChange(encryption),
+    greatest: greatestOf(model) ?? greatestChange(encryption),
   });
+}
+
+/** Where parameters are encrypted, what one record moves a sum by depends on how long they may be. */
+function greatestOf(model: AnyModel): bigint | undefined {
+  return isStatistics(model) ? undefined : encryptedGradientOf(model)?.greatestChange;
 }
 
 /**

@@ -27,6 +27,7 @@ export interface StatisticsTask
   readonly parameterCount: 0;
   /** Nothing that a clip could shorten goes round, and no integers of few bits. */
   readonly clipping: undefined;
+  readonly encrypted: undefined;
   readonly quantising: undefined;
   readonly groups: readonly Group[];
   /** Present with differential privacy. */
@@ -51,6 +52,7 @@ export function createStatisticsTask(model: StatisticsModel): StatisticsTask {
     rounds: 1,
     parameterCount: 0,
     clipping: undefined,
+    encrypted: undefined,
     quantising: undefined,
     width: model.data_props.columns.length,
     length,
