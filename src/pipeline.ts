@@ -28,6 +28,7 @@ import type { Decryptor } from './paillier/decryptor.ts';
 import { encryptMany } from './paillier/encrypt-many.ts';
 import type { Encryptor } from './paillier/encryptor.ts';
 import { multiplyMatrix, type RecodedMatrix, recodeMatrix } from './paillier/matrix-product.ts';
+import type { PublicKey } from './paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from './paillier/random.ts';
 import { sampleDiscreteGaussians } from './privacy/discrete-gaussian.ts';
 import { drawNoise } from './privacy/draw-noise.ts';
@@ -143,18 +144,22 @@ export async function sealEncrypted(
  * @throws SealsumError number_not_finite; aborted
  */
 export async function encryptParameters(
-  { encrypted, fractionBits }: Pick<EncryptedTask, 'encrypted' | 'fractionBits'>,
+  task: EncryptedTask,
   encryptor: Encryptor,
   parameters: Float64Array,
   spreading: Spreading = {},
 ): Promise<Uint8Array> {
-  const { n } = encryptor.publicKey;
+  return encryptMany(encryptor, parameterPlaintexts(task, encryptor.publicKey, parameters), spreading);
+}
+
+/** What is in them. @throws SealsumError number_not_finite */
+export function parameterPlaintexts(
+  { encrypted, fractionBits }: EncryptedTask,
+  { n }: Pick<PublicKey, 'n'>,
+  parameters: Float64Array,
+): bigint[] {
   const integers = boundedIntegers(parameters, encrypted.parameterBound, fractionBits);
-  return encryptMany(
-    encryptor,
-    integers.map((value) => (value < 0n ? value + n : value)),
-    spreading,
-  );
+  return integers.map((value) => (value < 0n ? value + n : value));
 }
 
 /**

@@ -4,17 +4,20 @@
  * fields of the model, never a line or a value of its data.
  */
 import {
+  type Accepted,
   type AcceptanceDependencies as AnyAcceptanceDependencies,
   acceptSum,
   type Understood,
 } from '../../src/contributing/acceptance.ts';
 import type { Participation } from '../../src/contributing/participation.ts';
 import { SealsumError } from '../../src/errors.ts';
+import type { ClippingReport } from '../../src/learning/clipped-sums.ts';
 import { type AnyModel, columnsAsked, parseDocument } from '../../src/learning/model-document.ts';
-import { shareRecords } from '../../src/learning/records.ts';
-import { atClip } from '../../src/learning/task.ts';
+import { type Records, shareRecords } from '../../src/learning/records.ts';
+import { atClip, isEncrypted } from '../../src/learning/task.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
-import { seal } from '../../src/pipeline.ts';
+import { type OwnMatrix, prepareMatrix, seal, sealEncrypted } from '../../src/pipeline.ts';
+import { decodeEncryptedParameters } from '../../src/protocol/encrypted-parameters.ts';
 import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.ts';
 import { decodeParameters } from '../../src/protocol/parameters.ts';
 import { type AnyTerms, termsOf } from '../../src/protocol/terms.ts';
@@ -55,16 +58,38 @@ export async function acceptJob(
   const read = await dataset.records(settings, terms.map, signal);
   const records = pool === undefined ? read : shareRecords(read);
   progress('data-owner.records-read');
+  const onEncrypted = encryptedContributions(accepted, records);
   return {
     ...accepted,
     records: records.count,
     dropped: records.dropped,
     contribution: (round, roundDigest, observe) => {
-      const { round: number, parameters, clip } = round.descriptor;
+      const { round: number, parameters, encrypted_parameters: ciphertexts, clip } = round.descriptor;
       const task = atClip(terms.task, clip);
       const tags = accepted.tags(number, roundDigest);
+      if (ciphertexts !== undefined) return onEncrypted(ciphertexts, tags, observe);
       return seal({ ...accepted.sealer, task, random, observe }, records, decodeParameters(parameters), tags);
     },
+  };
+}
+
+/** Contributions on parameters that this owner does not see; what it has of its records for them is computed before the first. */
+function encryptedContributions(
+  { job, sealer }: Accepted<Training>,
+  records: Records,
+): (parameters: string, tags: readonly bigint[], observe?: (clipping: ClippingReport) => void) => Promise<Uint8Array> {
+  let kept: OwnMatrix | undefined;
+  return async (parameters, tags, observe) => {
+    const { task } = job.terms;
+    if (!isEncrypted(task))
+      throw new SealsumError('plan_mismatch', 'the model has no encrypted parameters', {
+        field: 'encrypted_parameters',
+      });
+    kept ??= await prepareMatrix({ ...sealer, task }, records);
+    if (kept.report !== undefined) observe?.(kept.report);
+    const { publicKey } = sealer.encryptor;
+    const bytes = decodeEncryptedParameters(publicKey, parameters, task.parameterCount);
+    return sealEncrypted(sealer, kept, bytes, tags);
   };
 }
 
@@ -78,11 +103,13 @@ function readTraining(document: JobDescriptor['model'], owners: number): Trainin
   const settings = parseDocument(document);
   const terms = termsOf(settings, owners);
   const { rounds, parameterCount, clipping } = terms.task;
+  const isHidden = isEncrypted(terms.task);
   return {
     settings,
     terms,
     rounds,
-    parameterCount,
+    parameterCount: isHidden ? 0 : parameterCount,
+    encryptedCount: isHidden ? parameterCount : undefined,
     adaptsClip: clipping?.sign !== undefined,
     columns: columnsAsked(settings),
     dataset: settings.data_props.dataset,

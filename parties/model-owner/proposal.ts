@@ -85,7 +85,11 @@ export function reopenProposal(
   return { proposal, keys, digest: objectDigest('job', descriptor) };
 }
 
-/** Owners have no use for the rows that the model owner wants predicted. JSON has no `undefined`, and neither has what is signed. */
+/**
+ * Owners have no use for the rows that the model owner wants predicted; where they do not see parameters, nor for those that a training begins
+ * with. JSON has no `undefined`, and neither has what is signed. */
 function modelForOwners(model: AnyModel): Readonly<Record<string, unknown>> {
-  return JSON.parse(JSON.stringify({ ...model, evaluation: undefined })) as Record<string, unknown>;
+  const hidesStart = 'model_visibility' in model && model.model_visibility === 'encrypted';
+  const training = hidesStart ? { training: { ...model.training, initial_parameters: undefined } } : {};
+  return JSON.parse(JSON.stringify({ ...model, ...training, evaluation: undefined })) as Record<string, unknown>;
 }

@@ -30,6 +30,7 @@ import type { TagContext } from '../../src/protocol/tags.ts';
 import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
 import type { RoundReport } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
+import { askedBefore, askedWith, type Hiding } from './hidden-parameters.ts';
 import type { Journal } from './journal.ts';
 import type { Measures } from './measures.ts';
 
@@ -49,6 +50,8 @@ export interface Work {
   readonly roundTerms: RoundTerms;
   readonly register: OwnerRegister;
   readonly opener: Opener;
+  /** Undefined where owners see the parameters. */
+  readonly hiding: Hiding | undefined;
   /** Of one contribution, and of an aggregate. */
   readonly bytes: number;
   /** Contexts of the newest rounds, newest first: what a contribution may be a replay of. */
@@ -118,8 +121,8 @@ async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number)
   const roster = await gatherQuorum(watch, work.register, work.model.participation);
   reach('model-owner.owners.gathered');
   const at = clock.monotonic();
-  const { parameters, clip } = trainer;
-  const signed = signRound(work.roundTerms, round, roster, { parameters, clip });
+  const asked = await askedWith(work.hiding, trainer);
+  const signed = signRound(work.roundTerms, round, roster, asked);
   reach('model-owner.round.signed');
   // With the answers of everybody who is asked: the facilitator forgets the one that came before an owner's newest.
   await journal.commit({
@@ -142,7 +145,11 @@ async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number)
     // One that was sent before a restart, and arrived only after the facilitator had been asked about it.
     const view = await client.round(work.job, round, signal).catch(() => undefined);
     if (view === undefined) throw error;
-    return { signed: adoptRound(work.roundTerms, view, round, { parameters, clip }), view, at };
+    return {
+      signed: adoptRound(work.roundTerms, view, round, await askedBefore(work.hiding, trainer, view)),
+      view,
+      at,
+    };
   }
 }
 
@@ -151,7 +158,7 @@ async function adopt(work: Work, trainer: Trainer, round: number): Promise<Asked
   const { client, clock, signal, reach } = work.options;
   const at = clock.monotonic();
   const view = await client.round(work.job, round, signal);
-  const signed = adoptRound(work.roundTerms, view, round, trainer);
+  const signed = adoptRound(work.roundTerms, view, round, await askedBefore(work.hiding, trainer, view));
   reach('model-owner.resume.adopted');
   return { signed, view, at };
 }

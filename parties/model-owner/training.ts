@@ -21,6 +21,7 @@ import type { Parties } from '../../src/protocol/parties.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import { type AnyTerms, isOfStatistics, noiseDeviation, noiseDeviationOf, termsOf } from '../../src/protocol/terms.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
+import { hidingOf } from './hidden-parameters.ts';
 import type { Journal } from './journal.ts';
 import { type ProposalOptions, type Proposed, propose, reopenProposal } from './proposal.ts';
 import { runRound, type Work } from './run-round.ts';
@@ -126,6 +127,8 @@ async function begin(options: TrainingOptions, model: AnyModel, terms: AnyTerms)
   const { signed } = proposed.proposal;
   const { calibration, task, plan } = terms;
   const own = calibration !== undefined && model.privacy?.place === 'model-owner';
+  const decryptor = createDecryptor(keys.keyPair.privateKey);
+  const spreading = { pool: options.pool, signal: options.signal };
   const noise = own ? { noise: { variance: calibration.variance, random: options.random } } : {};
   return {
     options,
@@ -137,10 +140,11 @@ async function begin(options: TrainingOptions, model: AnyModel, terms: AnyTerms)
     opener: {
       task,
       plan,
-      decryptor: createDecryptor(keys.keyPair.privateKey),
+      decryptor,
       ...noise,
-      spreading: { pool: options.pool, signal: options.signal },
+      spreading,
     },
+    hiding: hidingOf(terms, keys.keyPair, decryptor, { random: options.random, spreading }),
     bytes: plan.ciphertexts * ciphertextBytes(keys.keyPair.publicKey),
     earlier: [],
   };

@@ -28,7 +28,10 @@ export interface RoundTerms {
 }
 
 /** What a round is asked with. */
-export type Asked = Pick<Trainer, 'parameters' | 'clip'>;
+export interface Asked extends Pick<Trainer, 'parameters' | 'clip'> {
+  /** Where owners do not see the parameters: their encryptions, in place of them (encodeEncryptedParameters). */
+  readonly encrypted?: string | undefined;
+}
 
 /** A round of the job as its model owner asks for it. */
 export function signRound(terms: RoundTerms, round: number, roster: readonly OwnerId[], asked: Asked): SignedRound {
@@ -40,7 +43,7 @@ function describeRound(
   { signed, jobDigest }: RoundTerms,
   round: number,
   roster: readonly OwnerId[],
-  { parameters, clip }: Asked,
+  { parameters, encrypted, clip }: Asked,
 ): RoundDescriptor {
   const { job, model_hash, quorum, deadline_seconds } = signed.descriptor;
   return {
@@ -51,7 +54,8 @@ function describeRound(
     roster,
     quorum,
     deadline_seconds,
-    parameters: encodeParameters(parameters),
+    parameters: encodeParameters(encrypted === undefined ? parameters : []),
+    ...(encrypted === undefined ? {} : { encrypted_parameters: encrypted }),
     ...(clip === undefined ? {} : { clip }),
   };
 }
@@ -81,6 +85,7 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, as
     'quorum',
     'deadline_seconds',
     'parameters',
+    'encrypted_parameters',
     'clip',
   ] as const;
   for (const field of fields)

@@ -40,6 +40,8 @@ export interface Understood {
   readonly rounds: number;
   /** Parameters that go out before every round. */
   readonly parameterCount: number;
+  /** Encrypted parameters that go out before every round; none unless given. */
+  readonly encryptedCount?: number | undefined;
   /** Whether every round states a clip of its own. */
   readonly adaptsClip: boolean;
   /** The columns of a data set that it uses. */
@@ -163,6 +165,8 @@ export async function acceptSum<Job extends Understood>(
 
   const { ciphertexts } = terms.plan;
   const expected = rounds * ciphertexts;
+  const { encryptedCount: count } = job;
+  const encrypted = count === undefined ? undefined : { count, publicKey };
   const encryptor = createEncryptor(publicKey, { expected, random });
   return {
     ...considered,
@@ -171,17 +175,18 @@ export async function acceptSum<Job extends Understood>(
     tagKey: tagSecret.publicKey,
     sealer: { plan: terms.plan, encryptor, noise: noiseShare(job, random), spreading: { pool, signal } },
     tags: (round, roundDigest) => tagsOf(tagKey, { job: digest, round, roundDigest }, ciphertexts),
-    check: (round, view) => checkRound(parties(), { ...job, job: descriptor, digest, owner }, round, view),
+    check: (round, view) => checkRound(parties(), { ...job, encrypted, job: descriptor, digest, owner }, round, view),
     requireSigned: (round) => {
       requireSignedRound(parties(), descriptor, round);
     },
     prepared: () => ({ randomisers: encryptor.ready, bytes: encryptor.ready * ciphertextBytes(publicKey) }),
     prepareNext: async (round, until) => {
-      if (round >= rounds) return;
+      if (round >= rounds || encrypted !== undefined) return;
       await encryptor.prepareNext(Math.min(ciphertexts, mostPrepared), until);
     },
     prepare: async (until) => {
-      if (expected > encryptor.breakEven) await encryptor.prepare(until);
+      // On encrypted parameters no ciphertext is made by the encryptor's table.
+      if (encrypted === undefined && expected > encryptor.breakEven) await encryptor.prepare(until);
     },
   };
 }

@@ -1,5 +1,7 @@
 /** What a data owner asks of a round before it spends anything on it: that it is the one its job promised. */
 import { SealsumError } from '../errors.ts';
+import type { PublicKey } from '../paillier/public-key.ts';
+import { decodeEncryptedParameters } from '../protocol/encrypted-parameters.ts';
 import type { OwnerId } from '../protocol/identifiers.ts';
 import type { JobDescriptor } from '../protocol/job-messages.ts';
 import { countParameters } from '../protocol/parameters.ts';
@@ -17,6 +19,8 @@ export interface RoundTerms {
   readonly rounds: number;
   /** Parameters that go out before every round. */
   readonly parameterCount: number;
+  /** How many of them go out encrypted, and under which key; undefined where this owner sees them. */
+  readonly encrypted?: { readonly count: number; readonly publicKey: PublicKey } | undefined;
   /** Whether every round states a clip of its own. */
   readonly adaptsClip: boolean;
 }
@@ -59,8 +63,8 @@ function requireSame({ job, digest }: RoundTerms, round: number, descriptor: Rou
 }
 
 function requireAllowed(
-  { job, owner, rounds, parameterCount, adaptsClip }: RoundTerms,
-  { round, roster, parameters, clip }: RoundDescriptor,
+  { job, owner, rounds, parameterCount, encrypted, adaptsClip }: RoundTerms,
+  { round, roster, parameters, encrypted_parameters: ciphertexts, clip }: RoundDescriptor,
 ): void {
   if (round > rounds)
     throw new SealsumError('privacy_invalid', `round ${round} is more than the ${rounds} rounds that the job stated`, {
@@ -85,6 +89,13 @@ function requireAllowed(
   const found = countParameters(parameters);
   if (found !== parameterCount)
     throw invalid('parameters', `round ${round} gives ${found} parameters, the model has ${parameterCount}`);
+  if ((ciphertexts !== undefined) !== (encrypted !== undefined))
+    throw invalid(
+      'encrypted_parameters',
+      `round ${round} gives ${ciphertexts === undefined ? 'no encrypted parameters' : 'encrypted parameters, and the model has none'}`,
+    );
+  if (ciphertexts !== undefined && encrypted !== undefined)
+    decodeEncryptedParameters(encrypted.publicKey, ciphertexts, encrypted.count);
   if ((clip !== undefined) !== adaptsClip)
     throw invalid('clip', `round ${round} ${adaptsClip ? 'states no clip' : 'states a clip, and the job has its own'}`);
 }

@@ -3,6 +3,7 @@
  * fixed-width bytes and nothing else; what is said about them is.
  */
 import { z } from 'zod';
+import { encryptedParametersSchema } from './encrypted-parameters.ts';
 import { type JobId, jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from './identifiers.ts';
 import { digestSchema, owners } from './message-parts.ts';
 import { optional } from './optional.ts';
@@ -25,6 +26,8 @@ export interface RoundDescriptor {
   readonly deadline_seconds: number;
   /** The model's parameters as quantised to the plan's scale (encodeParameters); empty when a round needs none. */
   readonly parameters: string;
+  /** Where owners do not see the parameters: their encryptions (encodeEncryptedParameters), and `parameters` is empty. */
+  readonly encrypted_parameters?: string;
   /** Where the clip adapts: to which length statistics are clipped in this round. */
   readonly clip?: number;
 }
@@ -45,6 +48,7 @@ export const signedRoundSchema: z.ZodType<SignedRound> = z.strictObject({
     quorum: z.number().int().min(2),
     deadline_seconds: z.number().positive().max(86_400),
     parameters: parametersSchema,
+    encrypted_parameters: optional(encryptedParametersSchema),
     clip: optional(z.number().positive()),
   }),
   signature: objectSignatureSchema,
