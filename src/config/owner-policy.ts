@@ -14,6 +14,11 @@ export interface OwnerPolicy {
   readonly places: readonly NoisePlace[];
   readonly units: readonly PrivacyUnit[];
   readonly neighbours: readonly Neighbours[];
+  /**
+   * Whether model owners are trusted to keep parameters that this owner does not see within the bound to which noise is calibrated, where others
+   * than the model owner add it.
+   */
+  readonly trustParameterBound: boolean;
   /** The least number of contributors that every round must have; at least 2. */
   readonly leastQuorum: number;
   /** Who may propose jobs; every model owner of the roster unless given. */
@@ -26,13 +31,14 @@ const everyPlace: readonly NoisePlace[] = ['model-owner', 'facilitator', 'data-o
 const everyUnit: readonly PrivacyUnit[] = ['record', 'owner'];
 const bothNeighbours: readonly Neighbours[] = ['zero-out', 'substitution'];
 
-/** Nothing is refused that the protocol allows. */
+/** Nothing is refused that the protocol allows, but a promise of privacy that rests on what nobody can check. */
 export const openPolicy: OwnerPolicy = {
   caps: {},
   requirePrivacy: false,
   places: everyPlace,
   units: everyUnit,
   neighbours: bothNeighbours,
+  trustParameterBound: false,
   leastQuorum: 2,
 };
 
@@ -50,6 +56,7 @@ export interface PolicyTable {
   readonly places?: readonly NoisePlace[];
   readonly units?: readonly PrivacyUnit[];
   readonly neighbours?: readonly Neighbours[];
+  readonly trust_parameter_bound?: boolean;
   readonly least_quorum?: number;
   readonly model_owners?: readonly PartyId[];
   readonly features?: readonly (string | number)[];
@@ -65,6 +72,7 @@ export const ownerPolicySchema: z.ZodType<PolicyTable> = z
     places: z.array(z.enum(everyPlace)).exactOptional(),
     units: z.array(z.enum(everyUnit)).exactOptional(),
     neighbours: z.array(z.enum(bothNeighbours)).exactOptional(),
+    trust_parameter_bound: z.boolean().exactOptional(),
     least_quorum: z.number().int().min(2).max(1_000_000).exactOptional(),
     model_owners: z.array(partyIdSchema).exactOptional(),
     features: z.array(column).exactOptional(),
@@ -74,6 +82,7 @@ export const ownerPolicySchema: z.ZodType<PolicyTable> = z
 /** @throws what `refuse` makes of a field and of why it makes no sense */
 export function ownerPolicy(fields: PolicyTable, refuse: (field: string, why: string) => SealsumError): OwnerPolicy {
   const { rho_per_round, rho_total, epsilon, delta, require_privacy, places, units, neighbours } = fields;
+  const { trust_parameter_bound: trustParameterBound = openPolicy.trustParameterBound } = fields;
   const { least_quorum: leastQuorum = openPolicy.leastQuorum, model_owners, features } = fields;
   for (const [field, list] of Object.entries({ places, units, neighbours, model_owners, features })) {
     if (list?.length === 0) throw refuse(field, 'is empty, so that every job would be refused; leave it out for all');
@@ -94,6 +103,7 @@ export function ownerPolicy(fields: PolicyTable, refuse: (field: string, why: st
     places: places ?? openPolicy.places,
     units: units ?? openPolicy.units,
     neighbours: neighbours ?? openPolicy.neighbours,
+    trustParameterBound,
     leastQuorum,
     ...(model_owners === undefined ? {} : { modelOwners: model_owners }),
     ...(features === undefined ? {} : { features }),

@@ -151,8 +151,8 @@ export async function acceptSum<Job extends Understood>(
   const { descriptor } = signed;
   const considered = await considerJob(signed, read, dependencies, isKnown);
   const { job, spent } = considered;
-  const { settings, terms, rounds, columns } = job;
-  requireAllowed(policy, { descriptor, settings, terms, columns, spent });
+  const { settings, terms, rounds, columns, encryptedCount } = job;
+  requireAllowed(policy, { descriptor, settings, terms, columns, spent, encryptedCount });
   const publicKey = requireKeySize(descriptor, settings);
   progress('data-owner.job-verified');
   const started = clock.monotonic();
@@ -165,8 +165,7 @@ export async function acceptSum<Job extends Understood>(
 
   const { ciphertexts } = terms.plan;
   const expected = rounds * ciphertexts;
-  const { encryptedCount: count } = job;
-  const encrypted = count === undefined ? undefined : { count, publicKey };
+  const encrypted = encryptedCount === undefined ? undefined : { count: encryptedCount, publicKey };
   const encryptor = createEncryptor(publicKey, { expected, random });
   return {
     ...considered,

@@ -14,6 +14,8 @@ export interface ProposedJob {
   readonly descriptor: Pick<JobDescriptor, 'model_owner' | 'quorum'>;
   readonly settings: Pick<JobSettings, 'privacy'>;
   readonly terms: Pick<SumTerms, 'calibration'>;
+  /** How many parameters this owner does not see; undefined where it sees them all. */
+  readonly encryptedCount?: number | undefined;
   /** The columns of a data set that it uses. */
   readonly columns: readonly FieldPlace[];
   /** What other jobs have spent of the same account. */
@@ -40,15 +42,26 @@ export function requireAllowed(policy: OwnerPolicy, job: ProposedJob): void {
   if (broken.length > 0) throw policyRefused(broken);
 }
 
-function brokenByMode(policy: OwnerPolicy, { settings: { privacy } }: ProposedJob): BrokenRule[] {
+function brokenByMode(policy: OwnerPolicy, { settings: { privacy }, encryptedCount }: ProposedJob): BrokenRule[] {
   const { requirePrivacy, caps, places, units, neighbours } = policy;
   if (privacy === undefined) return requirePrivacy || isLimited(caps) ? [withoutPrivacy] : [];
   return [
     ...notAmong('places', places, privacy.place, 'noise added by'),
     ...notAmong('units', units, privacy.unit, 'the unit'),
     ...notAmong('neighbours', neighbours, privacy.neighbours, 'neighbours by'),
+    ...(encryptedCount === undefined || privacy.place === 'model-owner' || policy.trustParameterBound
+      ? []
+      : [trustsParameterBound]),
   ];
 }
+
+/** Whoever lets the model owner add the noise trusts it already. */
+const trustsParameterBound: BrokenRule = {
+  field: 'policy.trust_parameter_bound',
+  why:
+    'the parameters are encrypted, so that only the model owner knows that they keep to the bound to which the noise is ' +
+    'calibrated; this owner does not take its word',
+};
 
 function notAmong(rule: string, accepted: readonly string[], asked: string, what: string): BrokenRule[] {
   if (accepted.includes(asked)) return [];

@@ -55,6 +55,7 @@ test('who limits privacy, or says where noise must be, wants privacy; the latter
     assert.equal(policyOf(table).requirePrivacy, true, table);
   for (const table of ['units = ["record"]', 'neighbours = ["substitution"]', 'require_privacy = true'])
     assert.equal(policyOf(table).requirePrivacy, true, table);
+  assert.equal(policyOf('trust_parameter_bound = true').trustParameterBound, true);
   assert.equal(policyOf('least_quorum = 3\nfeatures = ["age"]').requirePrivacy, false);
   assert.equal(policyOf('places = ["facilitator"]\nrequire_privacy = false').requirePrivacy, false);
 });

@@ -205,6 +205,7 @@ const maybe = (values: fc.Arbitrary<number>): fc.Arbitrary<Rational | undefined>
 const anyPolicy: fc.Arbitrary<OwnerPolicy> = fc
   .record({
     requirePrivacy: fc.boolean(),
+    trustParameterBound: fc.boolean(),
     places: someOf(openPolicy.places),
     units: someOf(openPolicy.units),
     neighbours: someOf(openPolicy.neighbours),
