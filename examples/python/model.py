@@ -126,9 +126,11 @@ class Model:
         kind = json.get("model_type") if isinstance(json, dict) else None
         if isinstance(kind, str) and kind in OTHER_JOBS:
             raise Refusal(f"model_type: this owner takes part in no {OTHER_JOBS[kind]}; it trains models only")
-        fields(json, "model", "model_type data_props training encryption participation", "name privacy")
+        fields(json, "model", "model_type data_props training encryption participation", "name privacy model_visibility")
         one_of(kind, "model_type", *FAMILIES)
         self.family = FAMILIES[json["model_type"]]
+        if one_of(json.get("model_visibility", "plain"), "model_visibility", "plain", "encrypted") == "encrypted":
+            raise Refusal("model_visibility: this owner computes on no encrypted parameters; use plain")
         self._data(json["data_props"])
         self._training(json["training"])
         self.privacy = None if "privacy" not in json else self._privacy(json["privacy"])

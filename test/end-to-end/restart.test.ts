@@ -133,14 +133,15 @@ async function outcomeOf(company: Company, id: string): Promise<Outcome> {
 }
 
 /** A training in which nobody is disturbed. */
-async function undisturbed(): Promise<Outcome> {
+async function undisturbed(training: object): Promise<Outcome> {
   await using company = await Company.start();
-  return await outcomeOf(company, await postModel(company.running.modelOwner, document));
+  return await outcomeOf(company, await postModel(company.running.modelOwner, training));
 }
 
-const expected = await undisturbed();
+const seen = await undisturbed(document);
+const hidden = { ...document, model_visibility: 'encrypted' };
 
-async function requireSame(company: Company, id: string): Promise<void> {
+async function requireSame(company: Company, id: string, expected = seen): Promise<void> {
   const { parameters, view } = await outcomeOf(company, id);
   assert.equal(parameters, expected.parameters);
   assert.deepEqual(view.metrics, expected.view.metrics);
@@ -186,6 +187,18 @@ for (const { who, restart } of disturbances)
     }
     await requireSame(company, id);
   });
+
+test('parameters that only their owner sees: everybody, then the model owner alone, is started anew in the middle of rounds', async () => {
+  const expected = await undisturbed(hidden);
+  await using company = await Company.start();
+  const id = await postModel(company.running.modelOwner, hidden);
+  for (const round of [0, 2]) {
+    await summed(company, id, round);
+    await company.restartAll();
+    await company.restartModelOwner();
+  }
+  await requireSame(company, id, expected);
+});
 
 test('one after the other is started anew, again and again', async () => {
   await using company = await Company.start();

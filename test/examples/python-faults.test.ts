@@ -154,6 +154,11 @@ const refused: readonly { name: string; document: object; craft?: Craft; reason:
     reason: /^training\.cross_validation: this owner divides no records/,
   },
   {
+    name: 'encrypted-parameters',
+    document: { ...bare, model_visibility: 'encrypted', training: gradient },
+    reason: /^model_visibility: this owner computes on no encrypted parameters/,
+  },
+  {
     name: 'beyond-range',
     document: beyond,
     reason: /^data_props\.features\[0\]\.within: this owner takes no value beyond its range/,
