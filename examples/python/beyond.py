@@ -79,6 +79,44 @@ def of(records: Records, part: list, number: int) -> Records:
     return Records(records.x[chosen].reshape(-1, records.x.shape[1]), records.y[chosen], 0)
 
 
+class Encrypted:
+    """A model whose parameters owners do not see: what a contribution decrypts to."""
+
+    def __init__(self, json: dict) -> None:
+        plain = copy.deepcopy(json)
+        assert plain.pop("model_visibility") == "encrypted"
+        self.unit = 2 ** plain["encryption"]["fraction_bits"]
+        self.bound = int(plain["training"].pop("parameter_bound") * self.unit)
+        self.model = Model(plain)
+        self.length = math.isqrt(self.bound**2 + self.unit**2) + 1
+        self.norm = 2**28 * self.length
+
+    def greatest(self) -> int:
+        return math.isqrt(self.norm**2 + (self.norm // 4) ** 2) + 1
+
+    def bounds(self) -> dict:
+        own = {"max_weight": self.model.max_records}
+        if self.model.privacy:
+            scale = (2**14 / self.model.privacy["clip"]) ** 2 * self.unit
+            return {**own, "scale": scale, "value_bound": self.norm, "weight_unit": self.norm // 4}
+        longest = math.isqrt(len(self.model.features) + 2) + 1
+        return {**own, "scale": 2**28 * self.unit, "value_bound": self.norm * longest + self.norm // 2, "weight_unit": 1}
+
+    def contribution(self, records: Records, parameters) -> tuple:
+        z = np.column_stack([records.x, records.y])
+        if self.model.privacy:
+            whole = [list(map(int, clip(row, self.model.privacy["clip"], 2**14))) for row in z]
+            entry, divisor = lambda i, j: sum(row[i] * row[j] for row in whole), 1
+        else:
+            whole = [[round(Fraction(number) * 2**40) for number in map(float, row)] for row in z]
+            entry, divisor = lambda i, j: sum(row[i] * row[j] for row in whole), 2**52
+        side = z.shape[1]
+        matrix = [[round(Fraction(entry(i, j), divisor)) for j in range(side)] for i in range(side)]
+        theta = [*(round(Fraction(float(each)) * self.unit) for each in parameters), -self.unit]
+        values = [sum(a * b for a, b in zip(row, theta)) for row in matrix]
+        return records.count * self.bounds()["weight_unit"], values[:-1] + [-values[-1]]
+
+
 def triangle(z: list) -> list:
     return [z[i] * z[j] for i in range(len(z)) for j in range(i, len(z))][1:]
 

@@ -7,11 +7,11 @@ import tempfile
 from contextlib import contextmanager
 from fractions import Fraction
 from hashlib import sha256
-from math import isqrt
+from math import ceil, isqrt
 
 import numpy as np
 
-from beyond import Divided, Statistics, VectorSum, parts
+from beyond import Divided, Encrypted, Statistics, VectorSum, parts
 from cipher import TagSecret, challenges, jacobi, modulus_of, pack, powmod, seal, tags_of
 from line import sign_request
 from model import Model, read_records
@@ -98,6 +98,20 @@ def divided(page, given):
     return {"plan": plan, "weight": str(weight), "values": list(map(str, values))}
 
 
+def encrypted(page, given):
+    own = Encrypted({**page["features"]["model"], **given["with"]})
+    asked = decode_parameters(given["parameters"], own.model.width)
+    noise_bound = 0
+    if given["noise"] is not None:
+        rounds, greatest = own.model.rounds, own.greatest()
+        variance = ceil(rounds * Fraction(greatest**2) / (2 * Fraction(given["with"]["privacy"]["rho"])))
+        assert given["noise"]["variance"] == str(variance)
+        noise_bound = 16 * (isqrt(variance) + 1)
+    plan = plan_of(own.model.key_bits, own.model.width + 1, given["plan"]["owners"], own.bounds(), noise_bound)
+    weight, values = own.contribution(records_of(page, own.model), asked)
+    return {"plan": plan, "weight": str(weight), "values": list(map(str, values))}
+
+
 def statistics(page, given):
     own = Statistics(given["model"], given["file"])
     return other(given, own, own.contribution(), 2**20)
@@ -176,6 +190,7 @@ CHECKS = {
     "vector": vector,
     "division": division,
     "divided": divided,
+    "encrypted": encrypted,
     "statistics": statistics,
     "sum": vector_sum,
     "modulus": modulus,

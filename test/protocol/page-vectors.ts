@@ -162,6 +162,13 @@ const vectors = {
   }),
 };
 
+/** What contributions on encrypted parameters decrypt to. */
+const hidden = { model_visibility: 'encrypted', training: { ...settings.training, parameter_bound: 2 } };
+const onEncrypted = {
+  'encrypted-exact': vectorWith(hidden),
+  'encrypted-private': vectorWith({ ...hidden, privacy: { rho: 0.5, clip: 1.5, place: 'facilitator' } }),
+};
+
 /** The three records, then the first one again, twice. */
 const repeated: Records = {
   ...records,
@@ -400,6 +407,7 @@ export const pageVectors: Readonly<Record<string, object>> = {
   ...vectors,
   division,
   ...divided,
+  ...onEncrypted,
   ...others,
   modulus,
   tags: tagging,
