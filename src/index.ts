@@ -105,7 +105,7 @@ export { compileColumns, encodeColumns, type StatisticsMap } from './learning/st
 export { reportOf, type StatisticsReport } from './learning/statistics/report.ts';
 export { createStatisticsTask, type StatisticsTask, statisticsSums } from './learning/statistics/task.ts';
 export { readTable, type Table, type TableOptions, type TableSource } from './learning/table.ts';
-export { contribution, createTask, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+export { contribution, createTask, type EncryptedTask, isEncrypted, type Statistics, statisticsOf, type Task } from './learning/task.ts';
 export { createTrainer, restoreTrainer, type Trainer, type TrainerState } from './learning/trainer.ts';
 export { aggregate } from './paillier/aggregate.ts';
 // Paillier: integers in, ciphertexts out.
@@ -149,8 +149,20 @@ export {
 } from './paillier/public-key.ts';
 export { type RandomBytes, systemRandom } from './paillier/random.ts';
 export { publicKeyThumbprint } from './paillier/thumbprint.ts';
-// The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner.
-export { type Opener, open, openVector, type Sealer, seal, sealVector } from './pipeline.ts';
+// The whole way: seal() for a data owner, aggregate() for the facilitator, open() for the model owner; where parameters are encrypted,
+// encryptParameters() for the model owner and sealEncrypted() for a data owner.
+export {
+  encryptParameters,
+  type Opener,
+  type OwnMatrix,
+  open,
+  openVector,
+  prepareMatrix,
+  type Sealer,
+  seal,
+  sealEncrypted,
+  sealVector,
+} from './pipeline.ts';
 export { ACCOUNTANTS, type Accountant, rhoOfRounds } from './privacy/accounting/accountants.ts';
 export { leastNoiseMultiplier, type NoiseTarget } from './privacy/accounting/calibrate-noise.ts';
 export {

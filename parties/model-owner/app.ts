@@ -50,6 +50,7 @@ const modelView = z.custom<ModelView>().openapi('Model', {
     metrics: { type: 'object' },
     kept_update: { type: 'integer' },
     cross_validation: { type: 'object' },
+    at_parameter_bound: { type: 'boolean' },
     settings: { type: 'object' },
     privacy: { type: 'object' },
     failure: { type: 'object' },

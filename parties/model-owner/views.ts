@@ -30,9 +30,11 @@ export interface ModelView {
   /** Once finished, where records were held out: after how many updates the parameters were those that are kept. */
   readonly kept_update?: number;
   readonly cross_validation?: CrossValidation;
+  /** Once finished: the parameters are as long as `training.parameter_bound` lets them be, and may fit better with a greater one. */
+  readonly at_parameter_bound?: true;
   /** The model's settings with every default filled in, without the parameters that it began with: there may be a million. */
   readonly settings: Pick<AnyModel, 'encryption' | 'participation' | 'privacy'> &
-    Partial<Pick<Model, 'training'> & Pick<StatisticsModel, 'statistics'>>;
+    Partial<Pick<Model, 'training' | 'model_visibility'> & Pick<StatisticsModel, 'statistics'>>;
   readonly privacy: PrivacyStatement;
   readonly failure?: Failure;
 }
@@ -85,7 +87,9 @@ export function viewModel(record: ModelRecord): ModelView {
     ...(metrics === undefined ? {} : { metrics }),
     ...(keptUpdate === undefined ? {} : { kept_update: keptUpdate }),
     ...(crossValidation === undefined ? {} : { cross_validation: crossValidation }),
+    ...(isAtBound(record) ? { at_parameter_bound: true } : {}),
     settings: {
+      ...('model_visibility' in model ? { model_visibility: model.model_visibility } : {}),
       ...('training' in model ? { training: withoutStart(model.training) } : { statistics: model.statistics }),
       encryption,
       participation,
@@ -94,6 +98,15 @@ export function viewModel(record: ModelRecord): ModelView {
     privacy,
     ...(failure === undefined ? {} : { failure }),
   };
+}
+
+function isAtBound({ model, parameters }: ModelRecord): boolean {
+  if (!('training' in model) || model.training.solver !== 'gradient' || parameters === undefined) return false;
+  const { parameter_bound: bound } = model.training;
+  // Projected and rounded, they may be shorter than the bound by next to nothing.
+  return (
+    bound !== undefined && Math.sqrt(parameters.reduce((sum, value) => sum + value * value, 0)) > 0.999_999 * bound
+  );
 }
 
 function withoutStart(training: Training): Training {

@@ -64,6 +64,22 @@ test('thirty rounds give the coefficients, the cost and the predictions that eve
   assert.ok(value !== undefined && visible !== undefined && Math.abs(value - visible) < 1e-6 * Math.abs(visible));
 });
 
+test('a bound that is too small for the fit is told with the model', async () => {
+  await using consortium = await startConsortium({ data: dealtOut(sample, 3), newKey });
+  const views = [];
+  for (const parameter_bound of [0.1, 16])
+    views.push(
+      await trainOver(consortium.modelOwner, { ...hidden, training: { ...training, rounds: 3, parameter_bound } }),
+    );
+  assert.deepEqual(
+    views.map((view) => [view.status, view.settings.model_visibility, view.at_parameter_bound]),
+    [
+      ['finished', 'encrypted', true],
+      ['finished', 'encrypted', undefined],
+    ],
+  );
+});
+
 test('nobody but the model owner is told a parameter: rounds carry ciphertexts, other ones each time, and the job no start', async () => {
   await using consortium = await startConsortium({ data: dealtOut(sample, 3), newKey });
   const columns = ['intercept', 'age', 'visits', 'ward=south', 'ward=west'];
