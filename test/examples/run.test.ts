@@ -132,6 +132,14 @@ test('density.ts: 16 bits of 10 owners take less than 6 bytes a value, and fewer
   }
 });
 
+test('encrypted-parameters.ts: what it measured decrypts to what it should, and it says what it took', () => {
+  const args = [...program('examples/encrypted-parameters.ts'), '3'];
+  const printed = execFileSync(process.execPath, args, { encoding: 'utf8' });
+  assert.match(printed, /^3 columns, 1000 records, 2048 bits, backend bigint, one thread$/m);
+  assert.match(printed, /^a round: \d+ ms of the processor, \d+ ms in all$/m);
+  assert.match(printed, /^1 ciphertexts, 512 bytes$/m);
+});
+
 test('accuracy.ts: less privacy, less error; and a picture of it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sealsum-accuracy-'));
   const plot = join(folder, 'plot.svg');
@@ -160,8 +168,8 @@ interface Document {
   readonly privacy?: unknown;
 }
 
-const documentOf = (folder: string): Document =>
-  JSON.parse(readFileSync(`${examples}/${folder}/model.json`, 'utf8')) as Document;
+const documentOf = (folder: string, file = 'model.json'): Document =>
+  JSON.parse(readFileSync(`${examples}/${folder}/${file}`, 'utf8')) as Document;
 
 const slow = process.env.SLOW !== undefined;
 
@@ -207,9 +215,14 @@ test(`${first}: the demo without options trains it, as the first command of the 
   assertFits(documentOf(first), JSON.parse(output) as Printed);
 });
 
-for (const folder of folders.filter((each) => each !== first)) {
-  test(`${folder}: the demo trains it, and it equals pooled plaintext training unless noise was asked for`, async () => {
-    const document = slow ? documentOf(folder) : shortened(documentOf(folder));
+const others = [
+  ...folders.filter((each) => each !== first).map((folder) => ({ folder, file: 'model.json' })),
+  { folder: first, file: 'encrypted.json' },
+];
+
+for (const { folder, file } of others) {
+  test(`${folder}/${file}: the demo trains it, and it equals pooled plaintext training unless noise was asked for`, async () => {
+    const document = slow ? documentOf(folder, file) : shortened(documentOf(folder, file));
     const temporary = await mkdtemp(join(tmpdir(), 'sealsum-example-'));
     try {
       const model = join(temporary, 'model.json');
