@@ -26,8 +26,8 @@ import { backendNames, selectBackend } from '../src/paillier/backend.ts';
 import { bytesToBigint } from '../src/paillier/bytes.ts';
 import { ciphertextBytes, powerModuloSquare } from '../src/paillier/public-key.ts';
 
-const [columns = 50, name = 'bigint'] = [Number(process.argv[2] ?? 50), process.argv[3]];
-const backend = selectBackend(backendNames.find((each) => each === name) ?? 'bigint');
+const columns = Number(process.argv[2] ?? 50);
+const backend = selectBackend(backendNames.find((name) => name === process.argv[3]) ?? 'bigint');
 const records = 1000;
 
 const model = parseModel({

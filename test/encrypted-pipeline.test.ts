@@ -124,7 +124,12 @@ test('a thousand rounds: what goes out has as many bits in the last as it may ha
     const encrypted = await encryptParameters(task, encryptor, trainer.parameters);
     const plaintexts = decryptor.decryptBatch(encrypted, 3).map((m) => (m > n / 2n ? m - n : m));
     assert.ok(plaintexts.every((value) => value <= greatest && -value <= greatest));
-    const sent = await sealEncrypted({ plan, encryptor }, matrix, encrypted, new Array<bigint>(plan.ciphertexts).fill(1n));
+    const sent = await sealEncrypted(
+      { plan, encryptor },
+      matrix,
+      encrypted,
+      new Array<bigint>(plan.ciphertexts).fill(1n),
+    );
     const opened = await open({ task, plan, decryptor }, sent, 1, () => undefined);
     trainer.absorb(opened);
     rounds += 1;
@@ -176,7 +181,7 @@ test('noise of data owners is in their contributions, and has the variance that 
       count += 1;
     }
   }
-  // A sum of 400 squares is between 250 and 600 but for a chance of less than 1e-8 (chi-squared of 400 degrees).
+  // A sum of 400 squares is between 250 and 600 but for a chance of less than 2e-8 (chi-squared of 400 degrees).
   assert.equal(count, 400);
   assert.ok(squares > 250 && squares < 600, String(squares));
 });

@@ -257,6 +257,33 @@ test('no attack on 8 bits by chance finds more than was promised; a third of the
   assert.ok(third > promise, `a third of σ: ${third} of ${promise}`);
 });
 
+test('no attack on encrypted parameters within their bound finds more than was promised; beyond it, or with half the noise, it does', () => {
+  const { task, model } = small('LINEAR_REGRESSION', 1, {
+    model_visibility: 'encrypted',
+    training: { rounds: 1, parameter_bound: 2 },
+    privacy: { rho: 1 },
+  });
+  // Half of it in each of the update and the evaluation.
+  const { calibration } = termsOf(model, 2);
+  assert.ok(calibration !== undefined);
+  const { variance, sensitivity } = calibration;
+  const limit = epsilonFromRho(toNumberAbove(calibration.rhoPerRound), delta).epsilon;
+  // As far as the bound lets them be from the longest record, (1, 1, −1).
+  const vector = contribution(task, pick(attackedRecords, [0]), Float64Array.of(100, 100));
+  const difference = slotsOf(vector).map(Number);
+  const distance = Math.hypot(...difference);
+  assert.ok(distance > 0.9 * Number(sensitivity) && distance <= Number(sensitivity));
+  const found = epsilonAtLeast(difference, [variance]);
+  assert.ok(found > 0.5 * limit && found <= limit, `${found} of ${limit}`);
+  const beyond = epsilonAtLeast(
+    difference.map((each) => 3 * each),
+    [variance],
+  );
+  assert.ok(beyond > limit, `three times the bound: ${beyond} of ${limit}`);
+  const halved = epsilonAtLeast(difference, [multiplyRationals(variance, rational(1n, 4n))]);
+  assert.ok(halved > limit, `half of σ: ${halved} of ${limit}`);
+});
+
 /** The record that is attacked, by itself, in the task of a model whose units take part by chance. */
 function alone(sampling: number): { readonly difference: number[]; readonly takesPart: () => boolean } {
   const privacy = { epsilon: 1, delta, sampling };
