@@ -105,7 +105,15 @@ export { compileColumns, encodeColumns, type StatisticsMap } from './learning/st
 export { reportOf, type StatisticsReport } from './learning/statistics/report.ts';
 export { createStatisticsTask, type StatisticsTask, statisticsSums } from './learning/statistics/task.ts';
 export { readTable, type Table, type TableOptions, type TableSource } from './learning/table.ts';
-export { contribution, createTask, type EncryptedTask, isEncrypted, type Statistics, statisticsOf, type Task } from './learning/task.ts';
+export {
+  contribution,
+  createTask,
+  type EncryptedTask,
+  isEncrypted,
+  type Statistics,
+  statisticsOf,
+  type Task,
+} from './learning/task.ts';
 export { createTrainer, restoreTrainer, type Trainer, type TrainerState } from './learning/trainer.ts';
 export { aggregate } from './paillier/aggregate.ts';
 // Paillier: integers in, ciphertexts out.

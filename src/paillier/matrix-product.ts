@@ -17,33 +17,14 @@
  * ciphertexts c_j as it liked, an output tells its plaintext and nothing else. (A contribution of fresh encryptions needs no more than the short
  * exponents of encryption.ts, since nothing but these is in it.)
  */
-import { Buffer } from 'node:buffer';
-import { setImmediate as turn } from 'node:timers/promises';
 import { SealsumError } from '../errors.ts';
-import { aborted } from '../threads/pool.ts';
-import type { Spreading } from '../threads/spread.ts';
 import type { ModularBackend } from './backend.ts';
-import { bigintToBytes, bitLength } from './bytes.ts';
 import { encodeCiphertexts, readIntegers } from './ciphertexts.ts';
 import { inverses } from './inverses.ts';
-import type { ProductOrder } from './matrix-product-thread.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey, powerModuloSquare } from './public-key.ts';
 import { type RandomBytes, randomUnit, systemRandom } from './random.ts';
+import type { RecodedMatrix } from './recoded-matrix.ts';
 import { joinUnit, multiplySplit, type SplitUnit, splitUnit } from './split-unit.ts';
-
-/** A matrix made ready for products with any vectors. Plain data, as secret as the matrix. */
-export interface RecodedMatrix {
-  readonly rows: number;
-  readonly columns: number;
-  /** B: no entry is greater in magnitude. Public. */
-  readonly bound: bigint;
-  /** Bits of a digit, 1 to 8. */
-  readonly window: number;
-  /** Digits of an entry. */
-  readonly length: number;
-  /** The digits of entry + B: row by row, of each digit from the highest down those of all columns. */
-  readonly digits: Uint8Array;
-}
 
 /** Where rows lie in the outputs: row i in slot `first + i`, slots of `slotBits` bits, `slotsPerCiphertext` of them in each. */
 export interface RowSlots {
@@ -63,107 +44,6 @@ export interface Factors {
   readonly plaintexts: readonly bigint[];
 }
 
-/** The most bytes that the tables of one product may take. */
-const mostTableBytes = 2 ** 26;
-/** What an entry of a table costs, in products of half length. */
-const entryCost = 1.7;
-
-/**
- * @param rows all of the same length
- * @param bound the greatest magnitude that an entry may have, whatever the matrix is
- * @param keyBits of the keys that it will be used with
- * @throws SealsumError `number_out_of_bounds` naming the entry that is greater
- */
-export function recodeMatrix(rows: readonly (readonly bigint[])[], bound: bigint, keyBits: number): RecodedMatrix {
-  const columns = rows[0]?.length ?? 0;
-  const bits = bitLength(2n * bound);
-  const window = bestWindow(rows.length, columns, bits, keyBits);
-  const length = Math.ceil(bits / window);
-  const digits = new Uint8Array(rows.length * length * columns);
-  const mask = (1 << window) - 1;
-  for (const [i, row] of rows.entries()) {
-    for (const [j, entry] of row.entries()) {
-      if (entry > bound || entry < -bound) {
-        const field = `entry ${i}, ${j}`;
-        throw new SealsumError('number_out_of_bounds', `${field} is beyond ±${bound.toString()}`, { field });
-      }
-      const bytes = bigintToBytes(entry + bound, Math.ceil((length * window) / 8) + 1).reverse();
-      for (let digit = 0; digit < length; digit += 1) {
-        const at = digit * window;
-        const pair = (bytes[at >> 3] ?? 0) | ((bytes[(at >> 3) + 1] ?? 0) << 8);
-        digits[(i * length + (length - 1 - digit)) * columns + j] = (pair >> (at & 7)) & mask;
-      }
-    }
-  }
-  return { rows: rows.length, columns, bound, window, length, digits };
-}
-
-/** The width of digits with which tables and rows take the fewest products; whatever the matrix is. */
-function bestWindow(rows: number, columns: number, bits: number, keyBits: number): number {
-  const cost = (window: number): number => entryCost * 2 ** window + rows * Math.ceil(bits / window);
-  let best = 1;
-  for (let window = 2; window <= 8; window += 1) {
-    if (columns * 2 ** window * (keyBits / 4) > mostTableBytes) break;
-    if (cost(window) < cost(best)) best = window;
-  }
-  return best;
-}
-
-/** The products of half length that one product takes, about. */
-function workOf({ matrix: { rows, columns, window, length }, slots: { slotBits } }: Factors): number {
-  return columns * (entryCost * 2 ** window + rows * length) + 1.8 * rows * slotBits;
-}
-
-/** As many products as are worth a thread's being started or woken: some 20 ms. */
-const worthThreads = 2000;
-
-/**
- * @returns as many ciphertexts as there are plaintexts, in fixed-width big-endian bytes, each uniform among the encryptions of its
- *   plaintext
- * @throws SealsumError exponent_out_of_range where there are not as many ciphertexts as columns, plan_unsafe where entries are longer than slots;
- *   aborted when the signal fires
- */
-export async function multiplyMatrix(
-  factors: Factors,
-  backend: ModularBackend,
-  { pool, signal }: Pick<Spreading, 'pool' | 'signal'> = {},
-  random: RandomBytes = systemRandom,
-): Promise<Uint8Array> {
-  const { publicKey, plaintexts } = factors;
-  const outputs = plaintexts.length;
-  if (pool?.usable() === true && random === systemRandom && workOf(factors) >= worthThreads) {
-    const share = Math.ceil(outputs / pool.threads);
-    const { publicKey: key, ...rest } = factors;
-    const work = { beside: import.meta.url, file: './matrix-product-thread', name: 'multiply' };
-    const starts = Array.from({ length: Math.ceil(outputs / share) }, (_, index) => index * share);
-    try {
-      const parts = await Promise.all(
-        starts.map((from) => {
-          const order: ProductOrder = {
-            ...rest,
-            n: key.n,
-            backend: backend.name,
-            from,
-            to: Math.min(outputs, from + share),
-          };
-          return pool.run<Uint8Array>(work, order, signal);
-        }),
-      );
-      return new Uint8Array(Buffer.concat(parts));
-    } catch (error) {
-      // Without threads it takes longer.
-      if (pool.usable()) throw error;
-    }
-  }
-  const steps = productSteps(factors, { from: 0, to: outputs }, backend, random);
-  for (;;) {
-    if (signal?.aborted === true) throw aborted(signal);
-    const step = steps.next();
-    if (step.done === true) return encodeCiphertexts(publicKey, step.value);
-    await turn();
-  }
-}
-
 /** Some of the outputs, all of it at once. */
 export function multiplyRange(factors: Factors, range: OutputRange, backend: ModularBackend): Uint8Array {
   const steps = productSteps(factors, range, backend, systemRandom);
@@ -174,13 +54,13 @@ export function multiplyRange(factors: Factors, range: OutputRange, backend: Mod
 }
 
 /** The outputs from one to before another. */
-interface OutputRange {
+export interface OutputRange {
   readonly from: number;
   readonly to: number;
 }
 
 /** A product in steps of some milliseconds. */
-function* productSteps(
+export function* productSteps(
   { publicKey, matrix, ciphertexts, slots, plaintexts }: Factors,
   { from, to }: OutputRange,
   backend: ModularBackend,

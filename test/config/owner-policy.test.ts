@@ -30,6 +30,7 @@ require_privacy = true
 places = ["data-owners"]
 units = ["owner"]
 neighbours = ["substitution"]
+trust_parameter_bound = true
 least_quorum = 5
 model_owners = ["research", "clinic"]
 features = ["age", 3, "outcome"]`),
@@ -43,6 +44,7 @@ features = ["age", 3, "outcome"]`),
       places: ['data-owners'],
       units: ['owner'],
       neighbours: ['substitution'],
+      trustParameterBound: true,
       leastQuorum: 5,
       modelOwners: ['research', 'clinic'],
       features: ['age', 3, 'outcome'],

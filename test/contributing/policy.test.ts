@@ -187,6 +187,19 @@ test('names every rule that is broken, but tells nothing else to a model owner t
   ]);
 });
 
+test('a bound that only the model owner can keep is taken on trust where it adds the noise itself, and else where the policy says so', () => {
+  const hidden = (options: JobOptions): ProposedJob => ({ ...jobOf(options), encryptedCount: 5 });
+  const trusting = { ...openPolicy, trustParameterBound: true };
+  assert.deepEqual(rulesBroken(openPolicy, hidden({})), []);
+  assert.deepEqual(rulesBroken(openPolicy, hidden(withRho(1))), []);
+  for (const place of ['facilitator', 'data-owners']) {
+    const options = { privacy: { rho: 1, place } };
+    assert.deepEqual(rulesBroken(openPolicy, jobOf(options)), []);
+    assert.deepEqual(rulesBroken(openPolicy, hidden(options)), ['policy.trust_parameter_bound']);
+    assert.deepEqual(rulesBroken(trusting, hidden(options)), []);
+  }
+});
+
 /** Of models whose terms take time to compute, each is computed once. */
 const jobs = [
   {},

@@ -6,9 +6,10 @@ import { readIntegers } from '../../src/paillier/ciphertexts.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
 import { createEncryptor } from '../../src/paillier/encryptor.ts';
 import { generateKeyPair } from '../../src/paillier/key-generation.ts';
-import { type Factors, multiplyMatrix, type RecodedMatrix, recodeMatrix } from '../../src/paillier/matrix-product.ts';
+import type { Factors } from '../../src/paillier/matrix-product.ts';
+import { multiplyMatrix } from '../../src/paillier/multiply-matrix.ts';
 import type { PublicKey } from '../../src/paillier/public-key.ts';
-import { systemRandom } from '../../src/paillier/random.ts';
+import { type RecodedMatrix, recodeMatrix } from '../../src/paillier/recoded-matrix.ts';
 import { createThreadPool } from '../../src/threads/pool.ts';
 import { backends } from './backends.ts';
 import { smallKeys } from './keys.ts';
@@ -202,7 +203,7 @@ test('needs a key of its own size on threads, gives the same plaintexts there, a
     );
     const stopped = AbortSignal.abort();
     await assert.rejects(multiplyMatrix(factors, backend, { pool, signal: stopped }), { code: 'aborted' });
-    await assert.rejects(multiplyMatrix(factors, backend, { signal: stopped }, systemRandom), { code: 'aborted' });
+    await assert.rejects(multiplyMatrix(factors, backend, { signal: stopped }), { code: 'aborted' });
   } finally {
     await pool.close();
   }
