@@ -71,6 +71,7 @@ const ofPolicy: readonly string[] = [
   '# places = ["facilitator", "data-owners"] # who may add the noise; "model-owner" is the third',
   '# units = ["record", "owner"] # what must be hidden',
   '# neighbours = ["zero-out", "substitution"]',
+  '# trust_parameter_bound = true # noise of others than the model owner on parameters that are encrypted; false without it',
   '# least_quorum = 3 # contributors that every round must have at least',
   '# model_owners = ["model-owner"] # who may propose jobs; every one of the roster without it',
   '# features = ["age", "outcome"] # the columns that jobs may use, the target too; all without it',

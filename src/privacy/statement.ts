@@ -56,6 +56,8 @@ export type PrivacyStatement = PrivacyPromise | NoPrivacy;
 export interface PrivacyTerms {
   readonly mode: PrivacyMode;
   readonly calibration: Calibration;
+  /** Whether data owners do not see the parameters, whose length the noise rests on. */
+  readonly encrypted?: boolean | undefined;
 }
 
 /**
@@ -66,7 +68,7 @@ export interface PrivacyTerms {
  */
 export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: number, rho?: Rational): PrivacyStatement {
   if (terms === undefined) return noPrivacy;
-  const { mode, calibration } = terms;
+  const { mode, calibration, encrypted = false } = terms;
   if (!Number.isSafeInteger(roundsRun) || roundsRun < 0 || roundsRun > calibration.rounds) {
     throw new SealsumError(
       'privacy_invalid',
@@ -91,8 +93,8 @@ export function privacyStatement(terms: PrivacyTerms | undefined, roundsRun: num
     ...(sampling === 1 ? {} : { sampling }),
     promised: { rounds, rho: fractionAndNumber(rhoTotal), epsilon: epsilon ?? null, delta: delta ?? null },
     spent: spentAfter(roundsRun, spent, calibration),
-    protects_against: protectsAgainst(mode),
-    does_not_protect_against: doesNotProtectAgainst(mode),
+    protects_against: protectsAgainst(mode, encrypted),
+    does_not_protect_against: doesNotProtectAgainst(mode, encrypted),
   };
 }
 
@@ -114,12 +116,14 @@ export function statementAfter(
   return privacyStatement(terms, roundsRun, addRationals(before, rhoOfRound(calibration, shares)));
 }
 
-function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode): string[] {
+function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode, encrypted: boolean): string[] {
   const what =
     unit === 'record' ? 'whether one record was used or what it said' : 'what the records of one data owner said';
   const seen = [
     `Whoever sees the model, its parameters after any round, its metrics or its predictions, and wants to learn ${what}.`,
-    'The other data owners, who receive the parameters of every round.',
+    encrypted
+      ? 'The other data owners, who receive the parameters of every round as ciphertexts.'
+      : 'The other data owners, who receive the parameters of every round.',
   ];
   if (place === 'model-owner') return seen;
   const sums = 'The model owner: every sum that it decrypts has the noise in it already.';
@@ -133,7 +137,10 @@ function protectsAgainst({ place, unit, silent_owners: silent }: PrivacyMode): s
   ];
 }
 
-function doesNotProtectAgainst({ place, unit, silent_owners: silent, sampling }: PrivacyMode): string[] {
+function doesNotProtectAgainst(
+  { place, unit, silent_owners: silent, sampling }: PrivacyMode,
+  encrypted: boolean,
+): string[] {
   const adders = {
     'model-owner': [
       'The model owner: it decrypts the exact sum of every round before it adds the noise, and nobody else can check that it does.',
@@ -154,6 +161,9 @@ function doesNotProtectAgainst({ place, unit, silent_owners: silent, sampling }:
       : ['Conclusions about a person with records at several data owners: k owners together spend k² times the rho.'];
   return [
     ...adders[place],
+    ...(encrypted && place !== 'model-owner'
+      ? ['A model owner that encrypts parameters beyond their bound: nobody else can check that it keeps to it.']
+      : []),
     ...person,
     ...(sampling === 1
       ? []

@@ -31,6 +31,8 @@ export interface JobSettings {
   };
   /** Absent: no differential privacy. */
   readonly privacy?: PrivacyMode | undefined;
+  /** Whether owners see the parameters of every round; absent: where there are any, they do. */
+  readonly model_visibility?: 'plain' | 'encrypted' | undefined;
 }
 
 /** What both sides compute of a job's document, whatever is summed. */
@@ -160,10 +162,11 @@ export function noiseDeviationOf({ calibration }: Pick<SumTerms, 'calibration'>,
 
 /** What a job promises by these terms; undefined: no differential privacy. */
 export function privacyTerms(
-  { privacy }: Pick<JobSettings, 'privacy'>,
+  { privacy, model_visibility: visibility }: Pick<JobSettings, 'privacy' | 'model_visibility'>,
   { calibration }: Pick<SumTerms, 'calibration'>,
 ): PrivacyTerms | undefined {
-  return privacy === undefined || calibration === undefined ? undefined : { mode: privacy, calibration };
+  if (privacy === undefined || calibration === undefined) return undefined;
+  return { mode: privacy, calibration, encrypted: visibility === 'encrypted' };
 }
 
 /** The noise of these terms as a job descriptor states it. */

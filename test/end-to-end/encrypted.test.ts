@@ -67,7 +67,7 @@ test('thirty rounds give the coefficients, the cost and the predictions that eve
 test('a bound that is too small for the fit is told with the model', async () => {
   await using consortium = await startConsortium({ data: dealtOut(sample, 3), newKey });
   const views = [];
-  for (const parameter_bound of [0.1, 16])
+  for (const parameter_bound of [0.01, 16])
     views.push(
       await trainOver(consortium.modelOwner, { ...hidden, training: { ...training, rounds: 3, parameter_bound } }),
     );
@@ -115,6 +115,9 @@ for (const place of ['model-owner', 'facilitator', 'data-owners'] as const)
     const view = await trainOver(consortium.modelOwner, document);
     assert.equal(view.status, 'finished', view.failure?.detail);
     assert.equal(view.privacy.guarantee, 'zero-concentrated differential privacy');
+    const isTold = view.privacy.does_not_protect_against.some((each) => each.includes('beyond their bound'));
+    assert.equal(isTold, place !== 'model-owner');
+    assert.ok(view.privacy.protects_against.some((each) => each.includes('as ciphertexts')));
     for (const { ledgerStore } of consortium.owners) {
       const entries = await ledgerStore.entries();
       assert.equal(entries.length, 9);
