@@ -1,6 +1,7 @@
 // Layers, lowest first: a file may import from its own layer and from those before it, never from those after.
 const layers = [
   '^src/(errors|version)\\.ts$',
+  '^src/platform/',
   '^src/threads/',
   '^src/paillier/',
   '^src/encoding/',
@@ -14,7 +15,7 @@ const layers = [
   '^src/(contributing|collecting)/',
   '^src/vector-sum/',
   '^src/averaging/',
-  '^src/index\\.ts$',
+  '^src/(index|client|client\\.browser)\\.ts$',
   '^src/cli/',
   '^parties/',
   '^(scripts|examples)/',

@@ -6,7 +6,17 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['scripts/build-native.js'] },
+        // What needs the types of browsers is in tsconfig.browser.json alone.
+        projectService: {
+          allowDefaultProject: [
+            'scripts/build-native.js',
+            'src/http/*.browser.ts',
+            'src/storage/*.browser.ts',
+            'src/vector-sum/*.browser.ts',
+            'examples/browser/page.ts',
+          ],
+          defaultProject: 'tsconfig.browser.json',
+        },
         tsconfigRootDir: import.meta.dirname,
       },
     },

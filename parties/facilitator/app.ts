@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { SealsumError } from '../../src/errors.ts';
 import { type AuthenticatedEnv, streamedBody } from '../../src/http/authentication.ts';
 import { type BaseAppOptions, createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import { allowOrigins } from '../../src/http/cross-origin.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { parseMessage } from '../../src/http/problem.ts';
@@ -44,6 +45,8 @@ export interface FacilitatorAppDependencies {
   readonly localAccess?: BaseAppOptions['localAccess'];
   /** The registry in which the service counts. */
   readonly metrics?: Registry;
+  /** Whose pages may be clients in browsers, such as https://owners.example.org; none unless said otherwise. */
+  readonly origins?: readonly string[];
 }
 
 const jobPath = z.object({ job: jobIdSchema });
@@ -196,7 +199,7 @@ const routes = {
 };
 
 export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono<AuthenticatedEnv> {
-  const { facilitator, authentication, clock, log, signal, localAccess, metrics } = dependencies;
+  const { facilitator, authentication, clock, log, signal, localAccess, metrics, origins = [] } = dependencies;
   const app = createBaseApp<AuthenticatedEnv>({
     party: 'facilitator',
     description: 'Multiplies the ciphertexts of data owners, round by round, and sees no value.',
@@ -208,7 +211,10 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
   });
   describeSignatures(app);
   // "/jobs/*" is also "/jobs".
-  for (const path of ['/jobs/*', '/events', '/owners']) app.use(path, authentication);
+  const signedPaths = ['/jobs/*', '/events', '/owners'];
+  // Where no page is meant, nothing is answered that is not signed.
+  if (origins.length > 0) for (const path of signedPaths) app.use(path, allowOrigins(origins));
+  for (const path of signedPaths) app.use(path, authentication);
   app.use('/jobs/*', async (context, next) => {
     const binary = context.req.path.includes('/contributions/');
     if (context.req.method === 'PUT')

@@ -102,6 +102,7 @@ await runParty('facilitator', async (signal) => {
     notReady: createReadiness({ ping: () => database.ping(), store }),
     localAccess: { covers: 'metrics', authorities, loopback: isLoopback(host) },
     metrics: metrics.registry,
+    origins: config.origins,
   });
   try {
     await facilitator.start();

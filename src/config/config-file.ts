@@ -20,7 +20,7 @@ import {
   type PartyOptions,
 } from './party-config.ts';
 import { checkToml } from './toml-file.ts';
-import { isLoopback, partyUrlSchema } from './urls.ts';
+import { isLoopback, originSchema, partyUrlSchema } from './urls.ts';
 
 const path = z.string().min(1, 'expected a path');
 const count = z.number().int().min(1).max(1_000_000_000);
@@ -83,6 +83,7 @@ const facilitatorSchema = z.strictObject({
       days: count.max(36_500).default(defaultRetention.days),
     })
     .prefault({}),
+  browsers: z.strictObject({ origins: z.array(originSchema).default([]) }).prefault({}),
 });
 const dataOwnerSchema = z.strictObject({
   ...clientFields,
@@ -149,6 +150,7 @@ function facilitatorConfig(fields: z.infer<typeof facilitatorSchema>, place: Pla
     ...commonConfig(fields, 'facilitator', place),
     role: 'facilitator',
     retention: { rounds, endedJobs: ended_jobs, events, days },
+    origins: fields.browsers.origins,
   };
 }
 

@@ -35,7 +35,7 @@ export function configText({ name, role, passphraseFile, data, port, publicUrls 
     '# certificate = "tls/certificate.pem"',
     '# key = "tls/key.pem"',
     '# client_ca = "tls/clients.pem" # who signs the certificates that clients must show',
-    ...(role === 'facilitator' ? [] : ofClient),
+    ...(role === 'facilitator' ? ofFacilitator : ofClient),
     ...(role === 'data-owner' ? ofPolicy : []),
   ];
   return `${lines.join('\n')}\n`;
@@ -54,6 +54,12 @@ const ofRole: Readonly<Record<Role, (data: string | undefined) => readonly strin
     '# access_token_file = "access-token" # what its own people show; without it only this machine is served',
   ],
 };
+
+const ofFacilitator: readonly string[] = [
+  '',
+  '# [browsers] # data owners that take part by a page in a browser',
+  '# origins = ["https://owners.example.org"] # where such pages come from; none without it',
+];
 
 const ofClient: readonly string[] = [
   '',

@@ -90,6 +90,8 @@ export interface CommonConfig {
 export interface FacilitatorConfig extends CommonConfig {
   readonly role: 'facilitator';
   readonly retention: Retention;
+  /** Whose pages may be clients in browsers, as browsers name them. */
+  readonly origins: readonly string[];
 }
 
 /** What those have who take part through a facilitator and serve their own people. */

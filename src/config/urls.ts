@@ -15,6 +15,18 @@ export function isPartyUrl(text: string): boolean {
   return (protocol === 'http:' || protocol === 'https:') && `${username}${password}${search}${hash}` === '';
 }
 
+/** The origin of a page as browsers name it: scheme, host, and the port where it is not the scheme's own. */
+export const originSchema: z.ZodType<string> = z
+  .string()
+  .refine(isOrigin, 'expected the origin of a page, such as https://owners.example.org; http: of this machine only');
+
+/** A page that came without TLS is whatever somebody on the way made of it. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { origin, protocol, hostname } = new URL(text);
+  return text === origin && (protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname)));
+}
+
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');

@@ -5,7 +5,6 @@
  * job's document (and found them equal to the descriptor's), held them against its policy, and verified the proof that the key is
  * well formed. What it tells others of a refusal names fields of the document, never anything of its data.
  */
-import { hkdfSync } from 'node:crypto';
 import type { OwnerPolicy } from '../config/owner-policy.ts';
 import { SealsumError } from '../errors.ts';
 import type { FieldPlace } from '../learning/fields.ts';
@@ -14,6 +13,7 @@ import { createEncryptor } from '../paillier/encryptor.ts';
 import { ciphertextBytes, modulusFromJwk, type PublicKey, publicKeyFromJwk } from '../paillier/public-key.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import type { IntegerSealer, Noise } from '../pipeline.ts';
+import { hkdfSha256 } from '../platform/hashes.ts';
 import { type Composition, NO_ROUNDS } from '../privacy/accounting/composition.ts';
 import type { Cost, Ledger } from '../privacy/ledger.ts';
 import type { Clock } from '../protocol/clock.ts';
@@ -213,7 +213,7 @@ function noiseShare(
 
 /** An owner answers with the same tag key whenever it is asked, also after a restart, and keeps none of them. */
 function tagSeed(storageKey: Uint8Array, digest: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', storageKey, new Uint8Array(), `sealsum tag key of job ${digest}`, 32));
+  return hkdfSha256(storageKey, `sealsum tag key of job ${digest}`);
 }
 
 /** Document, plan and noise by this owner's own arithmetic, which must be what the descriptor states. */

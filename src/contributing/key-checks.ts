@@ -1,7 +1,8 @@
 /** Proofs that the modulus of a job's key is well formed, each verified once for as long as the process lives. */
-import { createHash } from 'node:crypto';
 import { verifyModulus } from '../paillier/modulus-proof.ts';
 import type { PublicKey } from '../paillier/public-key.ts';
+import { toHex } from '../platform/bytes.ts';
+import { sha256 } from '../platform/hashes.ts';
 import type { JobDescriptor } from '../protocol/job-messages.ts';
 import { modulusProofContext } from '../protocol/modulus-proof-context.ts';
 
@@ -23,7 +24,7 @@ export function createKeyChecks(): KeyChecks {
   return {
     require: async ({ job, model_owner, public_key, public_key_proof }, key, signal) => {
       const context = modulusProofContext(job, model_owner);
-      const name = createHash('sha256').update(public_key.n).update(' ').update(context).digest('hex');
+      const name = toHex(sha256(public_key.n, ' ', context));
       if (good.has(name)) return;
       await verifyModulus(key, public_key_proof, context, signal);
       good.add(name);

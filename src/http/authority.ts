@@ -1,15 +1,17 @@
 /** What a server is called: `host`, or `host:port` when the port is not the scheme's own; lowercase, as RFC 9421 section 2.2.3 has it. */
-import { isIPv4 } from 'node:net';
 
 /** The authority of an address, such as `127.0.0.1:8080` or `facilitator.example`. */
 export function authorityOf(url: string | URL): string {
   return new URL(url).host;
 }
 
+/** 127.0.0.0/8 as it is written in full. */
+const loopbackAddress = /^127(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+
 /** Whether a host, without its port, is this machine and nothing else. */
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase();
-  return name === 'localhost' || name === '::1' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
+  return name === 'localhost' || name === '::1' || name === '[::1]' || loopbackAddress.test(name);
 }
 
 export interface Listening {

@@ -281,7 +281,7 @@ async function* parseEvents<T>(body: ReadableStream<Uint8Array>, schema: z.ZodTy
     maxBufferSize: 1 << 20,
   });
   const decoder = new TextDecoder();
-  for await (const chunk of body) {
+  for await (const chunk of chunksOf(body)) {
     parser.feed(decoder.decode(chunk, { stream: true }));
     if (failure !== undefined)
       throw new SealsumError('message_invalid', 'an event is not as expected', { cause: failure });
@@ -289,5 +289,16 @@ async function* parseEvents<T>(body: ReadableStream<Uint8Array>, schema: z.ZodTy
     arrived = [];
     if (events.length === 0) yield undefined;
     yield* events;
+  }
+}
+
+/** As the stream's own iterator gives them, which not every browser has. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    // Whoever leaves the loop wants no more of it; of a stream that failed there is nothing to give up.
+    await reader.cancel().catch(() => undefined);
   }
 }

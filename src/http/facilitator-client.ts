@@ -122,7 +122,8 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
       const response = await options.fetch(base + path, {
         method,
         signal: line.signal,
-        ...(body === undefined ? {} : { body }),
+        // Nothing that is sent lies in memory shared between threads, which browsers refuse.
+        ...(body === undefined ? {} : { body: body as string | Uint8Array<ArrayBuffer> }),
         ...(headers === undefined ? {} : { headers }),
       });
       if (response.ok) return { value: await read(response) };

@@ -8,9 +8,11 @@
  * for the time. So it serves as the other implementation in the tests. Signing costs 0.03 ms and verifying 0.07 ms, of which
  * Ed25519 is most.
  */
-import { createHash } from 'node:crypto';
 import { SealsumError } from '../errors.ts';
+import { utf8 } from '../paillier/bytes.ts';
 import type { RandomBytes } from '../paillier/random.ts';
+import { fromBase64, toBase64, toBase64Url } from '../platform/bytes.ts';
+import { sha256 } from '../platform/hashes.ts';
 import { type Fingerprint, fingerprintSchema, type Identity, type Party } from '../protocol/identity.ts';
 import type { Parties } from '../protocol/parties.ts';
 import type { NonceStore } from '../storage/nonce-store.ts';
@@ -31,7 +33,7 @@ export type Component = readonly [name: string, value: string];
 /** What is signed (RFC 9421, section 2.5). @param parameters the value of `@signature-params` */
 export function signatureBase(components: readonly Component[], parameters: string): Uint8Array {
   const lines = [...components, ['@signature-params', parameters] as const];
-  return Buffer.from(lines.map(([name, value]) => `"${name}": ${value}`).join('\n'), 'utf8');
+  return utf8(lines.map(([name, value]) => `"${name}": ${value}`).join('\n'));
 }
 
 /** The list of components as it is written, such as `("@method" "@path")`. */
@@ -76,13 +78,13 @@ export function signRequest(
 ): SignatureHeaders {
   const { method, url, bodyDigest } = request;
   const digest = bodyDigest ?? (bodyMethods.includes(method.toUpperCase()) ? emptyDigest() : undefined);
-  const field = digest === undefined ? undefined : `sha-256=:${Buffer.from(digest).toString('base64')}:`;
+  const field = digest === undefined ? undefined : `sha-256=:${toBase64(digest)}:`;
   const components = requestComponents(method, new URL(url), field);
   const parameters =
     `${componentList(components)};created=${Math.floor(source.now / 1000)}` +
-    `;nonce="${Buffer.from(source.random(16)).toString('base64url')}"` +
+    `;nonce="${toBase64Url(source.random(16))}"` +
     `;keyid="${identity.fingerprint}";alg="ed25519";tag="sealsum"`;
-  const value = Buffer.from(identity.sign(signatureBase(components, parameters))).toString('base64');
+  const value = toBase64(identity.sign(signatureBase(components, parameters)));
   return {
     'signature-input': `sealsum=${parameters}`,
     signature: `sealsum=:${value}:`,
@@ -92,7 +94,7 @@ export function signRequest(
 
 /** SHA-256 of a body. */
 export function digestOf(body: Uint8Array | string): Uint8Array {
-  return createHash('sha256').update(body).digest();
+  return sha256(body);
 }
 
 /** SHA-256 of a body of no bytes. */
@@ -288,6 +290,6 @@ function readDigest(field: string): Uint8Array {
 /** Bytes from base64 as it is written by everybody who writes them; undefined for every other way to write the same. */
 function canonicalBytes(text: string | undefined): Uint8Array | undefined {
   if (text === undefined) return undefined;
-  const bytes = Buffer.from(text, 'base64');
-  return bytes.toString('base64') === text ? bytes : undefined;
+  const bytes = fromBase64(text);
+  return toBase64(bytes) === text ? bytes : undefined;
 }

@@ -18,7 +18,8 @@ export interface SignedFetchOptions {
  * redirection is an error: the signature is for that server and that path alone.
  */
 export function createSignedFetch(options: SignedFetchOptions): typeof fetch {
-  const { identity, clock, random } = options;
+  // Called by itself: a browser's own fetch refuses to be another object's method.
+  const { identity, clock, random, fetch: send } = options;
   return async (input, init = {}) => {
     if (input instanceof Request)
       throw new SealsumError('internal', 'a signed request takes an address, not a Request', { field: 'input' });
@@ -29,7 +30,7 @@ export function createSignedFetch(options: SignedFetchOptions): typeof fetch {
     const signature = signRequest(identity, request, { now: clock.now(), random });
     const headers = new Headers(init.headers);
     for (const [name, value] of Object.entries<string>({ ...signature })) headers.set(name, value);
-    return await options.fetch(href, { ...init, headers, redirect: 'error' });
+    return await send(href, { ...init, headers, redirect: 'error' });
   };
 }
 

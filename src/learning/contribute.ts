@@ -1,7 +1,7 @@
 /** What an owner adds to a round's sum, from its records: here where they are few, on a thread where they are many. */
 import type { OwnVector } from '../encoding/contribution.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
-import { aborted } from '../threads/pool.ts';
+import { aborted } from '../threads/aborted.ts';
 import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';

@@ -9,7 +9,7 @@
  * records only how many there are counts: with one less, the last repetition is missing and all others are where they were. So
  * a record's part depends on that record alone, which is what differential privacy rests on.
  */
-import { createHash } from 'node:crypto';
+import { sha256 as hash } from '../platform/hashes.ts';
 import type { Model } from './model-types.ts';
 import type { Records } from './records.ts';
 
@@ -60,5 +60,5 @@ function partAt(division: Division, digest: Buffer): number {
 }
 
 function sha256(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return Buffer.from(hash(bytes).buffer);
 }

@@ -5,6 +5,7 @@
  * expected and never show the value, since they may be read outside the owner's house.
  */
 import { SealsumError } from '../errors.ts';
+import { delimiterName } from './delimiter.ts';
 import { type Division, divisionOf, partsOf } from './division.ts';
 import type { Feature, FeatureRow, FieldPlace, LevelField, NumericField, Target } from './fields.ts';
 import { featureWidth, fieldName, isNumeric } from './fields.ts';
@@ -22,7 +23,6 @@ import {
   writeFeature,
 } from './scaling.ts';
 import type { Table } from './table.ts';
-import { delimiterName } from './table.ts';
 
 /** How a model's columns become numbers; follows from model.json alone, so that every party has the same. */
 export interface FeatureMap {

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import { SealsumError } from '../errors.ts';
+import { delimiterName } from './delimiter.ts';
 import type { Delimiter } from './model-types.ts';
 
 /** Where the text is: a file's path, the text itself, or chunks of it in UTF-8. */
@@ -141,18 +142,6 @@ class TableBuilder {
       lines: this.#lines,
       place: 'line',
     };
-  }
-}
-
-/** As people call it in a message. */
-export function delimiterName(delimiter: Delimiter): string {
-  switch (delimiter) {
-    case ',':
-      return 'commas';
-    case ';':
-      return 'semicolons';
-    case '\t':
-      return 'tabs';
   }
 }
 

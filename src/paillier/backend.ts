@@ -16,10 +16,9 @@
  * The BigInt backend's time depends on its operands. It stands in where OpenSSL is missing or fails its self-test.
  */
 
-import { Buffer } from 'node:buffer';
-import { createDiffieHellman } from 'node:crypto';
 import { modPow } from 'bigint-crypto-utils';
 import { SealsumError } from '../errors.ts';
+import { modularExchange } from '../platform/modular-exchange.ts';
 import { bitLength, bytesToBigint } from './bytes.ts';
 import { findKernels, type Kernel, notBuilt } from './native/kernel.ts';
 
@@ -73,17 +72,17 @@ export const opensslBackend: ModularBackend = {
 };
 
 function opensslPower(modulus: bigint): ModularPower {
-  const exchange = createDiffieHellman(toBuffer(modulus), 2);
+  const exchange = modularExchange(modulus);
   let loaded: bigint | undefined;
 
   /** The shared secret, or undefined where OpenSSL refuses to give one. */
   function sharedSecret(base: bigint, exponent: bigint): bigint | undefined {
     if (exponent !== loaded) {
-      exchange.setPrivateKey(toBuffer(exponent));
+      exchange.load(exponent);
       loaded = exponent;
     }
     try {
-      const secret = bytesToBigint(exchange.computeSecret(toBuffer(base)));
+      const secret = bytesToBigint(exchange.share(base));
       return secret === 0n ? undefined : secret;
     } catch {
       return undefined;
@@ -218,11 +217,6 @@ export function agrees(backend: ModularBackend): boolean {
   } catch {
     return false;
   }
-}
-
-function toBuffer(value: bigint): Buffer {
-  const digits = value.toString(16);
-  return Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
 }
 
 function assertModulus(modulus: bigint): void {

@@ -3,8 +3,8 @@
  *
  * Both directions go through hexadecimal text: it is linear in V8 and the fastest way between a bigint and bytes.
  */
-import { Buffer } from 'node:buffer';
 import { SealsumError } from '../errors.ts';
+import { toHex, writeHex } from '../platform/bytes.ts';
 
 /** The number of binary digits of a non-negative integer; 0 for zero. */
 export function bitLength(value: bigint): number {
@@ -31,15 +31,26 @@ export function writeBigint(value: bigint, target: Uint8Array, offset: number, l
     throw new SealsumError('number_out_of_bounds', `integer: expected 0 up to what ${length} bytes hold`);
   }
   if (length === 0) return;
-  view(target).write(digits.padStart(2 * length, '0'), offset, length, 'hex');
+  writeHex(target, offset, digits.padStart(2 * length, '0'));
 }
 
 /** The integer that big-endian bytes stand for; 0 for no bytes. */
 export function bytesToBigint(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(`0x${view(bytes).toString('hex')}`);
+  return bytes.length === 0 ? 0n : BigInt(`0x${toHex(bytes)}`);
 }
 
-/** The same memory as a Buffer. */
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Bytes one after the other. */
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** Text in UTF-8. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
 }

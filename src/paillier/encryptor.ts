@@ -3,11 +3,10 @@
  *
  * Each encryptor draws its own x, hence its own h_s, and a fresh α for every ciphertext.
  */
-import { Buffer } from 'node:buffer';
-import { setImmediate as turn } from 'node:timers/promises';
 import { SealsumError } from '../errors.ts';
+import { turn } from '../platform/event-loop.ts';
 import { lanesOf, type ModularBackend, selectBackend } from './backend.ts';
-import { bytesToBigint } from './bytes.ts';
+import { bytesToBigint, concatBytes } from './bytes.ts';
 import { encodeCiphertexts } from './ciphertexts.ts';
 import { breakEven, Encryption, exponentBits } from './encryption.ts';
 import { combShape } from './fixed-base.ts';
@@ -141,7 +140,7 @@ export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions 
       const rest = plaintexts.slice(ahead.length);
       const fresh = encryption.encryptBatchWithExponents(rest, rest.map(freshExponent));
       if (ahead.length === 0) return fresh;
-      return new Uint8Array(Buffer.concat([encodeCiphertexts(publicKey, ahead), fresh]));
+      return concatBytes(encodeCiphertexts(publicKey, ahead), fresh);
     },
     rerandomise(c) {
       if (c <= 0n || c >= publicKey._n2) {

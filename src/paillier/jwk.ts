@@ -4,8 +4,8 @@
  *
  * Decoding is strict: there is one text for each integer. Members that are not known are ignored, as RFC 7517, 4 demands.
  */
-import { Buffer } from 'node:buffer';
 import { SealsumError } from '../errors.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
 import { bigintToBytes, bitLength, bytesToBigint } from './bytes.ts';
 
 /** A key of more bits is refused: it would only serve to keep those busy who have to compute with it. */
@@ -13,7 +13,7 @@ export const greatestKeyBits = 16_384;
 
 /** A positive integer as base64url without padding, in as few bytes as it needs. */
 export function encodeInteger(value: bigint): string {
-  return Buffer.from(bigintToBytes(value, Math.ceil(bitLength(value) / 8))).toString('base64url');
+  return toBase64Url(bigintToBytes(value, Math.ceil(bitLength(value) / 8)));
 }
 
 /** The inverse of encodeInteger; `field` names the member in the error. Throws key_invalid for every other text. */
@@ -21,8 +21,8 @@ export function decodeInteger(value: unknown, field: string): bigint {
   if (typeof value !== 'string' || value.length > greatestKeyBits / 6 + 1) {
     throw invalid(field, `expected base64url text of an integer of at most ${greatestKeyBits} bits`);
   }
-  const bytes = Buffer.from(value, 'base64url');
-  if (bytes.length === 0 || bytes[0] === 0 || bytes.toString('base64url') !== value) {
+  const bytes = fromBase64Url(value);
+  if (bytes.length === 0 || bytes[0] === 0 || toBase64Url(bytes) !== value) {
     throw invalid(field, 'expected canonical base64url: no padding, no leading zero byte, no other characters');
   }
   return bytesToBigint(bytes);

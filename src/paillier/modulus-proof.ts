@@ -19,10 +19,11 @@
  *
  * Not proven: that p and q are of equal length; a prime factor above 2^16 passes. Nor the size of n: see publicKeyFromModulus.
  */
-import { Buffer } from 'node:buffer';
-import { checkPrime, createHash } from 'node:crypto';
-import { setImmediate as immediate } from 'node:timers/promises';
 import { SealsumError } from '../errors.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
+import { turn as immediate } from '../platform/event-loop.ts';
+import { shake256 } from '../platform/hashes.ts';
+import { isProbablePrimeSoon } from '../platform/primes.ts';
 import { selectBackend } from './backend.ts';
 import { bigintToBytes, bitLength, bytesToBigint } from './bytes.ts';
 import { greatestCommonDivisor } from './divisors.ts';
@@ -73,21 +74,22 @@ export interface ModulusChallenges {
 export function modulusChallenges(n: bigint, w: bigint, context: Uint8Array): ModulusChallenges {
   const bits = bitLength(n);
   const width = Math.ceil(bits / 8);
-  const seed = createHash('shake256', { outputLength: 64 })
-    .update('sealsum modulus proof v1\n')
-    .update(bigintToBytes(BigInt(width), 4))
-    .update(bigintToBytes(n, width))
-    .update(bigintToBytes(w, width))
-    .update(context)
-    .digest();
+  const seed = shake256(
+    64,
+    'sealsum modulus proof v1\n',
+    bigintToBytes(BigInt(width), 4),
+    bigintToBytes(n, width),
+    bigintToBytes(w, width),
+    context,
+  );
 
-  const position = Buffer.alloc(8);
+  const position = new Uint8Array(8);
+  const view = new DataView(position.buffer);
   function challenge(kind: 'root' | 'blum', index: number): bigint {
-    position.writeUInt32BE(index, 0);
+    view.setUint32(0, index);
     for (let attempt = 0; ; attempt += 1) {
-      position.writeUInt32BE(attempt, 4);
-      const bytes = createHash('shake256', { outputLength: width }).update(seed).update(kind).update(position).digest();
-      const candidate = BigInt.asUintN(bits, bytesToBigint(bytes));
+      view.setUint32(4, attempt);
+      const candidate = BigInt.asUintN(bits, bytesToBigint(shake256(width, seed, kind, position)));
       if (candidate < n) return candidate;
     }
   }
@@ -106,7 +108,7 @@ export function blumTarget(n: bigint, w: bigint, y: bigint, a: 0 | 1, b: 0 | 1):
 
 /** An integer of [0, n) as base64url, in as many bytes as n has. */
 export function encodeResidue(n: bigint, value: bigint): string {
-  return Buffer.from(bigintToBytes(value, Math.ceil(bitLength(n) / 8))).toString('base64url');
+  return toBase64Url(bigintToBytes(value, Math.ceil(bitLength(n) / 8)));
 }
 
 /** The inverse of encodeResidue, for integers in (0, n); key_invalid naming `field` for every other text. */
@@ -115,8 +117,8 @@ function decodeResidue(n: bigint, text: unknown, field: string): bigint {
   if (typeof text !== 'string' || text.length !== Math.ceil((width * 4) / 3)) {
     throw invalid(field, `expected base64url text of ${width} bytes, as many as n has`);
   }
-  const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length !== width || bytes.toString('base64url') !== text) {
+  const bytes = fromBase64Url(text);
+  if (bytes.length !== width || toBase64Url(bytes) !== text) {
     throw invalid(field, 'expected canonical base64url: no padding, no other characters');
   }
   const value = bytesToBigint(bytes);
@@ -229,17 +231,11 @@ export async function verifyModulus(
   }
 }
 
-/** As isPrime of primality.ts, on OpenSSL's own threads: a prime takes all rounds, half a second at 3072 bits. */
-function isPrime(candidate: bigint, signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      reject(aborted(verifying, signal));
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-    checkPrime(candidate, (error, prime) => {
-      signal?.removeEventListener('abort', stop);
-      if (error) reject(error);
-      else resolve(prime);
-    });
-  });
+/** @throws SealsumError aborted */
+async function isPrime(candidate: bigint, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    return await isProbablePrimeSoon(candidate, signal);
+  } catch (error) {
+    throw signal?.aborted === true ? aborted(verifying, signal) : error;
+  }
 }

@@ -1,15 +1,15 @@
 /**
  * Tests of integers that keys are made of: primality, small factors, perfect powers.
  */
-import { checkPrimeSync } from 'node:crypto';
+import { isProbablePrime } from '../platform/primes.ts';
 import { bitLength } from './bytes.ts';
 
 /**
- * Whether an integer is a prime, with OpenSSL's Miller–Rabin test: 64 random bases up to 2048 bits, 128 above, so that a
- * composite passes with probability below 2^−128 even if an adversary chose it. Below 2 nothing is a prime.
+ * Whether an integer is a prime, by the Miller–Rabin test: 64 random bases up to 2048 bits, 128 above, so that a composite
+ * passes with probability below 2^−128 even if an adversary chose it. Below 2 nothing is a prime.
  */
 export function isPrime(candidate: bigint): boolean {
-  return candidate >= 2n && checkPrimeSync(candidate);
+  return candidate >= 2n && isProbablePrime(candidate);
 }
 
 /** The least prime factor below `limit`, or undefined. */

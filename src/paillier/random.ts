@@ -1,16 +1,16 @@
 /**
  * Randomness as an argument: whoever needs random numbers takes a `RandomBytes`, and `systemRandom` is the one to pass.
  */
-import { randomFillSync } from 'node:crypto';
 import { SealsumError } from '../errors.ts';
+import { randomBytes } from '../platform/random-bytes.ts';
 import { bitLength, bytesToBigint } from './bytes.ts';
 import { greatestCommonDivisor } from './divisors.ts';
 
 /** Gives `length` fresh bytes, uniform and independent of everything before. */
 export type RandomBytes = (length: number) => Uint8Array;
 
-/** The operating system's cryptographic generator, by way of OpenSSL. */
-export const systemRandom: RandomBytes = (length) => randomFillSync(new Uint8Array(length));
+/** The operating system's cryptographic generator, by way of OpenSSL or the browser. */
+export const systemRandom: RandomBytes = (length) => randomBytes(length);
 
 /** A uniform integer in [0, 2^bits). */
 export function randomBits(bits: number, random: RandomBytes): bigint {

@@ -17,7 +17,8 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after: (milliseconds, action) => {
     const timer = setTimeout(action, Math.min(Math.max(0, milliseconds), longestTimer));
-    timer.unref();
+    // A browser's timers are numbers, and keep no process.
+    (timer as { readonly unref?: () => void }).unref?.();
     return () => {
       clearTimeout(timer);
     };

@@ -2,19 +2,13 @@
  * Who a party is: an Ed25519 key pair (RFC 8032) under a name and a role. Others know the public half by its fingerprint, the
  * JWK thumbprint of RFC 7638 over the key of RFC 8037, which people compare by telephone.
  */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  hkdfSync,
-  type KeyObject,
-  sign as signBytes,
-  verify as verifyBytes,
-} from 'node:crypto';
 import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import { bytesToBigint } from '../paillier/bytes.ts';
 import { jacobiSymbol } from '../paillier/jacobi.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
+import { ed25519Key, ed25519Verifier } from '../platform/curves.ts';
+import { hkdfSha256, sha256 } from '../platform/hashes.ts';
 import type { PartyId } from './identifiers.ts';
 
 declare const brand: unique symbol;
@@ -51,9 +45,6 @@ export interface Identity extends Party {
   readonly seed: Uint8Array;
 }
 
-/** The prefix of DER that Node wants around a raw Ed25519 seed (RFC 8410). */
-const privatePrefix = Buffer.from('302e020100300506032b657004220420', 'hex');
-
 /** The field of Ed25519 and the d of its curve −x² + y² = 1 + d·x²·y² (RFC 8032, section 5.1). */
 const fieldPrime = (1n << 255n) - 19n;
 const curveD = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
@@ -66,16 +57,15 @@ const curveD = 37095705934669439343138083508754565189542113879843219016388785533
 export function createParty(name: PartyId, role: Role, publicKey: string): Party {
   const refuse = (expected: string): SealsumError =>
     new SealsumError('identity_invalid', `the key of ${name}: expected ${expected}`, { field: 'key' });
-  const bytes = Buffer.from(publicKey, 'base64url');
-  if (bytes.length !== 32 || bytes.toString('base64url') !== publicKey) throw refuse('32 bytes in base64url');
+  const bytes = fromBase64Url(publicKey);
+  if (bytes.length !== 32 || toBase64Url(bytes) !== publicKey) throw refuse('32 bytes in base64url');
   requirePoint(bytes, refuse);
-  const key: KeyObject = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
   return {
     name,
     role,
     publicKey,
     fingerprint: fingerprintOf(publicKey),
-    verify: (message, signature) => signature.length === 64 && verifyBytes(null, message, key, signature),
+    verify: ed25519Verifier(bytes),
   };
 }
 
@@ -83,12 +73,11 @@ export function createParty(name: PartyId, role: Role, publicKey: string): Party
 export function createIdentity(name: PartyId, role: Role, seed: Uint8Array): Identity {
   if (seed.length !== 32)
     throw new SealsumError('identity_invalid', `the seed of ${name}: expected 32 bytes`, { field: 'seed' });
-  const key = createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: 'der', type: 'pkcs8' });
-  const { x } = createPublicKey(key).export({ format: 'jwk' });
+  const key = ed25519Key(seed);
   const identity = {
-    ...createParty(name, role, x ?? ''),
-    sign: (message: Uint8Array) => new Uint8Array(signBytes(null, message, key)),
-    derive: (purpose: string) => new Uint8Array(hkdfSync('sha256', seed, new Uint8Array(), `sealsum ${purpose}`, 32)),
+    ...createParty(name, role, toBase64Url(key.publicKey)),
+    sign: (message: Uint8Array) => key.sign(message),
+    derive: (purpose: string) => hkdfSha256(seed, `sealsum ${purpose}`),
     seed,
   };
   return Object.defineProperties(identity, { seed: { enumerable: false } });
@@ -109,5 +98,5 @@ function requirePoint(bytes: Uint8Array, refuse: (expected: string) => SealsumEr
 
 function fingerprintOf(publicKey: string): Fingerprint {
   const jwk = `{"crv":"Ed25519","kty":"OKP","x":"${publicKey}"}`;
-  return createHash('sha256').update(jwk).digest('base64url') as Fingerprint;
+  return toBase64Url(sha256(jwk)) as Fingerprint;
 }

@@ -2,8 +2,9 @@
  * What a manifest must be before anybody believes the aggregate it comes with, and how an owner finds its own contribution in
  * one. The facilitator signs the whole, every owner has signed its own line: nobody can be put in who did not contribute.
  */
-import { createHash } from 'node:crypto';
 import { SealsumError } from '../errors.ts';
+import { toHex } from '../platform/bytes.ts';
+import { sha256 as hash } from '../platform/hashes.ts';
 import type { OwnerId, PartyId } from './identifiers.ts';
 import type { Parties } from './parties.ts';
 import type { AcceptedContribution } from './round.ts';
@@ -12,7 +13,7 @@ import { objectDigest, verifyObject } from './signed.ts';
 
 /** SHA-256 of bytes, lowercase hexadecimal. */
 export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return toHex(hash(bytes));
 }
 
 /** What an owner signs of a contribution. */

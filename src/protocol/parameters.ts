@@ -3,9 +3,9 @@
  * padding. A million of them are 10.7 MB that are signed, hashed and read as one text; as JSON numbers they were twice as
  * long, and a list to build, check and write for everybody who looks at the message.
  */
-import { endianness } from 'node:os';
 import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
 
 /** As many as there can be. */
 const mostParameters = 10_000_000;
@@ -15,16 +15,14 @@ const bytesEach = Float64Array.BYTES_PER_ELEMENT;
 export function encodeParameters(values: ArrayLike<number>): string {
   const doubles = new Float64Array(values.length);
   for (let index = 0; index < values.length; index += 1) doubles[index] = (values[index] ?? 0) + 0;
-  return littleEndian(Buffer.from(doubles.buffer)).toString('base64url');
+  return toBase64Url(littleEndian(doubles));
 }
 
 /** @throws SealsumError message_invalid with field `parameters` unless it is what encodeParameters() gives */
 export function decodeParameters(text: string): Float64Array {
   if (!isCanonical(text)) throw invalid('expected doubles in base64url without padding');
-  const doubles = new Float64Array(countParameters(text));
-  const bytes = Buffer.from(doubles.buffer);
-  bytes.write(text, 'base64url');
-  littleEndian(bytes);
+  const doubles = new Float64Array(fromBase64Url(text).buffer);
+  littleEndian(doubles);
   for (let index = 0; index < doubles.length; index += 1) {
     const value = doubles[index];
     if (!Number.isFinite(value)) throw invalid(`value ${index} is no finite number`);
@@ -62,7 +60,11 @@ function invalid(why: string): SealsumError {
   return new SealsumError('message_invalid', `parameters: ${why}`, { field: 'parameters' });
 }
 
-/** Turns this machine's doubles into those that travel, or back, in place. */
-function littleEndian(bytes: Buffer): Buffer {
-  return endianness() === 'LE' ? bytes : bytes.swap64();
+/** Turns this machine's doubles into those that travel, or back, in place. @returns their memory */
+function littleEndian(doubles: Float64Array<ArrayBuffer>): Uint8Array {
+  const bytes = new Uint8Array(doubles.buffer);
+  if (isBigEndian) for (let at = 0; at < bytes.length; at += bytesEach) bytes.subarray(at, at + bytesEach).reverse();
+  return bytes;
 }
+
+const isBigEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 0;

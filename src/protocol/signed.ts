@@ -2,10 +2,12 @@
  * Objects that carry their own signature, so that it survives proxies, stores and time. What is signed is the object in the
  * canonical JSON of RFC 8785 behind the name of its kind, so that no signature of one kind passes for another's.
  */
-import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
+import { utf8 } from '../paillier/bytes.ts';
+import { fromBase64Url, toBase64Url, toHex } from '../platform/bytes.ts';
+import { sha256 } from '../platform/hashes.ts';
 import { type PartyId, partyIdSchema } from './identifiers.ts';
 import { type Fingerprint, fingerprintSchema, type Identity, type Role } from './identity.ts';
 import type { Parties } from './parties.ts';
@@ -57,7 +59,7 @@ function heading(kind: SignedKind): string {
 
 /** The bytes that are signed. @throws SealsumError message_invalid */
 function signedBytes(kind: SignedKind, object: unknown): Uint8Array {
-  return Buffer.from(heading(kind) + canonicalText(kind, object), 'utf8');
+  return utf8(heading(kind) + canonicalText(kind, object));
 }
 
 /**
@@ -67,7 +69,7 @@ function signedBytes(kind: SignedKind, object: unknown): Uint8Array {
  */
 export function objectDigest(kind: SignedKind, object: unknown): string {
   // Piece by piece: a round with its parameters is long, and need not be copied for this.
-  return createHash('sha256').update(heading(kind)).update(canonicalText(kind, object), 'utf8').digest('hex');
+  return toHex(sha256(heading(kind), canonicalText(kind, object)));
 }
 
 /**
@@ -76,7 +78,7 @@ export function objectDigest(kind: SignedKind, object: unknown): string {
  * @throws SealsumError message_invalid
  */
 export function canonicalDigest(object: unknown): string {
-  return createHash('sha256').update(canonicalText('object', object)).digest('hex');
+  return toHex(sha256(canonicalText('object', object)));
 }
 
 /** @throws SealsumError message_invalid for an object that has no canonical JSON */
@@ -84,7 +86,7 @@ export function signObject(identity: Identity, kind: SignedKind, object: unknown
   return {
     party: identity.name,
     key: identity.fingerprint,
-    value: Buffer.from(identity.sign(signedBytes(kind, object))).toString('base64url'),
+    value: toBase64Url(identity.sign(signedBytes(kind, object))),
   };
 }
 
@@ -108,7 +110,7 @@ export function verifyObject(
   if (signature.party !== name) throw refuse(`it names ${signature.party}`);
   const signerKey = parties.keysOf(name).find(({ fingerprint }) => fingerprint === signature.key);
   if (signerKey === undefined) throw refuse('the key is none of its keys');
-  const value = Buffer.from(signature.value, 'base64url');
-  if (value.toString('base64url') !== signature.value || !signerKey.verify(signedBytes(kind, object), value))
+  const value = fromBase64Url(signature.value);
+  if (toBase64Url(value) !== signature.value || !signerKey.verify(signedBytes(kind, object), value))
     throw refuse('the signature does not match');
 }

@@ -8,23 +8,17 @@
  * not what else is: that an owner lied about its values, or that the facilitator added to the slots what the public key lets
  * anybody add, they do not show.
  */
-import {
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  createSecretKey,
-  diffieHellman,
-  hkdfSync,
-  type KeyObject,
-} from 'node:crypto';
 import { SealsumError } from '../errors.ts';
-import { bytesToBigint } from '../paillier/bytes.ts';
+import { bigintToBytes, bytesToBigint, concatBytes, utf8 } from '../paillier/bytes.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
+import { type SharingKey, x25519Key } from '../platform/curves.ts';
+import { hkdfSha256, hmacSha256, type SecretKey, secretKey } from '../platform/hashes.ts';
 import type { OwnerId } from './identifiers.ts';
 
 declare const brand: unique symbol;
 
 /** What one data owner and the model owner share; its bytes are 32 and show in no log. */
-export type TagKey = KeyObject & { readonly [brand]: 'TagKey' };
+export type TagKey = SecretKey & { readonly [brand]: 'TagKey' };
 
 /** One side's half of every tag key that it agrees on. */
 export interface TagSecret {
@@ -49,8 +43,6 @@ export interface TagContext {
   readonly roundDigest: string;
 }
 
-/** The prefix of DER that Node wants around a raw X25519 secret (RFC 8410). */
-const privatePrefix = Buffer.from('302e020100300506032b656e04220420', 'hex');
 /** 2^255 − 19: coordinates at or above it are not canonical. */
 const fieldPrime = (1n << 255n) - 19n;
 
@@ -58,30 +50,29 @@ const fieldPrime = (1n << 255n) - 19n;
 export function createTagSecret(seed: Uint8Array): TagSecret {
   if (seed.length !== 32)
     throw new SealsumError('identity_invalid', 'the seed of a tag secret: expected 32 bytes', { field: 'seed' });
-  const secret = createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: 'der', type: 'pkcs8' });
-  const publicKey = createPublicKey(secret).export({ format: 'jwk' }).x ?? '';
-  return { publicKey, agree: (otherPublicKey, owner) => agree(secret, publicKey, otherPublicKey, owner) };
+  const secret = x25519Key(seed);
+  return {
+    publicKey: toBase64Url(secret.publicKey),
+    agree: (otherPublicKey, owner) => agree(secret, otherPublicKey, owner),
+  };
 }
 
-function agree(secret: KeyObject, publicKey: string, otherPublicKey: string, owner: OwnerId): TagKey {
+function agree(secret: SharingKey, otherPublicKey: string, owner: OwnerId): TagKey {
   const refuse = (why: string, cause?: unknown): SealsumError =>
     new SealsumError('identity_invalid', `the tag key of the other side: ${why}`, { field: 'tag_key', cause });
-  const other = Buffer.from(otherPublicKey, 'base64url');
-  if (other.length !== 32 || other.toString('base64url') !== otherPublicKey)
-    throw refuse('expected 32 bytes in base64url');
-  if (bytesToBigint(Buffer.from(other).reverse()) >= fieldPrime)
+  const other = fromBase64Url(otherPublicKey);
+  if (other.length !== 32 || toBase64Url(other) !== otherPublicKey) throw refuse('expected 32 bytes in base64url');
+  if (bytesToBigint(other.toReversed()) >= fieldPrime)
     throw refuse('expected a coordinate below 2^255 − 19, in 255 bits');
   let shared: Uint8Array;
   try {
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x: otherPublicKey }, format: 'jwk' });
-    // OpenSSL refuses to derive the all-zero secret that a point of small order gives.
-    shared = diffieHellman({ privateKey: secret, publicKey: key });
+    shared = secret.share(other);
   } catch (cause) {
     throw refuse('a point of small order, with which no secret can be shared', cause);
   }
-  const keys = [Buffer.from(publicKey, 'base64url'), other].sort((a, b) => Buffer.compare(a, b));
-  const info = Buffer.concat([Buffer.from('sealsum tag key v1'), ...keys, Buffer.from(owner)]);
-  return createSecretKey(Buffer.from(hkdfSync('sha256', shared, new Uint8Array(), info, 32))) as TagKey;
+  const keys = [secret.publicKey, other].sort((a, b) => (bytesToBigint(a) < bytesToBigint(b) ? -1 : 1));
+  const info = concatBytes(utf8('sealsum tag key v1'), ...keys, utf8(owner));
+  return secretKey(hkdfSha256(shared, info)) as TagKey;
 }
 
 /**
@@ -220,28 +211,29 @@ type Tagger = (key: TagKey, index: number) => bigint;
 
 /** The first 64 bits of HMAC-SHA-256 over label, job digest, round, round digest and index, each of a fixed width. */
 function tagger({ job, round, roundDigest }: TagContext): Tagger {
-  const message = Buffer.concat([
-    Buffer.from('sealsum tag v1'),
+  const message = concatBytes(
+    utf8('sealsum tag v1'),
     digestBytes('job', job),
     new Uint8Array(4),
     digestBytes('roundDigest', roundDigest),
     new Uint8Array(4),
-  ]);
-  writeCount(message, 'round', round, 46);
+  );
+  const view = new DataView(message.buffer);
+  writeCount(view, 'round', round, 46);
   return (key, index) => {
-    writeCount(message, 'index', index, message.length - 4);
-    return createHmac('sha256', key).update(message).digest().readBigUInt64BE();
+    writeCount(view, 'index', index, message.length - 4);
+    return new DataView(hmacSha256(key, message).buffer).getBigUint64(0);
   };
 }
 
 function digestBytes(field: string, digest: string): Uint8Array {
   if (!/^[0-9a-f]{64}$/.test(digest))
     throw new SealsumError('message_invalid', `${field}: expected SHA-256 in lowercase hexadecimal`, { field });
-  return Buffer.from(digest, 'hex');
+  return bigintToBytes(BigInt(`0x${digest}`), 32);
 }
 
-function writeCount(message: Buffer, field: string, value: number, offset: number): void {
+function writeCount(message: DataView, field: string, value: number, offset: number): void {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
     throw new SealsumError('message_invalid', `${field}: expected an integer of 32 bits`, { field });
-  message.writeUInt32BE(value, offset);
+  message.setUint32(offset, value);
 }

@@ -8,6 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { SealsumError } from '../errors.ts';
+import { aborted } from './aborted.ts';
 import { type Answer, resultOf } from './thread.ts';
 
 /** A function that a thread runs, made by `answering`; what it takes and what it gives back are copied. */
@@ -102,9 +103,4 @@ export function createThreadPool(options: ThreadPoolOptions = {}): ThreadPool {
       pool = undefined;
     },
   };
-}
-
-/** What to throw where a signal has fired. */
-export function aborted(signal: AbortSignal): SealsumError {
-  return new SealsumError('aborted', 'the work was aborted', { cause: signal.reason });
 }

@@ -2,10 +2,9 @@
  * Work on many items that take about the same time each: where it is little, here, in slices between which the event loop is
  * served; where it is much, on threads.
  */
-import { setMaxListeners } from 'node:events';
-import { performance } from 'node:perf_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
-import { aborted, type ThreadPool, type ThreadWork } from './pool.ts';
+import { allowListeners, turn } from '../platform/event-loop.ts';
+import { aborted } from './aborted.ts';
+import type { ThreadPool, ThreadWork } from './pool.ts';
 
 export interface Items<Part> {
   readonly count: number;
@@ -98,7 +97,7 @@ async function onThreads<Part>(
   const size = wholeOf(portionSize, together);
   // One signal for all portions: the caller's is listened to once, and when one portion fails the others are not worth their time.
   const all = new AbortController();
-  setMaxListeners(0, all.signal);
+  allowListeners(all.signal);
   const stop = (): void => {
     all.abort(signal?.reason);
   };

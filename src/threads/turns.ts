@@ -4,7 +4,6 @@
  *
  * Requests that are ready at the same time would otherwise be handled in one turn, however many there are.
  */
-import { performance } from 'node:perf_hooks';
 
 export interface Turns {
   /**

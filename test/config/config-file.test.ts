@@ -52,6 +52,7 @@ test('what is left out has its default, and paths are seen from the file', () =>
     role: 'facilitator',
     listen: listen(8080),
     retention: defaultRetention,
+    origins: [],
   });
   assert.deepEqual(configured('data-owner', owner), {
     ...common,

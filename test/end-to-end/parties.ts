@@ -99,6 +99,8 @@ export interface FacilitatorOptions {
   /** By which its deadlines pass; the system's unless given. Signatures are looked at by the system's in any case. */
   readonly clock?: Clock;
   readonly database?: Database;
+  /** Whose pages may be clients in browsers. */
+  readonly origins?: readonly string[];
   /** Stands between everybody and the app, and may lie. */
   readonly before?: (app: ServedApp) => ServedApp;
 }
@@ -122,7 +124,14 @@ export async function startFacilitator(options: FacilitatorOptions): Promise<Run
   const names: string[] = [];
   const nonces = createNonceStore(database);
   const authentication = authenticate({ parties, nonces, clock: systemClock, authorities: () => names });
-  const app = createFacilitatorApp({ facilitator, authentication, clock, log, signal });
+  const app = createFacilitatorApp({
+    facilitator,
+    authentication,
+    clock,
+    log,
+    signal,
+    ...(options.origins === undefined ? {} : { origins: options.origins }),
+  });
   await facilitator.start();
   const onStop = facilitator.stop;
   const served = before((request) => app.fetch(request));

@@ -48,6 +48,8 @@ export interface Stage extends AsyncDisposable {
 export interface StageOptions {
   readonly owners?: number;
   readonly before?: FacilitatorOptions['before'];
+  /** Whose pages may be clients in browsers. */
+  readonly origins?: readonly string[];
   /** By which the facilitator's deadlines pass. */
   readonly clock?: Clock;
   readonly clientOptions?: (index: number) => Partial<ClientOptions>;
@@ -57,6 +59,7 @@ export interface StageOptions {
 export async function setStage({
   owners = 3,
   before,
+  origins,
   clock,
   clientOptions = () => ({}),
   controllerOptions,
@@ -65,6 +68,7 @@ export async function setStage({
   const facilitator = await startFacilitator({
     cast,
     ...(before === undefined ? {} : { before }),
+    ...(origins === undefined ? {} : { origins }),
     ...(clock === undefined ? {} : { clock }),
   });
   const shared = { facilitator: facilitator.url, parties: cast.parties, clock: systemClock };

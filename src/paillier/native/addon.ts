@@ -2,9 +2,6 @@
  * The compiled kernel as it is: a Node-API module in build/ that scripts/build-native.js makes from the C++ beside this file. Integers
  * are big-endian bytes, objects are opaque. Only the other files of this folder call it.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 
 /** The engines, the fastest first: eight numbers at a time by AVX-512 IFMA; one at a time, by BMI2 and ADX, or on any 64-bit machine. */
 export const engineNames = ['ifma', 'mulx', 'portable'] as const;
@@ -52,24 +49,4 @@ export interface Addon {
   /** False when a ciphertext is not in (0, n²); nothing is multiplied then. */
   multiply(object: KernelObject<'product'>, block: Uint8Array): boolean;
   productBytes(object: KernelObject<'product'>): Uint8Array;
-}
-
-/** Where the module is: in build/ of the package, three folders above this file when run from source, four when built. */
-const places: readonly string[] = ['../../../', '../../../../'].map((up) =>
-  fileURLToPath(new URL(`${up}build/kernel-${process.platform}-${process.arch}.node`, import.meta.url)),
-);
-
-/** Why there is no module on a machine without a compiler: nothing that anybody has to be warned of. */
-export const notBuilt = 'it is not built';
-
-/** The module at the first of these places that has one, or why there is none. */
-export function loadAddon(files: readonly string[] = places): Addon | string {
-  const file = files.find((each) => existsSync(each));
-  if (file === undefined) return notBuilt;
-  try {
-    return createRequire(import.meta.url)(file) as Addon;
-  } catch (error) {
-    const [line = ''] = String(error instanceof Error ? error.message : error).split('\n');
-    return `it cannot be loaded: ${line}`;
-  }
 }

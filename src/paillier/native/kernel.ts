@@ -6,9 +6,10 @@
  */
 import { modPow } from 'bigint-crypto-utils';
 import { bigintToBytes, bitLength, writeBigint } from '../bytes.ts';
-import { type Addon, type EngineName, engineNames, type KernelObject, loadAddon } from './addon.ts';
+import { type Addon, type EngineName, engineNames, type KernelObject } from './addon.ts';
+import { loadAddon } from './load-addon.ts';
 
-export { notBuilt } from './addon.ts';
+export { notBuilt } from './load-addon.ts';
 
 /** One engine of the compiled module. */
 export interface Kernel {

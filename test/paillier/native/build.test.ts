@@ -16,8 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
-import { loadAddon } from '../../../src/paillier/native/addon.ts';
 import { findKernels } from '../../../src/paillier/native/kernel.ts';
+import { loadAddon } from '../../../src/paillier/native/load-addon.ts';
 
 const test = suite('building the kernel');
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { bigintToBytes } from '../../../src/paillier/bytes.ts';
-import { type Addon, loadAddon, notBuilt } from '../../../src/paillier/native/addon.ts';
+import type { Addon } from '../../../src/paillier/native/addon.ts';
 import { decryptionAgrees } from '../../../src/paillier/native/decryption.ts';
 import {
   findKernels,
@@ -18,6 +18,7 @@ import {
   kernelCiphertexts,
   testPrimes,
 } from '../../../src/paillier/native/kernel.ts';
+import { loadAddon, notBuilt } from '../../../src/paillier/native/load-addon.ts';
 import { runs } from '../keys.ts';
 
 const test = suite('kernel');
