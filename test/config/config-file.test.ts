@@ -155,6 +155,32 @@ dataset_bytes = 8000
   assert.deepEqual(retention, { rounds: 1, endedJobs: 2, events: 3, days: 4 });
 });
 
+test('pages are meant by their origins, as browsers name them', () => {
+  const origins = [
+    'https://owners.example.org',
+    'https://a.example:8443',
+    'http://localhost:8000',
+    'http://127.0.0.1:8000',
+  ];
+  const tables = (list: readonly string[]): string => `${facilitator}[browsers]\norigins = ${JSON.stringify(list)}`;
+  assert.deepEqual(configured('facilitator', tables(origins)).origins, origins);
+  const wrong = ['*', 'null', 'owners.example.org', 'https://owners.example.org/', 'https://owners.example.org/page'];
+  const others = [
+    'https://OWNERS.example.org',
+    'https://owners.example.org:443',
+    'http://owners.example.org',
+    'file:///page.html',
+  ];
+  for (const origin of [...wrong, ...others])
+    refused(
+      'facilitator',
+      tables(['https://a.example', origin]),
+      /origins.* expected the origin of a page/,
+      'browsers.origins 2',
+    );
+  refused('data-owner', `${owner}[browsers]\norigins = []`, /it belongs to a facilitator, and this is a data-owner$/);
+});
+
 test('what the command line says goes before the file, and its paths are seen from the current folder', () => {
   const options = {
     name: 'south',
