@@ -12,19 +12,16 @@
  */
 import { type OwnerPolicy, ownerPolicy, ownerPolicySchema, type PolicyTable } from '../config/owner-policy.ts';
 import { type ConsiderationDependencies, considerJob } from '../contributing/acceptance.ts';
-import { type Contributor, createContributor, Withdrawal } from '../contributing/contributor.ts';
+import { Withdrawal } from '../contributing/contributor.ts';
 import { findInclusion, type Inclusion } from '../contributing/inclusion.ts';
-import { type JobRecords, openJobRecords, standingOf } from '../contributing/job-records.ts';
-import { createKeyChecks, type KeyChecks } from '../contributing/key-checks.ts';
-import { createMembership, type Membership } from '../contributing/membership.ts';
-import { noMeter } from '../contributing/meter.ts';
+import { standingOf } from '../contributing/job-records.ts';
+import type { KeyChecks } from '../contributing/key-checks.ts';
 import type { Participation } from '../contributing/participation.ts';
 import { checkRound } from '../contributing/round-checks.ts';
 import { SealsumError } from '../errors.ts';
 import { parseMessage } from '../http/problem.ts';
-import { createLedger, type Ledger } from '../privacy/ledger.ts';
+import type { Ledger } from '../privacy/ledger.ts';
 import { type LedgerStatement, ledgerStatement } from '../privacy/ledger-statement.ts';
-import { noCheckpoint } from '../protocol/checkpoints.ts';
 import { type JobId, type OwnerId, ownerIdSchema } from '../protocol/identifiers.ts';
 import type { JobDescriptor, JobSummary } from '../protocol/job-messages.ts';
 import { sha256 } from '../protocol/manifest.ts';
@@ -32,11 +29,12 @@ import { decodeParameters } from '../protocol/parameters.ts';
 import type { RoundView, SignedReceipt } from '../protocol/round-messages.ts';
 import { objectDigest } from '../protocol/signed.ts';
 import type { ThreadPool } from '../threads/pool.ts';
+import { type ClientState, openClientState } from './client-state.ts';
 import type { ClientStore } from './client-store.ts';
 import { type Connection, type ConnectionOptions, connect, unlessAborted } from './connection.ts';
 import type { VectorSum } from './document.ts';
 import { encodeVector } from './fixed-point-vector.ts';
-import { acceptVectorSum, type VectorParticipation } from './participation.ts';
+import type { VectorParticipation } from './participation.ts';
 import { type JobReference, jobName, type RoundReference, roundNumber } from './references.ts';
 import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
 import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
@@ -78,14 +76,6 @@ export interface Submission {
   readonly clipped: boolean;
 }
 
-/** What follows from the store, once it was read. */
-interface Inside {
-  readonly records: JobRecords;
-  readonly ledger: Ledger;
-  readonly contributor: Contributor;
-  readonly membership: Membership<VectorParticipation>;
-}
-
 export class Client implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #options: ClientOptions;
@@ -100,7 +90,7 @@ export class Client implements AsyncDisposable {
   readonly #given = new Map<string, string>();
   /** The digests of the rounds whose parameters were read: of each job the newest. */
   readonly #read = new Map<JobId, { readonly round: number; readonly digest: string }>();
-  #inside: Promise<Inside> | undefined;
+  #state: Promise<ClientState> | undefined;
 
   /** @throws SealsumError config_invalid, role_forbidden, party_unknown */
   constructor(options: ClientOptions) {
@@ -369,43 +359,18 @@ export class Client implements AsyncDisposable {
     return { owner: this.#owner, facilitator, parties, dataset: () => this.#dataset, policy: this.#policy, ledger };
   }
 
-  #open(): Promise<Inside> {
-    this.#inside ??= this.#readStore().catch((error: unknown) => {
-      this.#inside = undefined;
+  #open(): Promise<ClientState> {
+    this.#state ??= openClientState(this.#options, this.#connection, {
+      policy: this.#policy,
+      consideration: (ledger) => this.#consideration(ledger),
+      onDeclined: (job, reason) => {
+        this.#declined.set(job, asError(reason));
+      },
+    }).catch((error: unknown) => {
+      this.#state = undefined;
       throw error;
     });
-    return this.#inside;
-  }
-
-  async #readStore(): Promise<Inside> {
-    const { identity, client, parties, facilitator, clock, random, log, signal } = this.#connection;
-    const { store, pool, expects = {}, keys = createKeyChecks() } = this.#options;
-    const ledger = createLedger(store.ledger, () => new Date(clock.now()));
-    const records = await openJobRecords(store.jobs, clock);
-    const [owner, policy, meter, progress] = [this.#owner, this.#policy, noMeter, noCheckpoint];
-    const shared = { owner, identity, parties, client, records, ledger, clock, log, progress, signal };
-    const contributor = createContributor({ ...shared, facilitator, store: store.jobs, policy, meter });
-    const { storageKey = identity.derive('storage') } = this.#options;
-    const acceptance = {
-      ...this.#consideration(ledger),
-      storageKey,
-      keys,
-      random,
-      pool,
-      clock,
-      meter,
-      progress,
-      signal,
-    };
-    const membership = createMembership<VectorParticipation>({
-      ...shared,
-      accept: (signed, isKnown) => acceptVectorSum(signed, expects, acceptance, isKnown),
-      onDeclined: (job, error) => {
-        this.#declined.set(job, asError(error));
-      },
-      drop: (job) => contributor.drop(job),
-    });
-    return { records, ledger, contributor, membership };
+    return this.#state;
   }
 
   async #limited<T>(signal: AbortSignal | undefined, work: (until: AbortSignal) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { ED25519_TORSION_SUBGROUP, ed25519 } from '@noble/curves/ed25519';
+import { sha512 } from '@noble/hashes/sha2';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { findKernels } from '../../src/paillier/native/kernel.ts';
@@ -69,7 +70,11 @@ test('long bytes', () => {
 });
 
 test('what is no text of bytes is found out by writing it again, in both', () => {
-  const almost = fc.array(fc.constantFrom(...'AQgwZ09az-_+/= \n!é'), { maxLength: 12 }).map((each) => each.join(''));
+  const almost = fc
+    .array(fc.constantFrom('A', 'Q', 'g', 'w', 'Z', '0', '9', '-', '_', '+', '/', '=', ' ', '\n', '!', 'é'), {
+      maxLength: 12,
+    })
+    .map((each) => each.join(''));
   fc.assert(
     fc.property(almost, (text) => {
       const isText = (of: typeof bytes): boolean[] => [
@@ -134,7 +139,7 @@ test('signatures that others take differently are taken as OpenSSL takes them', 
       // Whoever has the secret may add points of small order to the key and to R.
       const key = BASE.multiply(secret).add(atKey).toBytes();
       const first = BASE.multiply(nonce).add(atNonce).toBytes();
-      const hash = ed25519.CURVE.hash(Uint8Array.of(...first, ...key, ...message));
+      const hash = sha512(Uint8Array.of(...first, ...key, ...message));
       const challenge = Fn.create(littleEndian(hash));
       const last = Fn.toBytes(Fn.create(nonce + challenge * secret));
       const signature = Uint8Array.of(...first, ...last);
@@ -160,10 +165,10 @@ test('signatures that others take differently are taken as OpenSSL takes them', 
 
 test('the signature of RFC 8032, section 7.1, test 2', () => {
   const seed = Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex');
-  const { publicKey, sign } = { ...pairs.curves.ed25519Key(seed) };
-  assert.equal(bytes.toHex(publicKey), '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
+  const key = pairs.curves.ed25519Key(seed);
+  assert.equal(bytes.toHex(key.publicKey), '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
   assert.equal(
-    bytes.toHex(sign(Uint8Array.of(0x72))),
+    bytes.toHex(key.sign(Uint8Array.of(0x72))),
     '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
       '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
   );
