@@ -3,6 +3,7 @@
  * dist/browser/client.js, in which the modules that Node alone can load stand exchanged: each x.ts for the x.browser.ts beside it.
  */
 
+export { openSecrets, type Secrets, sealSecrets } from './config/sealed-identity.ts';
 export { createKeyChecks, type KeyChecks } from './contributing/key-checks.ts';
 export { type ErrorCode, SealsumError } from './errors.ts';
 export { type RandomBytes, systemRandom } from './paillier/random.ts';
