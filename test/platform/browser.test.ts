@@ -21,6 +21,8 @@ import * as browserPrimes from '../../src/platform/primes.browser.ts';
 import * as primes from '../../src/platform/primes.ts';
 import * as browserRandom from '../../src/platform/random-bytes.browser.ts';
 import type * as random from '../../src/platform/random-bytes.ts';
+import * as browserSealing from '../../src/platform/sealing.browser.ts';
+import * as sealing from '../../src/platform/sealing.ts';
 
 const test = suite('the platform of browsers');
 
@@ -33,6 +35,7 @@ const pairs: {
   readonly exchange: typeof exchange;
   readonly primes: typeof primes;
   readonly random: typeof random;
+  readonly sealing: typeof sealing;
 } = {
   bytes: browserBytes,
   curves: browserCurves,
@@ -41,6 +44,7 @@ const pairs: {
   exchange: browserExchange,
   primes: browserPrimes,
   random: browserRandom,
+  sealing: browserSealing,
 };
 
 const anyBytes = fc.uint8Array({ maxLength: 300 });
@@ -209,6 +213,40 @@ test('primes', async () => {
   }
   const stopped = AbortSignal.abort(new Error('stopped'));
   await assert.rejects(pairs.primes.isProbablePrimeSoon(2n ** 61n - 1n, stopped), /stopped/);
+});
+
+test('keys from passphrases: those of RFC 7914, section 12, and of any text', async () => {
+  const salt = new TextEncoder().encode('NaCl');
+  const key = await pairs.sealing.scrypt('password', salt, { N: 1024, r: 8, p: 16 }, 64);
+  assert.match(bytes.toHex(key), /^fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162/);
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1 }), anyBytes, async (text, given) => {
+      const cost = { N: 16, r: 8, p: 1 };
+      const expected = await sealing.scrypt(text, given, cost, 32);
+      assert.deepEqual(await pairs.sealing.scrypt(text, given, cost, 32), expected);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('what one seals the other opens, and neither opens what was changed', async () => {
+  const plain = fc.uint8Array({ maxLength: 100 }).map((given) => new Uint8Array(given));
+  const key = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((given) => new Uint8Array(given));
+  const nonce = fc.uint8Array({ minLength: 12, maxLength: 12 }).map((given) => new Uint8Array(given));
+  const parameters = fc.record({ key, nonce, associated: plain });
+  await fc.assert(
+    fc.asyncProperty(parameters, plain, fc.nat(15), async (given, plaintext, at) => {
+      const sealed = await pairs.sealing.encryptGcm(given, plaintext);
+      assert.deepEqual(sealed, await sealing.encryptGcm(given, plaintext));
+      const tag = sealed.tag.map((byte, index) => (index === at ? byte ^ 1 : byte));
+      const associated = Uint8Array.of(...given.associated, 0);
+      for (const each of [pairs.sealing, sealing]) {
+        assert.deepEqual(await each.decryptGcm(given, sealed), plaintext);
+        await assert.rejects(each.decryptGcm(given, { ...sealed, tag }));
+        await assert.rejects(each.decryptGcm({ ...given, associated }, sealed));
+      }
+    }),
+  );
 });
 
 test('random bytes: as many as asked for, more than a browser gives at once, and not the same again', () => {
