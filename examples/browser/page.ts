@@ -16,15 +16,15 @@ import {
 } from '../../src/client.browser.ts';
 import type { Project } from './project.ts';
 
-const part = <E extends Element>(selector: string): E => {
-  const found = document.querySelector<E>(selector);
-  if (found === null) throw new Error(`the page has no ${selector}`);
-  return found;
-};
-const field = <E extends Element = HTMLInputElement>(name: string): E => part<E>(`[name=${name}]`);
+function part<E extends Element>(selector: string, kind: new () => E): E {
+  const found = document.querySelector(selector);
+  if (found instanceof kind) return found;
+  throw new Error(`the page has no ${selector}`);
+}
+const input = (name: string): HTMLInputElement => part(`[name=${name}]`, HTMLInputElement);
 
-const ownerForm = part<HTMLFormElement>('#owner');
-const contributionForm = part<HTMLFormElement>('#contribution');
+const ownerForm = part('#owner', HTMLFormElement);
+const contributionForm = part('#contribution', HTMLFormElement);
 const project = (await (await fetch('project.json')).json()) as Project;
 
 let client: Client | undefined;
@@ -34,7 +34,7 @@ const opened = (): Client => {
 };
 
 function say(text: string, refused = false): void {
-  const status = part<HTMLOutputElement>('#status');
+  const status = part('#status', HTMLOutputElement);
   status.textContent = text;
   status.className = refused ? 'refused' : '';
 }
@@ -58,13 +58,13 @@ function onSubmit(form: HTMLFormElement, work: () => Promise<void>): void {
 
 async function openOwner(): Promise<void> {
   say('Opening the identity …');
-  const name = partyIdSchema.parse(field<HTMLSelectElement>('name').value);
-  const file = field('identity').files?.[0];
+  const name = partyIdSchema.parse(part('[name=name]', HTMLSelectElement).value);
+  const file = input('identity').files?.[0];
   if (file === undefined) return;
   const document: unknown = JSON.parse(await file.text());
-  const { identity, storageKey } = await openSecrets(document, name, 'data-owner', field('passphrase').value);
-  field('passphrase').value = '';
-  const rho = field('rho').valueAsNumber;
+  const { identity, storageKey } = await openSecrets(document, name, 'data-owner', input('passphrase').value);
+  input('passphrase').value = '';
+  const rho = input('rho').valueAsNumber;
   const store = await openClientStore(`sealsum ${name}`, identity);
   client = new Client({
     facilitator: project.facilitator,
@@ -85,7 +85,7 @@ async function openOwner(): Promise<void> {
 
 async function showJobs(client: Client): Promise<void> {
   const jobs = (await client.jobs()).filter(({ status }) => status === 'open');
-  const choices = field<HTMLSelectElement>('job');
+  const choices = part('[name=job]', HTMLSelectElement);
   choices.replaceChildren(...jobs.map(({ job }) => new Option(job)));
   ownerForm.hidden = true;
   contributionForm.hidden = jobs.length === 0;
@@ -104,8 +104,8 @@ function partiesOf({ parties }: Project): Parties {
 }
 
 async function showPromise(): Promise<void> {
-  const asked = await opened().privacyOf(field<HTMLSelectElement>('job').value);
-  part('#promise').replaceChildren(
+  const asked = await opened().privacyOf(part('[name=job]', HTMLSelectElement).value);
+  part('#promise', HTMLElement).replaceChildren(
     ...Object.entries(describe(asked)).flatMap(([term, text]) => {
       const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
       [dt.textContent, dd.textContent] = [term, text];
@@ -130,9 +130,9 @@ function describe({ modelOwner, sum, owners, quorum, statement, perRound, accoun
 }
 
 async function contribute(): Promise<void> {
-  const job = field<HTMLSelectElement>('job').value;
+  const job = part('[name=job]', HTMLSelectElement).value;
   const { sum } = await opened().privacyOf(job);
-  const vector = numbersOf(field<HTMLTextAreaElement>('vector').value, sum.length);
+  const vector = numbersOf(part('[name=vector]', HTMLTextAreaElement).value, sum.length);
   say('Checking what was promised, and the key …');
   await opened().join(job);
   say('Waiting for the round …');
@@ -158,8 +158,8 @@ function numbersOf(text: string, length: number): Float64Array {
 
 async function showLedger(): Promise<void> {
   const { entries } = await opened().ledger();
-  part('#ledger').toggleAttribute('hidden', entries.length === 0);
-  part('#ledger tbody').replaceChildren(
+  part('#ledger', HTMLElement).toggleAttribute('hidden', entries.length === 0);
+  part('#ledger tbody', HTMLElement).replaceChildren(
     ...entries.map(({ job, round, rho, at }) => {
       const row = document.createElement('tr');
       for (const text of [job, String(round), rho === null ? 'no privacy' : rho.value.toFixed(3), at.slice(0, 16)])
@@ -170,17 +170,17 @@ async function showLedger(): Promise<void> {
 }
 
 const owners = project.parties.filter(({ role }) => role === 'data-owner');
-field<HTMLSelectElement>('name').replaceChildren(...owners.map(({ name }) => new Option(name)));
-field<HTMLSelectElement>('job').addEventListener('change', () => {
+part('[name=name]', HTMLSelectElement).replaceChildren(...owners.map(({ name }) => new Option(name)));
+part('[name=job]', HTMLSelectElement).addEventListener('change', () => {
   showPromise().catch((error: unknown) => {
     say(String(error), true);
   });
 });
-field('file').addEventListener('change', () => {
-  void field('file')
+input('file').addEventListener('change', () => {
+  void input('file')
     .files?.[0]?.text()
     .then((text) => {
-      field<HTMLTextAreaElement>('vector').value = text.trim();
+      part('[name=vector]', HTMLTextAreaElement).value = text.trim();
     });
 });
 onSubmit(ownerForm, openOwner);

@@ -87,6 +87,16 @@ test('a redirection is not followed, and a body that cannot be signed is refused
   assert.equal(other.asked.length, 0);
 });
 
+test("the fetch that it is given is nobody's method, which a browser's own refuses to be", async () => {
+  const callers: unknown[] = [];
+  function send(this: unknown): Promise<Response> {
+    callers.push(this);
+    return Promise.resolve(new Response());
+  }
+  await fetchAs(anna, clock, send)('http://127.0.0.1/');
+  assert.deepEqual(callers, [undefined]);
+});
+
 test('who stops it, stops it', async () => {
   await using server = await startScriptedServer(() => undefined);
   const stop = new AbortController();
