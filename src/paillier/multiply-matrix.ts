@@ -1,7 +1,7 @@
 /** A matrix times ciphertexts (matrix-product.ts): here, or on threads where it is much. */
 import { Buffer } from 'node:buffer';
 import { setImmediate as turn } from 'node:timers/promises';
-import { aborted } from '../threads/pool.ts';
+import { aborted } from '../threads/aborted.ts';
 import type { Spreading } from '../threads/spread.ts';
 import type { ModularBackend } from './backend.ts';
 import { encodeCiphertexts } from './ciphertexts.ts';
