@@ -12,7 +12,13 @@ import { parseMessage } from '../../src/http/problem.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
-import { jobIdSchema, type OwnerId, ownerIdSchema, roundNumberSchema } from '../../src/protocol/identifiers.ts';
+import {
+  jobIdSchema,
+  type OwnerId,
+  ownerIdSchema,
+  partyIdSchema,
+  roundNumberSchema,
+} from '../../src/protocol/identifiers.ts';
 import {
   jobListSchema,
   jobViewSchema,
@@ -22,6 +28,7 @@ import {
 } from '../../src/protocol/job-messages.ts';
 import {
   contributionSignatureHeader,
+  groupReportSchema,
   roundViewSchema,
   signedReceiptSchema,
   signedRoundSchema,
@@ -59,6 +66,7 @@ const roundInPath = z
   .pipe(roundNumberSchema)
   .openapi({ type: 'integer', minimum: 1 });
 const roundPath = z.object({ job: jobIdSchema, round: roundInPath });
+const reportPath = roundPath.extend({ facilitator: partyIdSchema });
 const contributionPath = roundPath.extend({ owner: ownerIdSchema });
 
 const ciphertexts = { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } };
@@ -157,6 +165,14 @@ const routes = {
       201: jsonAnswer(signedReceiptSchema, 'Accepted.'),
       default: refusal,
     },
+  }),
+  report: createRoute({
+    method: 'put',
+    path: '/jobs/{job}/rounds/{round}/reports/{facilitator}',
+    summary: 'A facilitator whose aggregates are folded here tells of its part of a round; repeating it changes nothing',
+    security,
+    request: { params: reportPath, body: jsonBody(groupReportSchema) },
+    responses: { 204: { description: 'Noted.' }, default: refusal },
   }),
   aggregate: createRoute({
     method: 'get',
@@ -268,6 +284,11 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
       body: streamedBody(context),
     });
     return context.json(value, created ? 201 : 200);
+  });
+  app.openapi(routes.report, async (context) => {
+    const { job, round, facilitator: child } = context.req.valid('param');
+    await facilitator.report(context.get('party'), job, round, child, context.req.valid('json'));
+    return context.body(null, 204);
   });
   app.openapi(routes.aggregate, async (context) => {
     const { job, round } = context.req.valid('param');

@@ -9,7 +9,7 @@ import { SealsumError } from '../../src/errors.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEventBody } from '../../src/protocol/events.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type {
   FacilitatorChange,
@@ -22,6 +22,8 @@ import type { FacilitatorMetrics } from './metrics.ts';
 import { createRegister, type Register } from './register.ts';
 
 export interface BooksDependencies {
+  /** Whose books they are. */
+  readonly facilitator: PartyId;
   readonly parties: () => Parties;
   readonly store: FacilitatorStore;
   readonly clock: Clock;
@@ -60,8 +62,8 @@ export interface Books {
 /** Open jobs, with their newest rounds, that are in memory at a time. */
 const jobsKept = 64;
 
-export function createBooks({ parties, store, clock, log, metrics }: BooksDependencies): Books {
-  const register = createRegister();
+export function createBooks({ facilitator, parties, store, clock, log, metrics }: BooksDependencies): Books {
+  const register = createRegister(facilitator);
   const feed = createFeed({ store, parties, clock, newestRound: (job) => kept.get(job)?.round }, register);
   const turns = new Map<JobId, Promise<unknown>>();
   let waiting = 0;

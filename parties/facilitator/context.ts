@@ -1,8 +1,10 @@
 /** What a facilitator is made of, and what it may be told. */
+import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
+import type { PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { FacilitatorStore, Retention } from '../../src/storage/facilitator-store.ts';
@@ -33,6 +35,8 @@ export interface FacilitatorDependencies {
   readonly parties: () => Parties;
   readonly store: FacilitatorStore;
   readonly clock: Clock;
+  /** The facilitators to which this one may contribute what it has folded, where a job says so; none unless given. */
+  readonly upstream?: (facilitator: PartyId) => FacilitatorClient | undefined;
   /** Those of the event loop; by default shared by this facilitator's own work alone. */
   readonly turns?: Turns;
   /** Threads for what takes long; none unless given. */
@@ -63,6 +67,7 @@ export function createContext(dependencies: FacilitatorDependencies): Facilitato
     parties,
     store,
     clock,
+    upstream: dependencies.upstream ?? (() => undefined),
     turns: dependencies.turns ?? createTurns(() => clock.monotonic()),
     pool: dependencies.pool,
     log,
@@ -79,6 +84,6 @@ export function createContext(dependencies: FacilitatorDependencies): Facilitato
       ...dependencies.limits,
     },
     retention: { rounds: 2, endedJobs: 1000, endedJobDays: 30, events: 100_000, ...dependencies.retention },
-    books: createBooks({ parties, store, clock, log, metrics }),
+    books: createBooks({ facilitator: identity.name, parties, store, clock, log, metrics }),
   };
 }

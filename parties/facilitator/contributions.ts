@@ -3,7 +3,7 @@
  * Its sender gets a receipt that the same bytes get again at any time.
  */
 import { SealsumError } from '../../src/errors.ts';
-import type { OwnerId } from '../../src/protocol/identifiers.ts';
+import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { Party } from '../../src/protocol/identity.ts';
 import type { AcceptedContribution } from '../../src/protocol/round.ts';
 import type { ContributionStatement, SignedReceipt } from '../../src/protocol/round-messages.ts';
@@ -12,6 +12,7 @@ import { createAcceptance } from './acceptance.ts';
 import { blocksOf } from './blocks.ts';
 import type { FacilitatorContext } from './context.ts';
 import type { Keys } from './keys.ts';
+import type { Reports } from './reports.ts';
 import type { Rounds } from './rounds.ts';
 import { type Announced, createUploads, tooLong, tooShort } from './uploads.ts';
 
@@ -38,7 +39,12 @@ export interface Receipt {
  */
 export type Contribute = (party: Party, request: ContributionRequest) => Promise<Receipt>;
 
-export function createContribute(context: FacilitatorContext, keys: Keys, rounds: Rounds): Contribute {
+export function createContribute(
+  context: FacilitatorContext,
+  keys: Keys,
+  rounds: Rounds,
+  reports: Reports,
+): Contribute {
   const { identity, parties, checkpoint, metrics, limits, books, turns } = context;
   const uploads = createUploads(context);
   const acceptance = createAcceptance(context, keys, rounds);
@@ -47,9 +53,16 @@ export function createContribute(context: FacilitatorContext, keys: Keys, rounds
     return { receipt: statement, signature: signObject(identity, 'receipt', statement) };
   }
 
+  /** As what a party contributes in its own name. */
+  function standingAs(party: Party, job: JobId, owner: OwnerId): 'data-owner' | 'facilitator' {
+    if (party.role !== 'facilitator') books.register.joinedBy(party, job, owner);
+    else books.register.foldedFrom(party, job, owner);
+    return party.role === 'facilitator' ? 'facilitator' : 'data-owner';
+  }
+
   async function contribute(party: Party, request: ContributionRequest): Promise<Receipt> {
     const { job, round, owner, digest, bytes, signature } = request;
-    books.register.joinedBy(party, job, owner);
+    const role = standingAs(party, job, owner);
     const record = await books.existingJob(job);
     const found = await books.existingRound(job, round);
     const statement: ContributionStatement = { job, round, round_digest: found.digest, owner, digest, bytes };
@@ -58,7 +71,8 @@ export function createContribute(context: FacilitatorContext, keys: Keys, rounds
     if (bytes < blocks.bytes) throw tooShort(blocks, bytes);
     // Many may have waited for the same round.
     await turns.take();
-    verifyObject(parties(), { name: owner, role: 'data-owner' }, 'contribution', statement, signature);
+    verifyObject(parties(), { name: owner, role }, 'contribution', statement, signature);
+    if (role === 'facilitator') await reports.requireManifest(found, statement);
     const accepted: AcceptedContribution = { owner, digest, bytes, signature };
     if (acceptance.foresee(found.state, accepted) === found.state) {
       // The answer to the first time may have been lost together with what was to follow it.

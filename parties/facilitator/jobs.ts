@@ -8,6 +8,7 @@ import type { Party } from '../../src/protocol/identity.ts';
 import type { JobDescriptor, JobOutcome, OwnerView, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
 import { withdrawOwner } from '../../src/protocol/round.ts';
 import { canonicalDigest, objectDigest, verifyObject } from '../../src/protocol/signed.ts';
+import { facilitatorsOf, parentOf } from '../../src/protocol/tree.ts';
 import { planFromWire } from '../../src/protocol/wire-plan.ts';
 import type { JobRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
@@ -31,7 +32,7 @@ export interface Jobs {
 }
 
 export function createJobs(context: FacilitatorContext, rounds: Rounds, onChanged: () => void): Jobs {
-  const { identity, parties, clock, checkpoint, limits, books } = context;
+  const { identity, parties, clock, checkpoint, limits, books, upstream } = context;
 
   /** Refuses a job that its model owner has not signed, or not for this facilitator, or not as it is. */
   function requireSound(party: Party, { descriptor, signature }: SignedJob): void {
@@ -40,7 +41,7 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
       throw new SealsumError('role_forbidden', `${party.name} cannot propose a job of ${name}`, {
         field: 'descriptor.model_owner',
       });
-    if (facilitator !== identity.name)
+    if (!facilitatorsOf(descriptor).includes(identity.name))
       throw new SealsumError(
         'message_invalid',
         `the job is for the facilitator ${facilitator}, this is ${identity.name}`,
@@ -55,6 +56,15 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
         field: 'descriptor.model_hash',
       });
     for (const owner of roster) known.named(owner, 'data-owner');
+    if (descriptor.tree === undefined) return;
+    for (const name of facilitatorsOf(descriptor)) known.named(name, 'facilitator');
+    const parent = parentOf(descriptor, identity.name);
+    if (parent !== undefined && upstream(parent) === undefined)
+      throw new SealsumError(
+        'party_unknown',
+        `the job has ${parent} fold what ${identity.name} releases, which knows no such address; name it in [[upstream]] there`,
+        { field: 'descriptor.tree' },
+      );
   }
 
   /** Refuses a key that is none and a plan that does not follow from what it asks for. */

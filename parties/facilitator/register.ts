@@ -6,6 +6,7 @@ import { SealsumError } from '../../src/errors.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Party } from '../../src/protocol/identity.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
+import { childrenOf, parentOf } from '../../src/protocol/tree.ts';
 import type { JobRecord } from '../../src/storage/facilitator-store.ts';
 
 export interface Standing {
@@ -13,6 +14,10 @@ export interface Standing {
   readonly modelOwner: PartyId;
   /** In the order of the roster. */
   readonly owners: ReadonlySet<OwnerId>;
+  /** The facilitators whose aggregates are contributions to this one. */
+  readonly children: ReadonlySet<PartyId>;
+  /** To whom the aggregates of this one go; undefined: to the model owner. */
+  readonly parent: PartyId | undefined;
   readonly status: JobView['status'];
   readonly round: number;
   /** Milliseconds since 1970. */
@@ -35,9 +40,12 @@ export interface Register {
   ledBy(party: Party, job: JobId): Standing;
   /** The job if this party is this owner of its roster. @throws SealsumError role_forbidden, job_unknown */
   joinedBy(party: Party, job: JobId, owner: OwnerId): Standing;
+  /** The job if this party is a facilitator that is folded here. @throws SealsumError role_forbidden, job_unknown */
+  foldedFrom(party: Party, job: JobId, facilitator: PartyId): Standing;
 }
 
-export function createRegister(): Register {
+/** @param facilitator whose register it is */
+export function createRegister(facilitator: PartyId): Register {
   const standings = new Map<JobId, Standing>();
   const open = new Map<PartyId, number>();
   /** A model owner asks the same owners again and again: their names are kept once. */
@@ -73,7 +81,9 @@ export function createRegister(): Register {
       if (before !== undefined) count(before, -1);
       const owners = before?.owners ?? rosterOf(descriptor.model_owner, descriptor.roster);
       const { job, model_owner: modelOwner } = descriptor;
-      const standing = { job, modelOwner, owners, status, round, createdAt, changedAt };
+      const children = before?.children ?? new Set(childrenOf(descriptor, facilitator));
+      const parent = parentOf(descriptor, facilitator);
+      const standing = { job, modelOwner, owners, children, parent, status, round, createdAt, changedAt };
       standings.set(job, standing);
       count(standing, 1);
     },
@@ -99,6 +109,13 @@ export function createRegister(): Register {
         throw new SealsumError('role_forbidden', `${party.name} cannot speak for ${owner}`, { field: 'owner' });
       return memberOf(party, job);
     },
+    foldedFrom: (party, job, from) => {
+      const standing = memberOf(party, job);
+      if (party.name === from && isChild(party, standing)) return standing;
+      throw new SealsumError('role_forbidden', `${party.name} is not ${from}, or no facilitator whose part is folded here`, {
+        field: 'owner',
+      });
+    },
   };
 }
 
@@ -107,10 +124,17 @@ export function leads(party: Party, { modelOwner }: Standing): boolean {
   return party.role === 'model-owner' && party.name === modelOwner;
 }
 
-/** Whether a party is a job's model owner or on its roster. */
+/** Whether a party is a facilitator whose aggregates are contributions here. */
+function isChild(party: Party, { children }: Standing): boolean {
+  return party.role === 'facilitator' && children.has(party.name);
+}
+
+/** Whether a party is a job's model owner, on its roster, or a facilitator that contributes for owners of it. */
 export function belongs(party: Party, standing: Standing): boolean {
   const owners: ReadonlySet<PartyId> = standing.owners;
-  return leads(party, standing) || (party.role === 'data-owner' && owners.has(party.name));
+  return (
+    leads(party, standing) || isChild(party, standing) || (party.role === 'data-owner' && owners.has(party.name))
+  );
 }
 
 function sameOrder(names: ReadonlySet<string>, list: readonly string[]): boolean {

@@ -6,7 +6,7 @@
  * it so, be it after a restart, ends it.
  */
 import { SealsumError } from '../../src/errors.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
 import {
   hasWithdrawn,
@@ -16,14 +16,17 @@ import {
   settleRound,
   withdrawOwner,
 } from '../../src/protocol/round.ts';
+import { ownersIn } from '../../src/protocol/manifest.ts';
 import type { Manifest, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
+import { contributingTo, levelsBelow, parentOf, requireGroups } from '../../src/protocol/tree.ts';
 import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
 import type { FacilitatorContext } from './context.ts';
 import type { Keys } from './keys.ts';
 import { noiseOf } from './noise.ts';
 import { createProducts } from './products.ts';
+import type { Reports } from './reports.ts';
 
 /** Milliseconds until a round that could not be ended, because the store failed, is looked at again. */
 const secondTry = 1000;
@@ -45,7 +48,13 @@ export interface Rounds {
   stop(): void;
 }
 
-export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: () => void): Rounds {
+/** @param onEnded told of every job whose newest round has ended */
+export function createRounds(
+  context: FacilitatorContext,
+  keys: Keys,
+  reports: Reports,
+  onEnded: (job: JobId) => void,
+): Rounds {
   const { identity, parties, clock, log, random, checkpoint, metrics, limits, books } = context;
   const products = createProducts(context);
   const timers = new Map<JobId, () => void>();
@@ -106,21 +115,34 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
     });
   }
 
-  async function end(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
+  async function end(job: JobRecord, record: RoundRecord, due: RoundState): Promise<void> {
+    const settled = await withQuorum(job, record, due);
     if (settled.status === 'closed') await close(job, record, settled);
     else await abandon(job, record, settled);
     forgetTimer(settled.job);
     note(settled);
     metrics.round(settled.status);
-    onEnded();
+    onEnded(settled.job);
+  }
+
+  /** What the root of a tree gives to the model owner holds the quorum of the job, however many groups that is. */
+  async function withQuorum({ signed }: JobRecord, record: RoundRecord, settled: RoundState): Promise<RoundState> {
+    const { tree, quorum } = signed.descriptor;
+    if (settled.status !== 'closed' || tree === undefined || parentOf(signed.descriptor, identity.name) !== undefined)
+      return settled;
+    const count = ownersIn(await reports.linesOf({ ...record, state: settled })).length;
+    if (count >= quorum) return settled;
+    const missing = missingOwners(settled);
+    const groups = missing.length === 0 ? '' : `, nothing from the groups of ${missing.join(', ')}`;
+    const reason = `round ${settled.round} was abandoned: ${count} of at least ${quorum} owners are in it${groups}`;
+    return { ...settled, status: 'abandoned', reason };
   }
 
   /** Who let the deadline pass in silence is absent; not so who still had time when the round ended. */
-  function withAbsences(job: JobRecord, settled: RoundState) {
+  async function withAbsences(job: JobRecord, record: RoundRecord, settled: RoundState) {
     const now = clock.now();
-    const silent =
-      now < settled.deadline ? [] : missingOwners(settled).filter((owner) => !hasWithdrawn(settled, owner));
-    const absent = new Set(silent);
+    const silent = await silentOwners(job, record, settled, now);
+    const absent = new Set<string>(silent);
     const views = new Map<string, OwnerView>();
     for (const { owner, answer } of job.owners)
       if (absent.has(owner)) views.set(owner, { owner, status: 'absent', ...(answer === undefined ? {} : { answer }) });
@@ -131,9 +153,21 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
     };
   }
 
+  async function silentOwners(
+    job: JobRecord,
+    record: RoundRecord,
+    settled: RoundState,
+    now: number,
+  ): Promise<readonly OwnerId[]> {
+    if (books.register.get(settled.job)?.children.size === 0)
+      return now < settled.deadline ? [] : missingOwners(settled).filter((owner) => !hasWithdrawn(settled, owner));
+    const silent = await reports.silentOwners({ ...record, state: settled });
+    return job.owners.filter(({ owner, status }) => status === 'ready' && silent.has(owner)).map(({ owner }) => owner);
+  }
+
   async function abandon(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
     const { job: name, round, contributions, quorum, reason = '' } = settled;
-    const absences = withAbsences(job, settled);
+    const absences = await withAbsences(job, record, settled);
     const outcome = { job: absences.job, round: { ...record, state: settled } };
     checkpoint('facilitator.round.before-abandonment');
     await books.commit(
@@ -151,15 +185,18 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
   }
 
   async function close(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
-    const { job: name, round, contributions } = settled;
+    const { job: name, round } = settled;
     checkpoint('facilitator.closing.begun');
     const { descriptor } = job.signed;
+    const contributions = await reports.linesOf({ ...record, state: settled });
     const count = contributions.length;
     const closing = new AbortController();
     closings.set(name, closing);
     const blocks = blocksOf(descriptor.plan, limits.blockBytes);
     const encryptor = keys.encryptorOf(job);
-    const noise = noiseOf(descriptor, encryptor, random);
+    // Once in a sum, however many facilitators fold it.
+    const isLast = parentOf(descriptor, identity.name) === undefined;
+    const noise = isLast ? noiseOf(descriptor, encryptor, random) : undefined;
     const last = await products
       .finish({ job: name, round }, count, blocks, encryptor, noise, closing.signal)
       .finally(() => closings.delete(name));
@@ -174,7 +211,7 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
       aggregate_digest: last.digest,
     };
     const signature = signObject(identity, 'manifest', manifest);
-    const absences = withAbsences(job, settled);
+    const absences = await withAbsences(job, record, settled);
     const outcome = { job: absences.job, round: { ...record, state: settled, manifest: { manifest, signature } } };
     checkpoint('facilitator.closing.manifest-signed');
     await books.commit(
@@ -213,6 +250,7 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
           `descriptor.${field}: the job says ${agreed[field]}, the round says ${round.descriptor[field]}`,
           { field: `descriptor.${field}` },
         );
+    requireGroups(descriptor, round.descriptor);
   }
 
   return {
@@ -224,7 +262,8 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
       if (existing?.digest === digest) return { created: false, value: existing };
       if (existing !== undefined)
         throw new SealsumError('round_conflict', `round ${round} exists with another roster or other parameters`);
-      if (round !== job.round + 1)
+      // A facilitator of a tree has no part in rounds for which it was not drawn, or was not there.
+      if (round !== job.round + 1 && (job.signed.descriptor.tree === undefined || round <= job.round))
         throw new SealsumError('round_conflict', `the next round of job ${name} is ${job.round + 1}, not ${round}`, {
           field: 'round',
         });
@@ -237,15 +276,21 @@ export function createRounds(context: FacilitatorContext, keys: Keys, onEnded: (
         throw new SealsumError('owner_not_on_roster', `${stranger} is not on the roster of job ${name}`, {
           field: 'roster',
         });
-      const { quorum, deadline_seconds } = job.signed.descriptor;
+      const { descriptor } = job.signed;
+      const due = contributingTo(descriptor, signed.descriptor, identity.name);
+      if (due === undefined)
+        throw new SealsumError('message_invalid', `round ${round} has no group for ${identity.name}`, {
+          field: 'descriptor.groups',
+        });
       const now = clock.now();
+      const waits = descriptor.deadline_seconds * (1 + levelsBelow(descriptor, identity.name));
       const begun = openRound({
         job: name,
         round,
-        roster,
-        quorum,
+        roster: due.roster,
+        quorum: due.quorum,
         openedAt: now,
-        deadline: now + deadline_seconds * 1000,
+        deadline: now + waits * 1000,
       });
       // Whoever opens the round may not have heard yet who will not come.
       const unwilling = job.owners.filter(({ status }) => status === 'refused' || status === 'withdrawn');

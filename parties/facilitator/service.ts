@@ -5,19 +5,22 @@
  */
 import { SealsumError } from '../../src/errors.ts';
 import type { Bell } from '../../src/http/event-stream.ts';
-import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
+import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Party, Role } from '../../src/protocol/identity.ts';
 import type { JobOutcome, JobSummary, JobView, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
-import { roundOver } from '../../src/protocol/round.ts';
-import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
+import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
+import { roundOver, withdrawOwner } from '../../src/protocol/round.ts';
+import type { GroupReport, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
 import { createContext, type FacilitatorDependencies } from './context.ts';
 import { type ContributionRequest, createContribute, type Receipt } from './contributions.ts';
 import type { EventReader } from './feed.ts';
+import { createForwarding } from './forwarding.ts';
 import { createJobs } from './jobs.ts';
 import { createKeys } from './keys.ts';
 import { belongs } from './register.ts';
+import { createReports } from './reports.ts';
 import { createRounds } from './rounds.ts';
 import { createUpkeep } from './upkeep.ts';
 import { summariseJob, viewJob, viewRound } from './views.ts';
@@ -49,6 +52,12 @@ export interface Facilitator {
   openRound(party: Party, signed: SignedRound): Promise<Outcome<RoundView>>;
   round(party: Party, job: JobId, round: number): Promise<RoundView>;
   contribute(party: Party, request: ContributionRequest): Promise<Receipt>;
+  /**
+   * What a facilitator below this one says of its part of a round.
+   *
+   * @throws SealsumError manifest_invalid, signature_invalid, round_unknown, round_closed, round_abandoned, contribution_conflict
+   */
+  report(party: Party, job: JobId, round: number, facilitator: PartyId, report: GroupReport): Promise<void>;
   /** @throws SealsumError round_unknown also when it is no longer kept, round_open, round_abandoned */
   aggregate(party: Party, job: JobId, round: number): Promise<Aggregate>;
   /** What reads the events that a party may see: of one job, or of all that it belongs to, as this owner. */
@@ -69,14 +78,17 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
   const context = createContext(dependencies);
   const { store, log, checkpoint, limits, books } = context;
   const keys = createKeys(context);
-  const rounds = createRounds(context, keys, () => {
+  const reports = createReports(context);
+  const forwarding = createForwarding(context);
+  const rounds = createRounds(context, keys, reports, (job) => {
     upkeep.cleanUp();
+    forwarding.look(job);
   });
   const jobs = createJobs(context, rounds, () => {
     upkeep.cleanUp();
   });
   const upkeep = createUpkeep(context, jobs);
-  const contribute = createContribute(context, keys, rounds);
+  const contribute = createContribute(context, keys, rounds, reports);
   const connections = new Map<OwnerId, number>();
 
   async function* aggregateBlocks(place: BlockPlace, count: number): AsyncGenerator<Uint8Array> {
@@ -97,6 +109,7 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
         if (record.status !== 'open' || record.round === 0) continue;
         const round = await books.findRound(record.signed.descriptor.job, record.round);
         if (round !== undefined) rounds.watch(round.state);
+        forwarding.look(record.signed.descriptor.job);
         checkpoint('facilitator.start.job-resumed');
       }
       upkeep.cleanUp();
@@ -118,6 +131,7 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
     endJob: async (party, job, outcome) => {
       const { status } = books.register.ledBy(party, job);
       if (status === 'open') await jobs.end(job, outcome);
+      forwarding.drop(job);
     },
 
     answerJob: async (party, signed) => {
@@ -141,8 +155,27 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
 
     contribute,
 
+    report: async (party, job, round, facilitator, report) => {
+      books.register.foldedFrom(party, job, facilitator);
+      await books.inTurn(job, async () => {
+        const [record, found] = [await books.openJob(job), await books.existingRound(job, round)];
+        await reports.note(record, found, facilitator, report);
+        if (report.status === 'closed') return;
+        const state = withdrawOwner(found.state, ownerIdSchema.parse(facilitator));
+        const outcome = { round: { ...found, state } };
+        if (state !== found.state) await books.commit(job, { ...outcome, events: [] }, outcome);
+        rounds.watch(state);
+      });
+    },
+
     aggregate: async (party, job, round) => {
-      books.register.ledBy(party, job);
+      const { parent } = books.register.ledBy(party, job);
+      if (parent !== undefined)
+        throw new SealsumError(
+          'role_forbidden',
+          `what is folded here of job ${job} is a part, and goes to ${parent} and to nobody else; ask the root for the whole`,
+          { field: 'job' },
+        );
       const { signed } = await books.openJob(job);
       const { state, manifest } = await books.existingRound(job, round);
       if (state.status === 'open') throw new SealsumError('round_open', `round ${round} of job ${job} is still open`);
@@ -186,9 +219,13 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
     stop: () => {
       upkeep.stop();
       rounds.stop();
+      forwarding.stop();
     },
 
-    drained: () => books.drained(),
+    drained: async () => {
+      await forwarding.drained();
+      await books.drained();
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { JobId, OwnerId, PartyId } from '../protocol/identifiers.ts';
 import type { Identity } from '../protocol/identity.ts';
 import type { JobDescriptor, SignedJob } from '../protocol/job-messages.ts';
 import { canonicalDigest, signObject } from '../protocol/signed.ts';
+import type { JobTree } from '../protocol/tree.ts';
 import { type JobSettings, noiseToWire, type SumTerms } from '../protocol/terms.ts';
 import { planToWire } from '../protocol/wire-plan.ts';
 
@@ -19,6 +20,8 @@ export interface JobProposal extends Agreement {
   readonly job: JobId;
   readonly identity: Identity;
   readonly facilitator: PartyId;
+  /** Whose root that is. */
+  readonly tree?: JobTree;
   /** What owners read the settings and the terms from; JSON. */
   readonly document: JobDescriptor['model'];
   readonly publicKey: PublicKey;
@@ -29,11 +32,12 @@ export interface JobProposal extends Agreement {
 }
 
 export function signJob(proposal: JobProposal): SignedJob {
-  const { job, identity, facilitator, document, publicKey, proof, tagKey } = proposal;
+  const { job, identity, facilitator, tree, document, publicKey, proof, tagKey } = proposal;
   const descriptor: JobDescriptor = {
     job,
     model_owner: identity.name,
     facilitator,
+    ...(tree === undefined ? {} : { tree }),
     model: document,
     model_hash: canonicalDigest(document),
     public_key: publicKeyToJwk(publicKey),

@@ -15,6 +15,7 @@ import type { Parties } from '../protocol/parties.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
 import { checkTags, type TagContext } from '../protocol/tags.ts';
+import type { Group } from '../protocol/tree.ts';
 import type { OwnerRegister } from './owner-register.ts';
 
 /** What is the same for all rounds of a job. */
@@ -31,6 +32,8 @@ export interface RoundTerms {
 export interface Asked extends Pick<Trainer, 'parameters' | 'clip'> {
   /** Where owners do not see the parameters: their encryptions, in place of them (encodeEncryptedParameters). */
   readonly encrypted?: string | undefined;
+  /** Where the job is folded as a tree. */
+  readonly groups?: readonly Group[];
 }
 
 /** A round of the job as its model owner asks for it. */
@@ -43,7 +46,7 @@ function describeRound(
   { signed, jobDigest }: RoundTerms,
   round: number,
   roster: readonly OwnerId[],
-  { parameters, encrypted, clip }: Asked,
+  { parameters, encrypted, clip, groups }: Asked,
 ): RoundDescriptor {
   const { job, model_hash, quorum, deadline_seconds } = signed.descriptor;
   return {
@@ -57,6 +60,7 @@ function describeRound(
     parameters: encodeParameters(encrypted === undefined ? parameters : []),
     ...(encrypted === undefined ? {} : { encrypted_parameters: encrypted }),
     ...(clip === undefined ? {} : { clip }),
+    ...(groups === undefined ? {} : { groups }),
   };
 }
 
@@ -87,6 +91,7 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, as
     'parameters',
     'encrypted_parameters',
     'clip',
+    'groups',
   ] as const;
   for (const field of fields)
     if (!isDeepStrictEqual(descriptor[field], expected[field])) throw refuse(`its ${field} differs`);
@@ -102,7 +107,7 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, as
  * @throws SealsumError manifest_invalid, signature_invalid
  */
 export function verifyClosed(
-  { facilitator, parties }: RoundTerms,
+  { facilitator, parties, signed: job }: RoundTerms,
   signed: SignedRound,
   { manifest, round }: RoundView,
   aggregate: Uint8Array,
@@ -111,7 +116,7 @@ export function verifyClosed(
   const refuse = (field: string, why: string): SealsumError =>
     new SealsumError('manifest_invalid', `the manifest of round ${round}: ${why}`, { field });
   if (manifest === undefined) throw refuse('manifest', 'there is none, and the round is closed');
-  const contributors = verifyManifest(parties(), facilitator, signed, bytes, manifest);
+  const contributors = verifyManifest(parties(), facilitator, signed, bytes, manifest, job.descriptor.tree);
   if (aggregate.length !== bytes)
     throw refuse('manifest.aggregate_digest', `the aggregate has ${aggregate.length} bytes, not ${bytes}`);
   if (manifest.manifest.aggregate_digest !== sha256(aggregate))

@@ -22,6 +22,7 @@ import type { JobDescriptor, SignedJob } from '../protocol/job-messages.ts';
 import type { Parties } from '../protocol/parties.ts';
 import { canonicalDigest, objectDigest, verifyObject } from '../protocol/signed.ts';
 import { createTagSecret, tagsOf } from '../protocol/tags.ts';
+import { facilitatorsOf, leavesOf } from '../protocol/tree.ts';
 import { type JobSettings, noiseToWire, type SumTerms } from '../protocol/terms.ts';
 import { planDifferences, planToWire } from '../protocol/wire-plan.ts';
 import type { ThreadPool } from '../threads/pool.ts';
@@ -63,6 +64,8 @@ export interface ConsiderationDependencies {
   readonly owner: OwnerId;
   /** The facilitator that this owner follows. */
   readonly facilitator: PartyId;
+  /** Whether it can contribute at another facilitator, where the job is folded as a tree; unless given, it cannot. */
+  readonly reaches?: (facilitator: PartyId) => boolean;
   readonly parties: () => Parties;
   /** What the ledger calls the data that contributions are made of. @throws SealsumError dataset_unknown */
   readonly dataset: (asked: string | undefined) => string;
@@ -116,7 +119,7 @@ const mostPrepared = 1024;
 export async function considerJob<Job extends Understood>(
   { descriptor, signature }: SignedJob,
   read: ReadDocument<Job>,
-  { owner, facilitator, parties, dataset, ledger }: ConsiderationDependencies,
+  { owner, facilitator, parties, dataset, ledger, reaches }: ConsiderationDependencies,
   isKnown = false,
 ): Promise<Considered<Job>> {
   const { job: name, model_owner, roster } = descriptor;
@@ -129,6 +132,7 @@ export async function considerJob<Job extends Understood>(
       `the job is made for the facilitator ${descriptor.facilitator}, and ${owner} follows ${facilitator}`,
       { field: 'facilitator' },
     );
+  requireTree(descriptor, parties(), reaches);
   const job = requireTerms(descriptor, read);
   const cost = costOf(dataset(job.dataset), job);
   return { job, cost, spent: isKnown ? NO_ROUNDS : await spentBeside(ledger, cost, name) };
@@ -188,6 +192,19 @@ export async function acceptSum<Job extends Understood>(
       if (encrypted === undefined && expected > encryptor.breakEven) await encryptor.prepare(until);
     },
   };
+}
+
+/** Whoever may be drawn into any group must be able to contribute at every leaf: it is told of its group when a round is opened. */
+function requireTree(descriptor: JobDescriptor, parties: Parties, reaches: ConsiderationDependencies['reaches']): void {
+  if (descriptor.tree === undefined) return;
+  for (const name of facilitatorsOf(descriptor)) parties.named(name, 'facilitator');
+  const far = leavesOf(descriptor).filter((leaf) => reaches?.(leaf) !== true);
+  if (far.length === 0) return;
+  throw new SealsumError(
+    'job_conflict',
+    `the job is folded by several facilitators, and this owner was told no address of ${far.join(', ')}`,
+    { field: 'tree' },
+  );
 }
 
 function costOf(dataset: string, { settings: { privacy }, terms: { calibration } }: Understood): Cost {

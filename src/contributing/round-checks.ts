@@ -8,6 +8,7 @@ import { countParameters } from '../protocol/parameters.ts';
 import type { Parties } from '../protocol/parties.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
 import { verifyObject } from '../protocol/signed.ts';
+import { requireGroups } from '../protocol/tree.ts';
 
 /** What a job promised about its rounds. */
 export interface RoundTerms {
@@ -43,6 +44,7 @@ export function checkRound(parties: Parties, terms: RoundTerms, round: number, v
   requireSignedRound(parties, terms.job, signed);
   requireSame(terms, round, signed.descriptor);
   requireAllowed(terms, signed.descriptor);
+  requireGroups(terms.job, signed.descriptor);
   requireDeadline(signed.descriptor, view);
   return signed;
 }

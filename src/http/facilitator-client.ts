@@ -8,7 +8,7 @@ import { SealsumError } from '../errors.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { type JobEvent, jobEventSchema } from '../protocol/events.ts';
-import type { JobId, OwnerId } from '../protocol/identifiers.ts';
+import type { JobId, OwnerId, PartyId } from '../protocol/identifiers.ts';
 import {
   type JobOutcome,
   type JobSummary,
@@ -22,6 +22,7 @@ import {
 import {
   type ContributionStatement,
   contributionSignatureHeader,
+  type GroupReport,
   type RoundView,
   roundViewSchema,
   type SignedReceipt,
@@ -72,6 +73,8 @@ export interface FacilitatorClient {
     bytes: Uint8Array,
     signal: AbortSignal,
   ): Promise<SignedReceipt>;
+  /** What a facilitator below the one that is asked says of its part of a round, before it contributes its aggregate. */
+  report(job: JobId, round: number, facilitator: PartyId, report: GroupReport, signal: AbortSignal): Promise<void>;
   aggregate(job: JobId, round: number, signal: AbortSignal): Promise<Uint8Array>;
   /** The owners that follow the facilitator now. */
   owners(signal: AbortSignal): Promise<readonly OwnerId[]>;
@@ -190,6 +193,8 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
         readJson(response, signedReceiptSchema, `the answer to PUT ${path}`),
       );
     },
+    report: (job, round, facilitator, report, signal) =>
+      quiet('PUT', `/jobs/${job}/rounds/${round}/reports/${facilitator}`, signal, report),
     aggregate: (job, round, signal) =>
       send(
         { method: 'GET', path: `/jobs/${job}/rounds/${round}/aggregate`, signal },

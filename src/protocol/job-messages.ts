@@ -10,6 +10,7 @@ import { decimal, digestSchema, list, owners, tagKeySchema } from './message-par
 import { modulusProofSchema } from './modulus-proof-schema.ts';
 import { optional } from './optional.ts';
 import { type ObjectSignature, objectSignatureSchema } from './signed.ts';
+import { type JobTree, jobTreeSchema, treeProblem } from './tree.ts';
 import { type WirePlan, wirePlanSchema } from './wire-plan.ts';
 
 /** A Paillier public key as python-paillier writes it: JWK, kty DAJ, alg PAI-GN1, n in base64url. */
@@ -66,8 +67,10 @@ export interface JobDescriptor {
   readonly job: JobId;
   /** Who proposes the job, opens its rounds and fetches its aggregates. */
   readonly model_owner: PartyId;
-  /** At which facilitator: a descriptor is good for one. */
+  /** At which facilitator: a descriptor is good for one, or where there is a tree for that whose root this is. */
   readonly facilitator: PartyId;
+  /** Who folds groups of owners for it, and as which tree; absent: all owners contribute to the one facilitator. */
+  readonly tree?: JobTree;
   /** The model.json that owners compute for; opaque to the facilitator. */
   readonly model: Readonly<Record<string, unknown>>;
   /** SHA-256 of the model's canonical JSON. */
@@ -100,6 +103,7 @@ const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
     job: jobIdSchema,
     model_owner: partyIdSchema,
     facilitator: partyIdSchema,
+    tree: optional(jobTreeSchema),
     model: z
       .record(z.string(), z.unknown())
       .refine((model) => isNestedAtMost(model, deepestModel), `expected at most ${deepestModel} levels of nesting`),
@@ -116,6 +120,10 @@ const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
   .refine((job) => job.quorum <= job.roster.length, {
     path: ['quorum'],
     message: 'expected at most as many as the roster names',
+  })
+  .superRefine((job, context) => {
+    const message = treeProblem(job);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['tree'], message });
   });
 
 /** A descriptor and its model owner's signature of kind `job`. */

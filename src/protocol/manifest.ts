@@ -8,12 +8,27 @@ import { sha256 as hash } from '../platform/hashes.ts';
 import type { OwnerId, PartyId } from './identifiers.ts';
 import type { Parties } from './parties.ts';
 import type { AcceptedContribution } from './round.ts';
-import type { ContributionStatement, Manifest, SignedManifest, SignedReceipt, SignedRound } from './round-messages.ts';
+import type {
+  ContributionStatement,
+  Manifest,
+  ManifestLine,
+  SignedManifest,
+  SignedReceipt,
+  SignedRound,
+} from './round-messages.ts';
 import { objectDigest, verifyObject } from './signed.ts';
+import { contributingTo, type Folded, type JobTree } from './tree.ts';
 
 /** SHA-256 of bytes, lowercase hexadecimal. */
 export function sha256(bytes: Uint8Array): string {
   return toHex(hash(bytes));
+}
+
+/** The owners whose contributions stand behind the lines of a manifest, those of other facilitators' aggregates included. */
+export function ownersIn(lines: readonly ManifestLine[]): readonly OwnerId[] {
+  return lines.flatMap(({ owner, manifest }) =>
+    manifest === undefined ? [owner] : ownersIn(manifest.manifest.contributions),
+  );
 }
 
 /** What an owner signs of a contribution. */
@@ -28,11 +43,14 @@ export function contributionStatement(
 
 /**
  * Checks that a manifest accounts for a round: signed by the facilitator, of exactly this round, every line signed by its
- * owner, each owner once and on the round's roster, at least a quorum of them.
+ * contributor, each once and of the roster, at least a quorum of them; and where a line is the aggregate of another facilitator,
+ * the same of its manifest, down to the owners.
  *
+ * @param facilitator the one whose aggregate the model owner gets
  * @param round as the model owner signed it
  * @param bytes of one contribution, and of the aggregate
- * @returns the contributors, in the manifest's order
+ * @param tree of the job, if it has one
+ * @returns the owners whose contributions are in it, in the manifest's order
  * @throws SealsumError manifest_invalid naming what is wrong; signature_invalid
  */
 export function verifyManifest(
@@ -40,14 +58,49 @@ export function verifyManifest(
   facilitator: PartyId,
   round: SignedRound,
   bytes: number,
-  { manifest, signature }: SignedManifest,
+  signed: SignedManifest,
+  tree?: JobTree,
 ): readonly OwnerId[] {
-  const { descriptor } = round;
-  const roundDigest = objectDigest('round', descriptor);
-  const refuse = (field: keyof Manifest, why: string): SealsumError =>
-    new SealsumError('manifest_invalid', `the manifest of round ${descriptor.round}: ${why}`, {
+  const place = { job: { facilitator, ...(tree === undefined ? {} : { tree }) }, facilitator, round, bytes };
+  const contributors = verifyPart(parties, place, signed);
+  const { quorum } = round.descriptor;
+  if (contributors.length < quorum)
+    throw refusal(place)('contributions', `${contributors.length} contributors, and the quorum is ${quorum}`);
+  return contributors;
+}
+
+/** Of which round, and at which facilitator, a manifest must be. */
+export interface ManifestPlace {
+  /** What the job says of who folds it. */
+  readonly job: Folded;
+  readonly facilitator: PartyId;
+  readonly round: SignedRound;
+  /** Of one contribution, and of an aggregate. */
+  readonly bytes: number;
+}
+
+function refusal({ job: { tree }, facilitator, round }: ManifestPlace) {
+  const whose = tree === undefined ? '' : ` by ${facilitator}`;
+  return (field: keyof Manifest, why: string): SealsumError =>
+    new SealsumError('manifest_invalid', `the manifest of round ${round.descriptor.round}${whose}: ${why}`, {
       field: `manifest.${field}`,
     });
+}
+
+/**
+ * The same of one facilitator's part of a round, of which the quorum is that of a group.
+ *
+ * @throws SealsumError manifest_invalid naming what is wrong; signature_invalid
+ */
+export function verifyPart(
+  parties: Parties,
+  place: ManifestPlace,
+  { manifest, signature }: SignedManifest,
+): readonly OwnerId[] {
+  const { job, facilitator, round, bytes } = place;
+  const { descriptor } = round;
+  const roundDigest = objectDigest('round', descriptor);
+  const refuse = refusal(place);
   if (manifest.job !== descriptor.job) throw refuse('job', `it is of job ${manifest.job}`);
   if (manifest.round !== descriptor.round) throw refuse('round', `it is of round ${manifest.round}`);
   if (manifest.job_digest !== descriptor.job_digest) throw refuse('job_digest', 'it is of another job descriptor');
@@ -55,20 +108,30 @@ export function verifyManifest(
   if (manifest.model_hash !== descriptor.model_hash) throw refuse('model_hash', 'it is of another model');
   verifyObject(parties, { name: facilitator, role: 'facilitator' }, 'manifest', manifest, signature);
 
-  const owners = new Set(manifest.contributions.map(({ owner }) => owner));
-  if (owners.size !== manifest.contributions.length) throw refuse('contributions', 'an owner is in it twice');
-  if (manifest.count !== owners.size) throw refuse('count', `it says ${manifest.count} and names ${owners.size}`);
-  if (owners.size < descriptor.quorum)
-    throw refuse('contributions', `${owners.size} contributors, and the quorum is ${descriptor.quorum}`);
-  for (const contribution of manifest.contributions) {
-    const { owner } = contribution;
-    if (!descriptor.roster.includes(owner)) throw refuse('contributions', `${owner} is not on the round's roster`);
-    if (contribution.bytes !== bytes)
-      throw refuse('contributions', `${owner} contributed ${contribution.bytes} bytes, not ${bytes}`);
-    const statement = contributionStatement(round, roundDigest, contribution);
-    verifyObject(parties, { name: owner, role: 'data-owner' }, 'contribution', statement, contribution.signature);
-  }
-  return [...owners];
+  const due = contributingTo(job, descriptor, facilitator);
+  if (due === undefined) throw refuse('contributions', `the round has no group for ${facilitator}`);
+  const names = new Set(manifest.contributions.map(({ owner }) => owner));
+  if (names.size !== manifest.contributions.length) throw refuse('contributions', 'an owner is in it twice');
+  if (manifest.count !== names.size) throw refuse('count', `it says ${manifest.count} and names ${names.size}`);
+  if (names.size < due.quorum)
+    throw refuse('contributions', `${names.size} contributors, and the quorum is ${due.quorum}`);
+  const roster = new Set(due.roster);
+  return manifest.contributions.flatMap((line) => {
+    const { owner } = line;
+    if (!roster.has(owner)) throw refuse('contributions', `${owner} is not on the round's roster`);
+    if (line.bytes !== bytes)
+      throw refuse('contributions', `${owner} contributed ${line.bytes} bytes, not ${bytes}`);
+    const statement = contributionStatement(round, roundDigest, line);
+    verifyObject(parties, { name: owner, role: due.role }, 'contribution', statement, line.signature);
+    if (due.role === 'data-owner') {
+      if (line.manifest !== undefined) throw refuse('contributions', `that of ${owner} has a manifest of its own`);
+      return [owner];
+    }
+    if (line.manifest === undefined) throw refuse('contributions', `that of ${owner} is without its manifest`);
+    if (line.manifest.manifest.aggregate_digest !== line.digest)
+      throw refuse('contributions', `that of ${owner} is not the aggregate of its manifest`);
+    return verifyPart(parties, { ...place, facilitator: owner }, line.manifest);
+  });
 }
 
 /**

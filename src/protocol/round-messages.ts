@@ -10,6 +10,7 @@ import { optional } from './optional.ts';
 import { parametersSchema } from './parameters.ts';
 import type { AcceptedContribution } from './round.ts';
 import { type ObjectSignature, objectSignatureSchema } from './signed.ts';
+import { type Group, groupsSchema, mostLevels } from './tree.ts';
 
 /** What the model owner says to open a round; every owner of its roster sees the same. */
 export interface RoundDescriptor {
@@ -30,6 +31,8 @@ export interface RoundDescriptor {
   readonly encrypted_parameters?: string;
   /** Where the clip adapts: to which length statistics are clipped in this round. */
   readonly clip?: number;
+  /** Where the job is folded as a tree: the roster in groups, and at which leaf each of them contributes. */
+  readonly groups?: readonly Group[];
 }
 
 /** A descriptor and the model owner's signature of kind `round`. */
@@ -50,6 +53,7 @@ export const signedRoundSchema: z.ZodType<SignedRound> = z.strictObject({
     parameters: parametersSchema,
     encrypted_parameters: optional(encryptedParametersSchema),
     clip: optional(z.number().positive()),
+    groups: optional(groupsSchema),
   }),
   signature: objectSignatureSchema,
 });
@@ -65,6 +69,12 @@ export interface ContributionStatement {
   readonly bytes: number;
 }
 
+/** A line of a manifest: what was accepted, and of whom. */
+export interface ManifestLine extends AcceptedContribution {
+  /** Of another facilitator, whose aggregate the contribution is: its manifest. */
+  readonly manifest?: SignedManifest;
+}
+
 /** What went into an aggregate, in the order of acceptance: who, which bytes, and which bytes came out. */
 export interface Manifest {
   readonly job: JobId;
@@ -72,7 +82,7 @@ export interface Manifest {
   readonly job_digest: string;
   readonly round_digest: string;
   readonly model_hash: string;
-  readonly contributions: readonly AcceptedContribution[];
+  readonly contributions: readonly ManifestLine[];
   readonly count: number;
   readonly aggregate_digest: string;
 }
@@ -83,26 +93,33 @@ export interface SignedManifest {
   readonly signature: ObjectSignature;
 }
 
-const acceptedContributionSchema: z.ZodType<AcceptedContribution> = z.object({
+const plainLine = z.object({
   owner: ownerIdSchema,
   digest: digestSchema,
   bytes: z.number().int().min(1),
   signature: objectSignatureSchema,
 });
 
-export const signedManifestSchema: z.ZodType<SignedManifest> = z.object({
-  manifest: z.object({
-    job: jobIdSchema,
-    round: z.number().int().min(1),
-    job_digest: digestSchema,
-    round_digest: digestSchema,
-    model_hash: digestSchema,
-    contributions: z.array(acceptedContributionSchema),
-    count: z.number().int().min(1),
-    aggregate_digest: digestSchema,
-  }),
-  signature: objectSignatureSchema,
-});
+const manifestOf = (line: z.ZodType<ManifestLine>): z.ZodType<SignedManifest> =>
+  z.object({
+    manifest: z.object({
+      job: jobIdSchema,
+      round: z.number().int().min(1),
+      job_digest: digestSchema,
+      round_digest: digestSchema,
+      model_hash: digestSchema,
+      contributions: z.array(line),
+      count: z.number().int().min(1),
+      aggregate_digest: digestSchema,
+    }),
+    signature: objectSignatureSchema,
+  });
+
+/** As deep as a tree may be and no deeper: what is read by levels cannot be too deep for whoever reads it. */
+export const signedManifestSchema: z.ZodType<SignedManifest> = Array.from({ length: mostLevels }).reduce(
+  (schema: z.ZodType<SignedManifest>) => manifestOf(plainLine.extend({ manifest: optional(schema) })),
+  manifestOf(plainLine),
+);
 
 export interface RoundView {
   readonly job: JobId;
@@ -152,6 +169,29 @@ export const signedReceiptSchema: z.ZodType<SignedReceipt> = z.object({
   }),
   signature: objectSignatureSchema,
 });
+
+/**
+ * What a facilitator tells the one above it of its part of a round: the manifest of the aggregate that it is about to contribute, or
+ * that there will be none.
+ */
+export type GroupReport =
+  | { readonly status: 'closed'; readonly manifest: SignedManifest }
+  | {
+      readonly status: 'abandoned';
+      /** For people. */
+      readonly reason: string;
+      /** Who let its deadline pass in silence. */
+      readonly absent: readonly OwnerId[];
+    };
+
+export const groupReportSchema: z.ZodType<GroupReport> = z.discriminatedUnion('status', [
+  z.strictObject({ status: z.literal('closed'), manifest: signedManifestSchema }),
+  z.strictObject({
+    status: z.literal('abandoned'),
+    reason: z.string().max(100_000),
+    absent: owners(0, ''),
+  }),
+]);
 
 /** The header that carries an owner's signature of its contribution: the key's fingerprint, a dot, the signature. */
 export const contributionSignatureHeader = 'contribution-signature';

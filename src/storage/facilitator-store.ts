@@ -40,9 +40,16 @@ export interface RoundRecord {
 
 /**
  * A series of blocks: what is still arriving, the product of the first so many contributions, the encrypted noise that is
- * multiplied into it, or what came out.
+ * multiplied into it, or what came out; and where facilitators are a tree, in one block of JSON each, what a child has reported of
+ * its part, and the receipt of the parent.
  */
-export type BlockSeries = `upload:${string}` | `product:${number}` | 'product:noise' | 'aggregate';
+export type BlockSeries =
+  | `upload:${string}`
+  | `product:${number}`
+  | 'product:noise'
+  | 'aggregate'
+  | `report:${string}`
+  | 'receipt';
 
 export interface BlockPlace {
   readonly job: JobId;
