@@ -169,7 +169,8 @@ const routes = {
   report: createRoute({
     method: 'put',
     path: '/jobs/{job}/rounds/{round}/reports/{facilitator}',
-    summary: 'A facilitator whose aggregates are folded here tells of its part of a round; repeating it changes nothing',
+    summary:
+      'A facilitator whose aggregates are folded here tells of its part of a round; repeating it changes nothing',
     security,
     request: { params: reportPath, body: jsonBody(groupReportSchema) },
     responses: { 204: { description: 'Noted.' }, default: refusal },

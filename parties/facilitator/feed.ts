@@ -100,7 +100,9 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
     const record = isAskedAfter(event, party) ? newestRound(event.job) : undefined;
     if (record === undefined || record.state.round !== event.round) return event;
     if (record.state.status !== (event.type === 'round.opened' ? 'open' : 'closed')) return event;
-    if (record.state.roster.length > mostSentAlong.owners) return event;
+    // At the root of a tree the round's owners are in the manifests of others.
+    const { roster } = record.signed?.descriptor ?? record.state;
+    if (roster.length > mostSentAlong.owners) return event;
     if ((record.signed?.descriptor.parameters.length ?? 0) > mostSentAlong.parameters) return event;
     return { ...event, view: viewRound(record) };
   }

@@ -112,9 +112,13 @@ export function createRegister(facilitator: PartyId): Register {
     foldedFrom: (party, job, from) => {
       const standing = memberOf(party, job);
       if (party.name === from && isChild(party, standing)) return standing;
-      throw new SealsumError('role_forbidden', `${party.name} is not ${from}, or no facilitator whose part is folded here`, {
-        field: 'owner',
-      });
+      throw new SealsumError(
+        'role_forbidden',
+        `${party.name} is not ${from}, or no facilitator whose part is folded here`,
+        {
+          field: 'owner',
+        },
+      );
     },
   };
 }
@@ -132,9 +136,7 @@ function isChild(party: Party, { children }: Standing): boolean {
 /** Whether a party is a job's model owner, on its roster, or a facilitator that contributes for owners of it. */
 export function belongs(party: Party, standing: Standing): boolean {
   const owners: ReadonlySet<PartyId> = standing.owners;
-  return (
-    leads(party, standing) || isChild(party, standing) || (party.role === 'data-owner' && owners.has(party.name))
-  );
+  return leads(party, standing) || isChild(party, standing) || (party.role === 'data-owner' && owners.has(party.name));
 }
 
 function sameOrder(names: ReadonlySet<string>, list: readonly string[]): boolean {

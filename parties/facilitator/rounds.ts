@@ -8,6 +8,7 @@
 import { SealsumError } from '../../src/errors.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
+import { ownersIn } from '../../src/protocol/manifest.ts';
 import {
   hasWithdrawn,
   missingOwners,
@@ -16,7 +17,6 @@ import {
   settleRound,
   withdrawOwner,
 } from '../../src/protocol/round.ts';
-import { ownersIn } from '../../src/protocol/manifest.ts';
 import type { Manifest, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
 import { contributingTo, levelsBelow, parentOf, requireGroups } from '../../src/protocol/tree.ts';

@@ -6,9 +6,9 @@
 import { SealsumError } from '../../src/errors.ts';
 import type { Bell } from '../../src/http/event-stream.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
+import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import type { Party, Role } from '../../src/protocol/identity.ts';
 import type { JobOutcome, JobSummary, JobView, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
-import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import { roundOver, withdrawOwner } from '../../src/protocol/round.ts';
 import type { GroupReport, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';

@@ -73,7 +73,7 @@ export async function train(options: TrainingOptions): Promise<Trainer> {
   };
   const watch = watchJob({ client, job, register, clock, signal, patience, onOwners, onContact });
   try {
-    if (shown.round === 0) await firstAnswers(watch, model.participation);
+    if (shown.round === 0) await firstAnswers(watch, register, model.participation);
     await runRounds(work, watch, trainer, shown.round);
   } finally {
     watch.stop();

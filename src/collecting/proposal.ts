@@ -5,8 +5,8 @@ import type { JobId, OwnerId, PartyId } from '../protocol/identifiers.ts';
 import type { Identity } from '../protocol/identity.ts';
 import type { JobDescriptor, SignedJob } from '../protocol/job-messages.ts';
 import { canonicalDigest, signObject } from '../protocol/signed.ts';
-import type { JobTree } from '../protocol/tree.ts';
 import { type JobSettings, noiseToWire, type SumTerms } from '../protocol/terms.ts';
+import type { JobTree } from '../protocol/tree.ts';
 import { planToWire } from '../protocol/wire-plan.ts';
 
 /** What is agreed on besides who, where and under which keys. */

@@ -6,7 +6,14 @@ import type { JobSettings } from '../protocol/terms.ts';
 import type { JobWatch } from './job-watch.ts';
 import type { OwnerRegister } from './owner-register.ts';
 
-type Participation = Pick<JobSettings['participation'], 'quorum' | 'deadline_seconds'>;
+type Participation = Pick<JobSettings['participation'], 'quorum' | 'deadline_seconds' | 'target_owners'>;
+
+export interface FirstAnswersOptions {
+  /** Where the job does not say with how many it starts: so many are waited for, whoever else has not answered. */
+  readonly enough?: number | undefined;
+  /** Told how many are ready of how many are waited for, whenever that changes. */
+  readonly onReady?: ((ready: number, target: number) => void) | undefined;
+}
 
 /** How many owners stand like this. */
 function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]): number {
@@ -14,20 +21,29 @@ function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]
 }
 
 /**
- * Waits until every owner has answered or the quorum is out of reach, for at most as long as a round would.
+ * Waits until as many owners are ready as the job starts with, or where it does not say so until every owner has answered or the
+ * quorum is out of reach; for at most as long as a round would.
  *
- * @param enough until so many are ready, whoever else has not answered
+ * @throws SealsumError owners_too_few naming who is missing and why, when a target is not reached
  */
-export function firstAnswers(
+export async function firstAnswers(
   watch: JobWatch,
-  { quorum, deadline_seconds }: Participation,
-  enough: number = Number.POSITIVE_INFINITY,
+  register: OwnerRegister,
+  { quorum, deadline_seconds, target_owners: target }: Participation,
+  { enough, onReady = () => undefined }: FirstAnswersOptions = {},
 ): Promise<void> {
-  return watch.until(
-    deadline_seconds * 1000,
-    (owners) =>
-      count(owners, 'ready') >= enough || count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum,
-  );
+  let told = -1;
+  await watch.until(deadline_seconds * 1000, (owners) => {
+    const ready = count(owners, 'ready');
+    if (ready !== told) onReady(ready, target ?? enough ?? owners.length);
+    told = ready;
+    if (target !== undefined) return ready >= target || count(owners, 'invited', 'ready', 'absent') < target;
+    if (enough !== undefined && ready >= enough) return true;
+    return count(owners, 'invited') === 0 || count(owners, 'invited', 'ready') < quorum;
+  });
+  const ready = watch.ready().length;
+  if (target === undefined || ready >= target) return;
+  throw tooFew(register, ready, `the job starts with ${target}`, 'participation.target_owners');
 }
 
 /**
@@ -46,6 +62,10 @@ export async function gatherQuorum(
   );
   const ready = watch.ready();
   if (ready.length >= quorum) return ready;
+  throw tooFew(register, ready.length, `the quorum is ${quorum}`, 'participation.quorum');
+}
+
+function tooFew(register: OwnerRegister, ready: number, needed: string, field: string): SealsumError {
   const owners = register.owners();
   const others = owners
     .filter((view) => view.status !== 'ready')
@@ -53,9 +73,9 @@ export async function gatherQuorum(
       const said = status === 'invited' ? 'has not answered' : status === 'absent' ? 'missed a deadline' : status;
       return `${owner} ${said}${reason === undefined ? '' : `: ${reason}`}`;
     });
-  throw new SealsumError(
+  return new SealsumError(
     'owners_too_few',
-    `${ready.length} of ${owners.length} data owners are ready and the quorum is ${quorum} (${others.join('; ')})`,
-    { field: 'participation.quorum' },
+    `${ready} of ${owners.length} data owners are ready and ${needed} (${others.join('; ')})`,
+    { field },
   );
 }

@@ -32,6 +32,8 @@ export interface ContributorDependencies {
   readonly owner: OwnerId;
   readonly identity: Identity;
   readonly facilitator: PartyId;
+  /** Who takes the contributions to a round, where that is not always the same one. */
+  readonly facilitatorOf?: (job: JobId, round: number) => PartyId;
   readonly parties: () => Parties;
   readonly client: Pick<FacilitatorClient, 'round' | 'contribute'>;
   readonly store: DataOwnerStore;
@@ -286,7 +288,8 @@ export function createContributor(dependencies: ContributorDependencies): Contri
         throw new SealsumError('message_invalid', `the receipt for round ${round} is one for another contribution`, {
           field: 'receipt',
         });
-      verifyObject(parties(), { name: facilitator, role: 'facilitator' }, 'receipt', receipt, signature);
+      const name = dependencies.facilitatorOf?.(job, round) ?? facilitator;
+      verifyObject(parties(), { name, role: 'facilitator' }, 'receipt', receipt, signature);
     }, [refused]);
   }
 

@@ -21,6 +21,8 @@ export interface InclusionDependencies {
   readonly store: Pick<DataOwnerStore, 'receipts'>;
   readonly parties: () => Parties;
   readonly facilitator: PartyId;
+  /** Who takes the contributions to a round, where that is not always the same one. */
+  readonly facilitatorOf?: (job: JobId, round: number) => PartyId;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface InclusionDependencies {
  * @throws SealsumError round_open, round_abandoned, round_unknown, and what the client throws
  */
 export async function findInclusion(
-  { client, store, parties, facilitator }: InclusionDependencies,
+  { client, store, parties, facilitator, facilitatorOf }: InclusionDependencies,
   job: JobId,
   round: number,
   signal: AbortSignal,
@@ -40,7 +42,7 @@ export async function findInclusion(
   if (receipt === null)
     return { manifest, receipt, included: false, reason: `no receipt of round ${round} of job ${job} is kept here` };
   try {
-    verifyInclusion(parties(), facilitator, receipt, manifest);
+    verifyInclusion(parties(), facilitatorOf?.(job, round) ?? facilitator, receipt, manifest);
     return { manifest, receipt, included: true };
   } catch (error) {
     if (!(error instanceof SealsumError)) throw error;

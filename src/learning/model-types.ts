@@ -99,6 +99,8 @@ export interface ParticipationSettings {
   /** The least number of contributors of a round. */
   readonly quorum: number;
   readonly deadline_seconds: number;
+  /** How many owners must be ready before the first round; absent: it waits until all have answered. */
+  readonly target_owners?: number | undefined;
   /** Who may contribute; whoever the facilitator enrols unless given. */
   readonly roster?: readonly string[] | undefined;
   /** The most records one owner may have; the plan's bounds rest on it. */

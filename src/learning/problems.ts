@@ -102,11 +102,26 @@ export function placeProblems(header: boolean, places: readonly (readonly [strin
 }
 
 export function participationProblems({
-  participation,
+  participation: { roster, quorum, target_owners: target },
 }: {
-  readonly participation: { readonly roster?: readonly string[] | undefined; readonly quorum: number };
+  readonly participation: {
+    readonly roster?: readonly string[] | undefined;
+    readonly quorum: number;
+    readonly target_owners?: number | undefined;
+  };
 }): Problem[] {
-  const { roster, quorum } = participation;
-  if (roster === undefined || roster.length >= quorum) return [];
-  return [{ field: 'participation.quorum', expected: `expected at most ${roster.length}, the owners on the roster` }];
+  const most = roster?.length ?? Number.POSITIVE_INFINITY;
+  return [
+    ...(most >= quorum
+      ? []
+      : [{ field: 'participation.quorum', expected: `expected at most ${most}, the owners on the roster` }]),
+    ...(target === undefined || (target >= quorum && target <= most)
+      ? []
+      : [
+          {
+            field: 'participation.target_owners',
+            expected: `expected at least the quorum of ${quorum}${most === Number.POSITIVE_INFINITY ? '' : `, and at most ${most}, the owners on the roster`}`,
+          },
+        ]),
+  ];
 }

@@ -35,12 +35,14 @@ export const keyBits: z.ZodDefault<z.ZodType<number>> = number(
 export const participationFields: {
   readonly quorum: z.ZodDefault<z.ZodType<number>>;
   readonly deadline_seconds: z.ZodDefault<z.ZodType<number>>;
+  readonly target_owners: z.ZodOptional<z.ZodType<number>>;
   readonly roster: z.ZodOptional<z.ZodType<string[]>>;
 } = {
   quorum: wholeNumber(2, 1_000_000).default(2),
   deadline_seconds: number((value) => value > 0 && value <= 86_400, 'expected seconds, above 0, at most 86400').default(
     30,
   ),
+  target_owners: wholeNumber(2, 10_000).optional(),
   roster: z
     .array(text('the name of an owner'), { error: 'expected a list of owners' })
     .refine((list) => new Set(list).size === list.length, { error: 'expected distinct owners' })

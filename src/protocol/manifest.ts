@@ -119,8 +119,7 @@ export function verifyPart(
   return manifest.contributions.flatMap((line) => {
     const { owner } = line;
     if (!roster.has(owner)) throw refuse('contributions', `${owner} is not on the round's roster`);
-    if (line.bytes !== bytes)
-      throw refuse('contributions', `${owner} contributed ${line.bytes} bytes, not ${bytes}`);
+    if (line.bytes !== bytes) throw refuse('contributions', `${owner} contributed ${line.bytes} bytes, not ${bytes}`);
     const statement = contributionStatement(round, roundDigest, line);
     verifyObject(parties, { name: owner, role: due.role }, 'contribution', statement, line.signature);
     if (due.role === 'data-owner') {

@@ -63,7 +63,8 @@ export function treeProblem({ facilitator: root, tree }: Folded): string | undef
   for (const { facilitator } of tree.nodes) {
     let above: PartyId | undefined = facilitator;
     for (let level = 0; above !== root; level += 1) {
-      if (level === mostLevels) return `${facilitator} is more than ${mostLevels} levels below the root, or in a circle`;
+      if (level === mostLevels)
+        return `${facilitator} is more than ${mostLevels} levels below the root, or in a circle`;
       above = parents.get(above);
       if (above === undefined) return `a parent above ${facilitator} is no facilitator of the tree`;
     }
@@ -147,7 +148,8 @@ export function contributingTo(job: Folded, round: FoldedRound, facilitator: Par
  * @throws SealsumError message_invalid with field `groups`
  */
 export function requireGroups(job: Folded, { roster, groups }: FoldedRound): void {
-  const refuse = (why: string): SealsumError => new SealsumError('message_invalid', `groups: ${why}`, { field: 'groups' });
+  const refuse = (why: string): SealsumError =>
+    new SealsumError('message_invalid', `groups: ${why}`, { field: 'groups' });
   const { tree } = job;
   if (tree === undefined) {
     if (groups !== undefined) throw refuse('the round has groups, and its job no tree of facilitators');
@@ -159,7 +161,9 @@ export function requireGroups(job: Folded, { roster, groups }: FoldedRound): voi
   for (const { facilitator, roster: members } of groups) {
     if (!leaves.delete(facilitator)) throw refuse(`${facilitator} is no leaf of the tree, or has two groups`);
     if (members.length < tree.group_quorum)
-      throw refuse(`that of ${facilitator} has ${members.length} owners, fewer than the ${tree.group_quorum} of the job`);
+      throw refuse(
+        `that of ${facilitator} has ${members.length} owners, fewer than the ${tree.group_quorum} of the job`,
+      );
     for (const owner of members)
       if (!free.delete(owner)) throw refuse(`${owner} is in two of them, or not on the roster of the round`);
   }

@@ -11,7 +11,7 @@ import { noCheckpoint } from '../protocol/checkpoints.ts';
 import type { JobId } from '../protocol/identifiers.ts';
 import type { ThreadPool } from '../threads/pool.ts';
 import type { ClientStore } from './client-store.ts';
-import type { Connection } from './connection.ts';
+import type { GroupConnection } from './group-line.ts';
 import { acceptVectorSum, type VectorParticipation } from './participation.ts';
 import type { Expected } from './vector-job.ts';
 
@@ -41,7 +41,7 @@ export interface StateDependencies {
 /** @throws SealsumError store_unavailable */
 export async function openClientState(
   { store, pool, expects = {}, keys = createKeyChecks(), storageKey }: StateOptions,
-  { identity, client, parties, facilitator, clock, random, log, signal }: Connection,
+  { identity, client, parties, facilitator, facilitatorOf, clock, random, log, signal }: GroupConnection,
   { policy, consideration, onDeclined }: StateDependencies,
 ): Promise<ClientState> {
   const ledger = createLedger(store.ledger, () => new Date(clock.now()));
@@ -49,7 +49,7 @@ export async function openClientState(
   const considering = consideration(ledger);
   const [meter, progress] = [noMeter, noCheckpoint];
   const shared = { owner: considering.owner, identity, parties, client, records, ledger, clock, log, progress, signal };
-  const contributor = createContributor({ ...shared, facilitator, store: store.jobs, policy, meter });
+  const contributor = createContributor({ ...shared, facilitator, facilitatorOf, store: store.jobs, policy, meter });
   const acceptance = {
     ...considering,
     storageKey: storageKey ?? identity.derive('storage'),

@@ -31,9 +31,10 @@ import { objectDigest } from '../protocol/signed.ts';
 import type { ThreadPool } from '../threads/pool.ts';
 import { type ClientState, openClientState } from './client-state.ts';
 import type { ClientStore } from './client-store.ts';
-import { type Connection, type ConnectionOptions, connect, unlessAborted } from './connection.ts';
+import { type ConnectionOptions, connect, unlessAborted } from './connection.ts';
 import type { VectorSum } from './document.ts';
 import { encodeVector } from './fixed-point-vector.ts';
+import { connectGroups, type GroupConnection } from './group-line.ts';
 import type { VectorParticipation } from './participation.ts';
 import { type JobReference, jobName, type RoundReference, roundNumber } from './references.ts';
 import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
@@ -77,7 +78,7 @@ export interface Submission {
 }
 
 export class Client implements AsyncDisposable {
-  readonly #connection: Connection;
+  readonly #connection: GroupConnection;
   readonly #options: ClientOptions;
   readonly #owner: OwnerId;
   readonly #policy: OwnerPolicy;
@@ -95,8 +96,9 @@ export class Client implements AsyncDisposable {
   /** @throws SealsumError config_invalid, role_forbidden, party_unknown */
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#connection = connect(options, 'data-owner');
+    const connection = connect(options, 'data-owner');
     this.#owner = ownerIdSchema.parse(options.identity.name);
+    this.#connection = connectGroups(connection, this.#owner);
     this.#policy = policyOf(options.policy);
     this.#dataset = options.dataset ?? 'vectors';
   }
@@ -250,9 +252,11 @@ export class Client implements AsyncDisposable {
   /** Looks for this owner's contribution in the manifest of a closed round. @throws SealsumError round_open, round_abandoned */
   async inclusion(job: JobReference, round: RoundReference, { signal }: CallOptions = {}): Promise<Inclusion> {
     const { store } = this.#options;
-    return await this.#limited(signal, (until) =>
-      findInclusion({ ...this.#connection, store: store.jobs }, jobName(job), roundNumber(round), until),
-    );
+    const [name, number] = [jobName(job), roundNumber(round)];
+    return await this.#limited(signal, async (until) => {
+      const found = await findInclusion({ ...this.#connection, store: store.jobs }, name, number, until);
+      return await this.#connection.folded(name, number, found, until);
+    });
   }
 
   /** What was spent, and what the policy leaves. */
@@ -355,8 +359,9 @@ export class Client implements AsyncDisposable {
   }
 
   #consideration(ledger: Ledger): ConsiderationDependencies {
-    const { facilitator, parties } = this.#connection;
-    return { owner: this.#owner, facilitator, parties, dataset: () => this.#dataset, policy: this.#policy, ledger };
+    const { facilitator, parties, reaches } = this.#connection;
+    const dataset = (): string => this.#dataset;
+    return { owner: this.#owner, facilitator, reaches, parties, dataset, policy: this.#policy, ledger };
   }
 
   #open(): Promise<ClientState> {

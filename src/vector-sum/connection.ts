@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly parties: Parties | (() => Parties);
   /** Which of several facilitators it is, by name; the only one unless given. */
   readonly facilitatorName?: string;
+  /** The addresses of other facilitators by their names, where jobs are folded by a tree of them: `facilitator` is the root. */
+  readonly facilitators?: Readonly<Record<string, string>>;
   /** The authority that the facilitator's certificate must lead to, in PEM; more of it in `tls`. */
   readonly ca?: string;
   /** What is trusted and shown, in PEM. */
@@ -43,6 +45,14 @@ export interface Connection {
   readonly parties: () => Parties;
   /** The facilitator's name. */
   readonly facilitator: PartyId;
+  /** The other facilitators that were named. */
+  readonly others: readonly PartyId[];
+  /**
+   * A line to a facilitator by its name; undefined to one that was not named.
+   *
+   * @param patience milliseconds for which it is asked again; as for all unless given
+   */
+  lineTo(facilitator: PartyId, patience?: number): FacilitatorClient | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: EventLog;
@@ -63,24 +73,27 @@ export function connect(options: ConnectionOptions, role: Role): Connection {
   const { parties } = options;
   const now = typeof parties === 'function' ? parties : (): Parties => parties;
   const facilitator = facilitatorOf(now(), options.facilitatorName);
-  const url = facilitatorUrl(options.facilitator);
+  const url = facilitatorUrl(options.facilitator, 'facilitator');
   const tls = { ...options.tls, ...(options.ca === undefined ? {} : { ca: options.ca }) };
   const transport = options.fetch === undefined ? createTransport(tls) : undefined;
   const send = options.fetch ?? transport?.fetch ?? fetch;
   const closing = new AbortController();
   const letGo = options.signal === undefined ? () => undefined : abortWith(options.signal, closing);
   const signedFetch = createSignedFetch({ identity, fetch: send, clock, random });
+  const urls = facilitatorUrls(now(), facilitator, options.facilitators ?? {});
+  const shared = { fetch: signedFetch, clock, random };
+  const patient = options.patience === undefined ? {} : { patience: options.patience };
   return {
     identity,
-    client: createFacilitatorClient({
-      url,
-      fetch: signedFetch,
-      clock,
-      random,
-      ...(options.patience === undefined ? {} : { patience: options.patience }),
-    }),
+    client: createFacilitatorClient({ url, ...shared, ...patient }),
     parties: now,
     facilitator,
+    others: [...urls.keys()],
+    lineTo: (name, patience) => {
+      const address = name === facilitator ? url : urls.get(name);
+      if (address === undefined) return undefined;
+      return createFacilitatorClient({ url: address, ...shared, ...(patience === undefined ? patient : { patience }) });
+    },
     clock,
     random,
     log,
@@ -116,10 +129,28 @@ function facilitatorOf(parties: Parties, name: string | undefined): PartyId {
   return only.name;
 }
 
-function facilitatorUrl(text: string): string {
+function facilitatorUrls(
+  parties: Parties,
+  root: PartyId,
+  addresses: Readonly<Record<string, string>>,
+): ReadonlyMap<PartyId, string> {
+  const urls = new Map<PartyId, string>();
+  for (const [name, url] of Object.entries(addresses)) {
+    const parsed = partyIdSchema.safeParse(name);
+    if (!parsed.success)
+      throw new SealsumError('config_invalid', 'facilitators: expected addresses by the names of facilitators', {
+        field: 'facilitators',
+      });
+    parties.named(parsed.data, 'facilitator');
+    if (parsed.data !== root) urls.set(parsed.data, facilitatorUrl(url, `facilitators.${name}`));
+  }
+  return urls;
+}
+
+function facilitatorUrl(text: string, field: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new SealsumError('config_invalid', 'facilitator: expected an address such as https://sums.example:8080', {
-    field: 'facilitator',
+  throw new SealsumError('config_invalid', `${field}: expected an address such as https://sums.example:8080`, {
+    field,
   });
 }
 

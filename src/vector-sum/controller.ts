@@ -19,6 +19,8 @@ import type { ThreadPool } from '../threads/pool.ts';
 import type { Averaging } from './averaging-fields.ts';
 import { type Connection, type ConnectionOptions, connect } from './connection.ts';
 import { type FixedPointBits, type PrivacyAsked, parseVectorSum, vectorSumType } from './document.ts';
+import { createFolding } from './folding.ts';
+import { type GroupOptions, treeOf } from './groups.ts';
 import { vectorSumTerms } from './terms.ts';
 import { openVectorSumJob, type VectorSumJob } from './vector-sum-job.ts';
 
@@ -51,6 +53,10 @@ export interface VectorSumOptions {
   readonly rounds?: number;
   /** The least number of contributors of a round; 2 unless given. */
   readonly quorum?: number;
+  /** How many owners must be ready before the first round; unless given, it waits until all have answered. */
+  readonly targetOwners?: number;
+  /** Groups, each folded by a facilitator of its own; unless given, all owners contribute to the one facilitator. */
+  readonly groups?: GroupOptions;
   /** How long a round waits; 30 unless given. */
   readonly deadlineSeconds?: number;
   /** Who may contribute; every data owner of `parties` unless given. */
@@ -103,22 +109,26 @@ export class Controller implements AsyncDisposable {
   /**
    * Makes a key, proves that it is well formed, and proposes a job to the owners of its roster.
    *
-   * @throws SealsumError model_invalid naming the field of the job's document, plan_unsafe, privacy_invalid, party_unknown: all
+   * @throws SealsumError model_invalid naming the field of the job's document, config_invalid naming that of `groups`, plan_unsafe, privacy_invalid, party_unknown: all
    *   before any key is made; job_conflict, facilitator_unreachable, aborted
    */
   async createJob(
     options: VectorSumOptions,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<VectorSumJob> {
-    const { identity, client, facilitator, random } = this.#connection;
+    const { identity, facilitator, random, others } = this.#connection;
     const settings = parseVectorSum(documentOf(options));
     const roster = this.rosterOf(options.roster);
-    if (roster.length < settings.participation.quorum)
+    const { quorum, target_owners: target = quorum } = settings.participation;
+    if (roster.length < Math.max(quorum, target))
       throw new SealsumError(
         'owners_too_few',
-        `the roster names ${roster.length} data owners, and the quorum is ${settings.participation.quorum}`,
+        `the roster names ${roster.length} data owners, and ${roster.length < quorum ? `the quorum is ${quorum}` : `the job starts with ${target}`}`,
         { field: 'roster' },
       );
+    const { groups } = options;
+    const tree = groups && treeOf(facilitator, groups, others, { owners: roster.length, quorum });
+    const folding = createFolding(this.#connection, groups?.size);
     const terms = vectorSumTerms(settings, roster.length);
     const id = options.id === undefined ? randomJobName(random) : jobNamed(options.id);
     const { signal: until, letGo } = this.#connection.limited(signal);
@@ -132,6 +142,7 @@ export class Controller implements AsyncDisposable {
         job: id,
         identity,
         facilitator,
+        ...(tree === undefined ? {} : { tree }),
         // JSON has no `undefined`, and neither has what is signed.
         document: JSON.parse(JSON.stringify(settings)) as Record<string, unknown>,
         settings,
@@ -141,7 +152,7 @@ export class Controller implements AsyncDisposable {
         proof,
         tagKey: tagSecret.publicKey,
       });
-      const view = await client.createJob(signed, until);
+      const view = await folding.create(signed, until);
       const job = openVectorSumJob({
         connection: this.#connection,
         settings,
@@ -150,6 +161,7 @@ export class Controller implements AsyncDisposable {
         view,
         keyPair,
         tagSecret,
+        folding,
         pool,
         onEnd: (ended) => {
           this.#jobs.delete(ended);
@@ -193,7 +205,7 @@ export class Controller implements AsyncDisposable {
 /** What was left out is left out of the document too, and gets its default there. */
 function documentOf(options: VectorSumOptions): object {
   const { name, length, bits, levels, bound, norm, maxWeight, parameters, averaging, rounds, privacy } = options;
-  const { quorum, deadlineSeconds, roster, keyBits } = options;
+  const { quorum, targetOwners, deadlineSeconds, roster, keyBits } = options;
   const given = (fields: object): object =>
     Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const { silentOwners, ...asked } = privacy ?? {};
@@ -210,7 +222,7 @@ function documentOf(options: VectorSumOptions): object {
     averaging,
     rounds,
     encryption: given({ key_bits: keyBits }),
-    participation: given({ quorum, deadline_seconds: deadlineSeconds, roster }),
+    participation: given({ quorum, target_owners: targetOwners, deadline_seconds: deadlineSeconds, roster }),
     privacy: privacy === undefined ? undefined : given({ ...asked, silent_owners: silentOwners }),
   });
 }

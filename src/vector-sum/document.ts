@@ -55,6 +55,8 @@ export interface VectorSum {
   readonly participation: {
     readonly quorum: number;
     readonly deadline_seconds: number;
+    /** How many owners must be ready before the first round; absent: it waits until all have answered. */
+    readonly target_owners?: number | undefined;
     readonly roster?: readonly string[] | undefined;
   };
   /** Absent: no differential privacy. With it the unit is the owner, all of whose vector is hidden. */

@@ -23,10 +23,12 @@ import type { RoundView, SignedManifest, SignedRound } from '../protocol/round-m
 import { objectDigest } from '../protocol/signed.ts';
 import type { TagContext, TagSecret } from '../protocol/tags.ts';
 import { privacyTerms, type SumTerms } from '../protocol/terms.ts';
+import { type Group, levelsBelow } from '../protocol/tree.ts';
 import type { ThreadPool } from '../threads/pool.ts';
 import { type Connection, unlessAborted } from './connection.ts';
 import type { VectorSum } from './document.ts';
 import { type DecodedSum, decodeSum } from './fixed-point-vector.ts';
+import { type Folding, lostGroups } from './folding.ts';
 import { requireParameters } from './round-parameters.ts';
 
 /** What a round gave. */
@@ -36,6 +38,8 @@ export interface CollectedSum extends DecodedSum {
   readonly privacy: PrivacyStatement;
   /** The facilitator's, of which every line is signed by its owner. */
   readonly manifest: SignedManifest;
+  /** Where several facilitators fold groups: those of which nothing is in the sum. */
+  readonly lostGroups: readonly Group[];
 }
 
 export interface SumRound {
@@ -43,6 +47,8 @@ export interface SumRound {
   readonly number: number;
   /** Who is asked. */
   readonly roster: readonly OwnerId[];
+  /** Where several facilitators fold groups: who contributes at which of them. */
+  readonly groups: readonly Group[];
   /** Until when the facilitator waits for all of them; RFC 3339. */
   readonly deadline: string;
   /** Whether it was collected or has failed for good: until then there is no next one. */
@@ -67,6 +73,8 @@ export interface StartOptions {
   readonly leastReady?: number;
   /** Whom a round asks of the owners who are ready, at least as many as the quorum; all of them unless given. */
   readonly choose?: (ready: readonly OwnerId[]) => readonly string[];
+  /** Before the first round, told how many owners are ready of how many are waited for, whenever that changes. */
+  readonly onReady?: (ready: number, target: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -79,7 +87,9 @@ export interface VectorSumJob extends AsyncDisposable {
   /** What is promised, and what was spent of it. */
   readonly privacy: () => PrivacyStatement;
   /**
-   * Opens the next round, for the owners who are ready, or for some of them.
+   * Opens the next round, for the owners who are ready, or for some of them: before the first it waits until all have answered, or as
+   * many are ready as the job's `target_owners`, for as long as a round would at most. Where several facilitators fold groups, they
+   * are drawn anew.
    *
    * @throws SealsumError plan_mismatch for another number of parameters, number_not_finite naming one; owners_too_few naming who
    *   is missing and why, or that too few were chosen; owner_not_on_roster naming who was chosen and is not ready; round_open
@@ -100,6 +110,7 @@ export interface VectorSumJobOptions {
   readonly view: JobView;
   readonly keyPair: KeyPair;
   readonly tagSecret: TagSecret;
+  readonly folding: Folding;
   readonly pool: ThreadPool | undefined;
   readonly onEnd: (job: VectorSumJob) => void;
 }
@@ -109,7 +120,7 @@ const leastPatience = 60_000;
 
 /** @throws SealsumError job_conflict, job_ended */
 export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
-  const { connection, settings, terms, signed, view, keyPair, tagSecret, pool } = options;
+  const { connection, settings, terms, signed, view, keyPair, tagSecret, folding, pool } = options;
   const { client, identity, facilitator, parties, clock, random, log, signal } = connection;
   const { job: id, roster } = signed.descriptor;
   const { calibration, plan } = terms;
@@ -129,7 +140,10 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     register,
     clock,
     signal,
-    patience: Math.max(leastPatience, settings.participation.deadline_seconds * 1000),
+    patience: Math.max(
+      leastPatience,
+      settings.participation.deadline_seconds * (1 + levelsBelow(signed.descriptor, facilitator)) * 1000,
+    ),
     onOwners: () => undefined,
     onContact: () => undefined,
   });
@@ -161,13 +175,14 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     const next = newest?.opened === false ? newest : await signNext(parameters, whom, until);
     newest = next;
     requireSameParameters(next.signed, parameters);
-    const shown = await client.openRound(next.signed, until);
+    const shown = await folding.open(signed.descriptor, next.signed, until);
     next.opened = true;
-    const { round, roster: asked } = next.signed.descriptor;
+    const { round, roster: asked, groups = [] } = next.signed.descriptor;
     let collected: Promise<CollectedSum> | undefined;
     return {
       number: round,
       roster: asked,
+      groups,
       deadline: shown.deadline,
       isOver: () => next.over,
       collect: ({ signal: stop } = {}) => {
@@ -190,7 +205,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
 
   async function signNext(
     parameters: Float64Array,
-    { leastReady, choose }: StartOptions,
+    { leastReady, choose, onReady }: StartOptions,
     until: AbortSignal,
   ): Promise<NonNullable<typeof newest>> {
     const round = (newest?.signed.descriptor.round ?? 0) + 1;
@@ -198,15 +213,19 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
         field: 'rounds',
       });
-    const { quorum, deadline_seconds } = settings.participation;
+    const { quorum, deadline_seconds, target_owners } = settings.participation;
     const enough = { quorum: Math.max(quorum, leastReady ?? 0), deadline_seconds };
     const least = leastReady === undefined ? undefined : enough.quorum;
-    if (!answered || least !== undefined) await unlessAborted(firstAnswers(watch, enough, least), until);
+    // A job starts with its target once.
+    const first = answered ? enough : { ...enough, target_owners };
+    if (!answered || least !== undefined)
+      await unlessAborted(firstAnswers(watch, register, first, { enough: least, onReady }), until);
     answered = true;
     const ready = await unlessAborted(gatherQuorum(watch, register, enough), until);
-    const asked = choose === undefined ? ready : chosenOf(ready, choose(ready), quorum);
-    const signed = signRound(roundTerms, round, asked, { parameters, clip: undefined });
-    return { signed, opened: false, over: false };
+    const chosen = choose === undefined ? ready : chosenOf(ready, choose(ready), quorum);
+    const groups = await folding.draw(signed.descriptor, chosen, until);
+    const asked = { parameters, clip: undefined, ...(groups === undefined ? {} : { groups }) };
+    return { signed: signRound(roundTerms, round, chosen, asked), opened: false, over: false };
   }
 
   async function collect(asked: SignedRound, shown: RoundView, until: AbortSignal): Promise<CollectedSum> {
@@ -224,7 +243,8 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
     opened = round;
     const sum = await openIntegers(opener, aggregate, contributors.length, check);
     noteContext(earlier, context);
-    return { ...decodeSum(settings, sum, contributors.length), contributors, privacy, manifest };
+    const lost = lostGroups(asked.descriptor.groups ?? [], manifest);
+    return { ...decodeSum(settings, sum, contributors.length), contributors, privacy, manifest, lostGroups: lost };
   }
 
   function requireGoing(): void {
@@ -250,7 +270,7 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       ended ??= (async () => {
         watch.stop();
         ending.abort();
-        await client.endJob(id, outcome, signal);
+        await folding.end(signed.descriptor, outcome, signal);
         options.onEnd(job);
       })().catch((error: unknown) => {
         ended = undefined;

@@ -101,6 +101,8 @@ export interface FacilitatorOptions {
   readonly database?: Database;
   /** Whose pages may be clients in browsers. */
   readonly origins?: readonly string[];
+  /** Where it forwards what it folds as a part of a tree. */
+  readonly upstream?: (facilitator: string) => FacilitatorClient | undefined;
   /** Stands between everybody and the app, and may lie. */
   readonly before?: (app: ServedApp) => ServedApp;
 }
@@ -120,7 +122,14 @@ export async function startFacilitator(options: FacilitatorOptions): Promise<Run
   const database = await memoryOf('facilitator', options.database);
   const store = createFacilitatorStore(database, createAuditLog(cast.facilitator, clock));
   const parties = (): Parties => cast.parties;
-  const facilitator = createFacilitator({ identity: cast.facilitator, parties, store, clock, log });
+  const facilitator = createFacilitator({
+    identity: cast.facilitator,
+    parties,
+    store,
+    clock,
+    log,
+    ...(options.upstream === undefined ? {} : { upstream: options.upstream }),
+  });
   const names: string[] = [];
   const nonces = createNonceStore(database);
   const authentication = authenticate({ parties, nonces, clock: systemClock, authorities: () => names });

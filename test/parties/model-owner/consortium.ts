@@ -298,6 +298,7 @@ export async function createMemoryConsortium(document: unknown, sample: Sample, 
       }),
     answerJob: () => Promise.reject(new SealsumError('role_forbidden', 'a model owner answers no job')),
     contribute: () => Promise.reject(new SealsumError('role_forbidden', 'a model owner does not contribute')),
+    report: () => Promise.reject(new SealsumError('role_forbidden', 'a model owner folds nothing')),
     openRound: (signed, signal) => asked(`openRound ${signed.descriptor.round}`, signal, () => openRound(signed)),
     round: (id, round, signal) =>
       asked(`round ${round}`, signal, () => {
