@@ -35,7 +35,10 @@ export function createForwarding(context: FacilitatorContext): Forwarding {
     const place: BlockPlace = { job, round: round.state.round, series: 'receipt' };
     if ((await store.block(place, 0)) !== undefined) return;
     const client = upstream(parent);
-    if (client === undefined) throw unknownParent(parent);
+    if (client === undefined)
+      throw new SealsumError('config_invalid', `no address of ${parent} is known; name it in [[upstream]]`, {
+        field: 'upstream',
+      });
     await client.report(job, round.state.round, identity.name, reportOf(record, round), signal);
     if (round.manifest === undefined) return;
     const { aggregate_digest: digest } = round.manifest.manifest;
@@ -131,10 +134,4 @@ export function createForwarding(context: FacilitatorContext): Forwarding {
       await Promise.allSettled([...underWay.values()].map(({ done }) => done));
     },
   };
-}
-
-function unknownParent(parent: PartyId): SealsumError {
-  return new SealsumError('party_unknown', `no address of ${parent} is known; name it in [[upstream]]`, {
-    field: 'upstream',
-  });
 }

@@ -61,7 +61,7 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
     const parent = parentOf(descriptor, identity.name);
     if (parent !== undefined && upstream(parent) === undefined)
       throw new SealsumError(
-        'party_unknown',
+        'config_invalid',
         `the job has ${parent} fold what ${identity.name} releases, which knows no such address; name it in [[upstream]] there`,
         { field: 'descriptor.tree' },
       );

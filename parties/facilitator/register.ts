@@ -40,7 +40,7 @@ export interface Register {
   ledBy(party: Party, job: JobId): Standing;
   /** The job if this party is this owner of its roster. @throws SealsumError role_forbidden, job_unknown */
   joinedBy(party: Party, job: JobId, owner: OwnerId): Standing;
-  /** The job if this party is a facilitator that is folded here. @throws SealsumError role_forbidden, job_unknown */
+  /** The job if this party is this facilitator, whose part is folded here. @throws SealsumError role_forbidden */
   foldedFrom(party: Party, job: JobId, facilitator: PartyId): Standing;
 }
 
@@ -110,14 +110,12 @@ export function createRegister(facilitator: PartyId): Register {
       return memberOf(party, job);
     },
     foldedFrom: (party, job, from) => {
-      const standing = memberOf(party, job);
-      if (party.name === from && isChild(party, standing)) return standing;
+      const standing = standings.get(job);
+      if (standing !== undefined && party.name === from && isChild(party, standing)) return standing;
       throw new SealsumError(
         'role_forbidden',
-        `${party.name} is not ${from}, or no facilitator whose part is folded here`,
-        {
-          field: 'owner',
-        },
+        `${party.name} is not ${from}, or no facilitator whose part of job ${job} is folded here`,
+        { field: 'owner' },
       );
     },
   };

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SealsumError } from '../../src/errors.ts';
 import { type OwnerId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
-import { sha256, verifyPart } from '../../src/protocol/manifest.ts';
+import { type ManifestPlace, sha256, verifyPart } from '../../src/protocol/manifest.ts';
 import { contributionOf, type RoundState, roundOver } from '../../src/protocol/round.ts';
 import type {
   ContributionStatement,
@@ -23,11 +23,11 @@ export interface Reports {
   /**
    * Takes a child's report of a round. In the job's turn.
    *
-   * @throws SealsumError manifest_invalid, signature_invalid; round_closed, round_abandoned; contribution_conflict for another
-   *   manifest than that of what the child has contributed
+   * @throws SealsumError message_invalid naming what is wrong with a manifest, signature_invalid; round_closed, round_abandoned;
+   *   contribution_conflict for another manifest than that of what the child has contributed
    */
   note(job: JobRecord, round: RoundRecord, child: PartyId, report: GroupReport): Promise<void>;
-  /** Refuses a child's contribution that is not what it has reported. @throws SealsumError manifest_invalid */
+  /** Refuses a child's contribution that is not what it has reported. @throws SealsumError message_invalid */
   requireManifest(round: RoundRecord, statement: ContributionStatement): Promise<void>;
   /** The lines of a round's manifest, those of children with theirs. */
   linesOf(round: RoundRecord): Promise<readonly ManifestLine[]>;
@@ -54,6 +54,16 @@ export function createReports(context: FacilitatorContext): Reports {
     return report?.status === 'closed' ? report.manifest : undefined;
   }
 
+  /** As what is asked of this facilitator: a request that is wrong, and nothing to try again. */
+  function requireSound(place: ManifestPlace, manifest: SignedManifest): void {
+    try {
+      verifyPart(parties(), place, manifest);
+    } catch (cause) {
+      if (!(cause instanceof SealsumError) || cause.code !== 'manifest_invalid') throw cause;
+      throw new SealsumError('message_invalid', cause.message, { field: 'manifest', cause });
+    }
+  }
+
   return {
     note: async ({ signed: job }, round, child, report) => {
       const { state, signed } = round;
@@ -66,7 +76,7 @@ export function createReports(context: FacilitatorContext): Reports {
         });
       if (report.status === 'closed') {
         const { bytes } = blocksOf(job.descriptor.plan, limits.blockBytes);
-        verifyPart(parties(), { job: job.descriptor, facilitator: child, round: signed, bytes }, report.manifest);
+        requireSound({ job: job.descriptor, facilitator: child, round: signed, bytes }, report.manifest);
       }
       const bytes = Buffer.from(JSON.stringify(report));
       const { job: name, round: number } = state;
@@ -93,7 +103,7 @@ export function createReports(context: FacilitatorContext): Reports {
       const reported = (await manifestOf(state, owner))?.manifest.aggregate_digest;
       if (reported === digest) return;
       throw new SealsumError(
-        'manifest_invalid',
+        'message_invalid',
         reported === undefined
           ? `${owner} contributes an aggregate, and has reported no manifest of it before`
           : `${owner} contributes other bytes than the aggregate whose manifest it has reported`,

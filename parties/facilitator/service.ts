@@ -55,7 +55,7 @@ export interface Facilitator {
   /**
    * What a facilitator below this one says of its part of a round.
    *
-   * @throws SealsumError manifest_invalid, signature_invalid, round_unknown, round_closed, round_abandoned, contribution_conflict
+   * @throws SealsumError message_invalid, signature_invalid, round_unknown, round_closed, round_abandoned, contribution_conflict
    */
   report(party: Party, job: JobId, round: number, facilitator: PartyId, report: GroupReport): Promise<void>;
   /** @throws SealsumError round_unknown also when it is no longer kept, round_open, round_abandoned */

@@ -1,5 +1,6 @@
 /** A tree of facilitators over real sockets, a controller, and clients that reach all of them: stores are in memory unless told. */
 import { createKeyChecks } from '../../src/contributing/key-checks.ts';
+import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import { createParties } from '../../src/protocol/parties.ts';
@@ -27,7 +28,9 @@ export interface TreeStageOptions {
   /** The names of the facilitators below the root, which is called `facilitator`. */
   readonly below: readonly string[];
   /** Stands before one of them, and may lie. */
-  readonly before?: (name: string, identity: Identity) => FacilitatorOptions['before'];
+  readonly before?: (name: string, cast: Cast) => FacilitatorOptions['before'];
+  /** Stands between one of them and its parent, and may lie. */
+  readonly upstream?: (name: string, client: FacilitatorClient, identity: Identity) => FacilitatorClient;
   readonly clock?: Clock;
   readonly controllerOptions?: Partial<ControllerOptions>;
 }
@@ -67,7 +70,7 @@ export async function setTreeStage(options: TreeStageOptions): Promise<TreeStage
 
   async function start(name: string): Promise<void> {
     const known = urls[name];
-    const stands = before?.(name, identity(name));
+    const stands = before?.(name, { ...cast, facilitator: identity(name) });
     const database = databases.get(name);
     const facilitator = await startFacilitator({
       cast: { ...cast, facilitator: identity(name) },
@@ -77,7 +80,9 @@ export async function setTreeStage(options: TreeStageOptions): Promise<TreeStage
       clock,
       upstream: (to) => {
         const url = urls[to];
-        return url === undefined ? undefined : clientOf(identity(name), url, systemClock, Number.POSITIVE_INFINITY);
+        if (url === undefined) return undefined;
+        const client = clientOf(identity(name), url, systemClock, Number.POSITIVE_INFINITY);
+        return options.upstream?.(name, client, identity(name)) ?? client;
       },
     });
     running.set(name, facilitator);

@@ -141,6 +141,10 @@ test('every address, asked by everybody', async () => {
     ],
     [contribution, told(forbidden, forbidden, '201', forbidden, forbidden)],
     [contribution, told(forbidden, forbidden, '200', forbidden, forbidden)],
+    [
+      json('PUT', '/jobs/job/rounds/1/reports/facilitator', { status: 'abandoned', reason: 'none', absent: [] }),
+      told(forbidden, forbidden, forbidden, forbidden, forbidden),
+    ],
   ];
   for (const [asked, expected] of table)
     for (const [name, who] of Object.entries(everybody)) {
