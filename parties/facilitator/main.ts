@@ -2,7 +2,7 @@
 /** The facilitator as a process. */
 import { Command } from 'commander';
 import { listeningOf } from '../../src/config/listening.ts';
-import { loadParty } from '../../src/config/load.ts';
+import { loadParty, upstreamAccess } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
@@ -28,6 +28,7 @@ import { createFacilitatorApp } from './app.ts';
 import { facilitatorCheckpoints } from './checkpoints.ts';
 import { createFacilitatorMetrics } from './metrics.ts';
 import { createFacilitator } from './service.ts';
+import { createUpstream } from './upstream.ts';
 
 const command = refuseInOneLine(new Command('facilitator'), 'sealsum facilitator')
   .description('Multiply the ciphertexts of data owners and see no value.')
@@ -48,6 +49,7 @@ await runParty('facilitator', async (signal) => {
   const { host, publicUrls, allowPlaintext } = listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: false });
 
+  const upstream = createUpstream(await upstreamAccess(config, clock.now()), { identity, clock, random: systemRandom });
   const database = await openDatabase(store, { role: 'facilitator', signal, checkpoint });
   const metrics = createFacilitatorMetrics();
   const pool = createThreadPool({
@@ -56,6 +58,7 @@ await runParty('facilitator', async (signal) => {
     },
   });
   const release = async (): Promise<void> => {
+    await upstream[Symbol.asyncDispose]();
     await pool.close();
     await database.close();
   };
@@ -64,6 +67,7 @@ await runParty('facilitator', async (signal) => {
     parties,
     store: createFacilitatorStore(database, createAuditLog(identity, clock)),
     clock,
+    upstream: upstream.clientOf,
     turns: systemTurns,
     pool,
     log,

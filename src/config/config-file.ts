@@ -18,6 +18,7 @@ import {
   type ModelOwnerConfig,
   type PartyConfig,
   type PartyOptions,
+  type UpstreamSettings,
 } from './party-config.ts';
 import { checkToml } from './toml-file.ts';
 import { isLoopback, originSchema, partyUrlSchema } from './urls.ts';
@@ -58,16 +59,21 @@ const commonFields = {
     .prefault({}),
 };
 
+/** How another facilitator is reached. */
+const lineFields = {
+  ca: path.exactOptional(),
+  certificate: path.exactOptional(),
+  key: path.exactOptional(),
+  allow_plaintext: z.boolean().default(false),
+};
+
 const clientFields = {
   ...commonFields,
   facilitator: z
     .strictObject({
       name: partyIdSchema.exactOptional(),
       url: partyUrlSchema.exactOptional(),
-      ca: path.exactOptional(),
-      certificate: path.exactOptional(),
-      key: path.exactOptional(),
-      allow_plaintext: z.boolean().default(false),
+      ...lineFields,
     })
     .prefault({}),
   access_token_file: path.exactOptional(),
@@ -84,6 +90,7 @@ const facilitatorSchema = z.strictObject({
     })
     .prefault({}),
   browsers: z.strictObject({ origins: z.array(originSchema).default([]) }).prefault({}),
+  upstream: z.array(z.strictObject({ name: partyIdSchema, url: partyUrlSchema, ...lineFields })).default([]),
 });
 const dataOwnerSchema = z.strictObject({
   ...clientFields,
@@ -151,7 +158,32 @@ function facilitatorConfig(fields: z.infer<typeof facilitatorSchema>, place: Pla
     role: 'facilitator',
     retention: { rounds, endedJobs: ended_jobs, events, days },
     origins: fields.browsers.origins,
+    upstream: fields.upstream.map((each, index) => upstreamSettings(each, fields.upstream.slice(0, index), place)),
   };
+}
+
+type UpstreamFields = z.infer<typeof facilitatorSchema>['upstream'][number];
+
+function upstreamSettings(fields: UpstreamFields, before: readonly UpstreamFields[], place: Place): UpstreamSettings {
+  const { name, url, ca, certificate, key, allow_plaintext: allowPlaintext } = fields;
+  const where = `upstream ${before.length + 1}`;
+  if (before.some((each) => each.name === name)) throw place.refuse(`${where}.name`, `${name} is named twice`);
+  requireLine(where, fields, url, place);
+  if (url.startsWith('http:') && !isLoopback(new URL(url).hostname) && !allowPlaintext)
+    throw place.refuse(`${where}.url`, `is ${url}, without TLS; write https:, or say allow_plaintext = true there`);
+  return { name, url, ...place.paths({ ca, certificate, key }), allowPlaintext };
+}
+
+function requireLine(
+  where: string,
+  { ca, certificate, key }: Pick<UpstreamFields, 'ca' | 'certificate' | 'key'>,
+  url: string | undefined,
+  place: Place,
+): void {
+  if ((certificate === undefined) !== (key === undefined))
+    throw place.refuse(`${where}.key`, 'certificate and key go together: give both or neither');
+  if (url?.startsWith('http:') === true && (ca ?? certificate) !== undefined)
+    throw place.refuse(`${where}.url`, 'begins with http:, where ca and certificate have no use; write https:');
 }
 
 function dataOwnerConfig(fields: z.infer<typeof dataOwnerSchema>, place: Place): DataOwnerConfig {
@@ -183,10 +215,7 @@ function clientConfig(fields: ClientFields, role: Role, place: Place): ClientCon
   const { facilitator, access_token_file } = fields;
   const { name, ca, certificate, key } = facilitator;
   const url = place.options.facilitator ?? facilitator.url;
-  if ((certificate === undefined) !== (key === undefined))
-    throw place.refuse('facilitator.key', 'certificate and key go together: give both or neither');
-  if (url?.startsWith('http:') === true && (ca ?? certificate) !== undefined)
-    throw place.refuse('facilitator.url', 'begins with http:, where ca and certificate have no use; write https:');
+  requireLine('facilitator', facilitator, url, place);
   const common = commonConfig(fields, role, place);
   if (access_token_file === undefined && !isLoopback(common.listen.host))
     throw place.refuse(

@@ -181,6 +181,23 @@ async function ownSecrets(
   });
 }
 
+/**
+ * How a facilitator gets to those that may fold what it releases.
+ *
+ * @throws SealsumError config_invalid for a file of [[upstream]] that cannot be read
+ */
+export async function upstreamAccess(
+  { upstream }: ConfigOf<'facilitator'>,
+  now: number,
+): Promise<readonly FacilitatorAccess[]> {
+  const access: FacilitatorAccess[] = [];
+  for (const settings of upstream) {
+    const tls = await readClientTls(settings, now, 'upstream');
+    access.push({ name: settings.name, url: settings.url, ...(tls === undefined ? {} : { tls }) });
+  }
+  return access;
+}
+
 async function facilitatorAccess(config: PartyConfig, roster: Roster, now: number): Promise<FacilitatorAccess> {
   if (config.role === 'facilitator') {
     const { host, port, publicUrls } = config.listen;

@@ -37,6 +37,12 @@ export interface FacilitatorSettings {
   readonly allowPlaintext: boolean;
 }
 
+/** A facilitator above this one in a tree, and where it is. */
+export interface UpstreamSettings extends FacilitatorSettings {
+  readonly name: PartyId;
+  readonly url: string;
+}
+
 /** What one party may ask of this one; see defaultLimits for what they are unless given. */
 export interface Limits {
   /** Of one party, in the long run. */
@@ -92,6 +98,8 @@ export interface FacilitatorConfig extends CommonConfig {
   readonly retention: Retention;
   /** Whose pages may be clients in browsers, as browsers name them. */
   readonly origins: readonly string[];
+  /** The facilitators that may fold what this one releases, where a job says so. */
+  readonly upstream: readonly UpstreamSettings[];
 }
 
 /** What those have who take part through a facilitator and serve their own people. */

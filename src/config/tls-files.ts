@@ -13,15 +13,21 @@ export async function readServerTls({ certificate, key, clientCa }: TlsSettings,
   };
 }
 
-/** Undefined where nothing is configured. @throws SealsumError config_invalid, identity_invalid */
+/**
+ * Undefined where nothing is configured.
+ *
+ * @param table of config.toml, for errors
+ * @throws SealsumError config_invalid, identity_invalid
+ */
 export async function readClientTls(
   { ca, certificate, key }: FacilitatorSettings,
   now: number,
+  table: 'facilitator' | 'upstream' = 'facilitator',
 ): Promise<ClientTls | undefined> {
   if (ca === undefined && certificate === undefined) return undefined;
   return {
-    ...(ca === undefined ? {} : { ca: await readCertificates(ca, 'facilitator.ca') }),
-    ...(certificate === undefined || key === undefined ? {} : await readPair('facilitator', certificate, key, now)),
+    ...(ca === undefined ? {} : { ca: await readCertificates(ca, `${table}.ca`) }),
+    ...(certificate === undefined || key === undefined ? {} : await readPair(table, certificate, key, now)),
   };
 }
 

@@ -53,6 +53,7 @@ test('what is left out has its default, and paths are seen from the file', () =>
     listen: listen(8080),
     retention: defaultRetention,
     origins: [],
+    upstream: [],
   });
   assert.deepEqual(configured('data-owner', owner), {
     ...common,
@@ -337,6 +338,39 @@ test('what sealsum init writes is read, with every comment taken for what it sho
     }
     if (all.role !== 'facilitator') assert.equal(all.accessTokenFile, '/etc/sealsum/north/access-token');
   }
+});
+
+test('the facilitators above a facilitator have addresses, with TLS unless it is said that they have none', () => {
+  const line = '[[upstream]]\nname = "root"\n';
+  assert.deepEqual(
+    configured('facilitator', `${facilitator}${line}url = "https://root.example"\nca = "root.pem"\n`).upstream,
+    [{ name: 'root', url: 'https://root.example', ca: '/etc/sealsum/north/root.pem', allowPlaintext: false }],
+  );
+  const plain = `${line}url = "http://root.example"\n`;
+  refused(
+    'facilitator',
+    facilitator + plain,
+    /^.*: upstream 1.url is http:\/\/root.example, without TLS/,
+    'upstream 1.url',
+  );
+  assert.equal(configured('facilitator', `${facilitator}${plain}allow_plaintext = true\n`).upstream.length, 1);
+  const near = `${line}url = "http://127.0.0.1:8081"\n`;
+  assert.equal(configured('facilitator', facilitator + near).upstream[0]?.url, 'http://127.0.0.1:8081');
+  refused('facilitator', facilitator + near + near, 'upstream 2.name root is named twice', 'upstream 2.name');
+  refused(
+    'facilitator',
+    `${facilitator}${near}ca = "root.pem"\n`,
+    /upstream 1.url begins with http:/,
+    'upstream 1.url',
+  );
+  refused(
+    'facilitator',
+    `${facilitator}${line}url = "https://root.example"\nkey = "k"\n`,
+    /go together/,
+    'upstream 1.key',
+  );
+  refused('facilitator', facilitator + line, /upstream 1.url/, 'upstream 1.url');
+  refused('data-owner', owner + near, /it belongs to a facilitator/);
 });
 
 test.run();
