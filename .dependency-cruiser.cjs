@@ -15,6 +15,7 @@ const layers = [
   '^src/(contributing|collecting)/',
   '^src/vector-sum/',
   '^src/averaging/',
+  '^src/profiles/',
   '^src/(index|client|client\\.browser)\\.ts$',
   '^src/cli/',
   '^parties/',

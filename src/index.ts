@@ -201,6 +201,10 @@ export {
 } from './privacy/ledger.ts';
 export { type Rational, rational, rationalFromNumber } from './privacy/rational.ts';
 export { type PrivacyStatement, privacyStatement } from './privacy/statement.ts';
+// Aggregation profiles: a program's own things as vectors, and what is summed of them as such things again.
+export { type AggregateOptions, type AggregationProfile, collectAs, submitAs } from './profiles/profile.ts';
+export { type ProfileOptions, plainVectors, stateDictionaries } from './profiles/profiles.ts';
+export { type FloatType, readSafetensors, type StateDictionary, writeSafetensors } from './profiles/safetensors.ts';
 // Protocol and HTTP: what a job fixes, and the clients of two of the parties.
 export { type Clock, systemClock } from './protocol/clock.ts';
 export { type OwnerId, ownerIdSchema } from './protocol/identifiers.ts';
@@ -217,6 +221,7 @@ export {
   tagsOf,
 } from './protocol/tags.ts';
 export { noiseToWire, type Terms, termsOf } from './protocol/terms.ts';
+export type { Group } from './protocol/tree.ts';
 // Threads, for seal() and open() of much.
 export { createThreadPool, type ThreadPool, type ThreadPoolOptions } from './threads/pool.ts';
 export type { Spreading } from './threads/spread.ts';
@@ -231,6 +236,7 @@ export { type ClientStore, memoryClientStore } from './vector-sum/client-store.t
 export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
 export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';
 export { openClientStore } from './vector-sum/open-client-store.ts';
+export type { FacilitatorTree, GroupOptions } from './vector-sum/groups.ts';
 export { type ReadParty, readParty } from './vector-sum/read-party.ts';
 export type { JobReference, RoundReference } from './vector-sum/references.ts';
 export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
