@@ -38,6 +38,7 @@ const secondsPerFile = slow ? 3600 : 300;
 const programs = [
   'src/cli/main.ts',
   'parties/facilitator/main.ts',
+  'parties/facilitator/several.ts',
   'parties/model-owner/main.ts',
   'parties/data-owner/main.ts',
   'scripts/demo.ts',

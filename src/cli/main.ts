@@ -8,6 +8,7 @@ import { registerPrivacyCommand } from './privacy-command.ts';
 import { createProgram, runProgram } from './program.ts';
 import { registerProjectCommands } from './project-commands.ts';
 import { systemServices } from './project-services.ts';
+import { registerSimulateTrainingCommand } from './simulate-training-command.ts';
 import { registerTrainCommand } from './train-command.ts';
 import { registerVerifyLogCommand } from './verify-log-command.ts';
 import { registerVerifyReceiptCommand } from './verify-receipt-command.ts';
@@ -20,6 +21,7 @@ registerPrivacyCommand(program);
 registerVerifyReceiptCommand(program);
 registerVerifyLogCommand(program);
 registerBackupCommand(program);
+registerSimulateTrainingCommand(program);
 registerPaillierCommands(program);
 program.hook('preAction', () => {
   preferBackend(process.env.SEALSUM_BACKEND);

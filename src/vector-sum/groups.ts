@@ -11,7 +11,7 @@ import { type Group, type JobTree, leavesOf, mostLevels, type TreeNode, treeProb
 export type FacilitatorTree = readonly (string | { readonly facilitator: string; readonly below: FacilitatorTree })[];
 
 export interface GroupOptions {
-  /** How many owners a group has: as many or more, for what is left over is shared among the groups. */
+  /** How many owners a group has: as many or more, for those who are left over are shared among as many groups as there are leaves. */
   readonly size: number;
   /** The least number of contributors of a group; one with fewer is left out of the sum. 2 unless given. */
   readonly least?: number;
@@ -44,12 +44,12 @@ export function treeOf(
   if (problem !== undefined) throw refuse('below', problem);
   const unknown = nodes.find(({ facilitator }) => !others.includes(facilitator));
   if (unknown !== undefined) throw refuse('below', `${unknown.facilitator} has no address in facilitators`);
-  const groups = Math.floor(owners / size);
   const leaves = leavesOf({ facilitator: root, tree }).length;
-  if (groups > leaves)
+  const largest = Math.ceil(owners / leaves);
+  if (largest >= 2 * size)
     throw refuse(
       'size',
-      `${owners} owners in groups of ${size} need ${groups} facilitators to fold them, and there are ${leaves}; name more, or ask for larger groups`,
+      `with ${leaves} facilitators to fold them, ${owners} owners make groups of ${largest}, twice as large or more; name more facilitators, or ask for larger groups`,
     );
   return tree;
 }

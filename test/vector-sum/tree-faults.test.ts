@@ -212,7 +212,7 @@ test('what makes no tree is refused by its field before anybody hears of it', as
   for (const [field, options] of [
     ['groups.size', { groups: { size: 1 } }],
     ['groups.size', { groups: { size: 7 } }],
-    ['groups.size', { groups: { size: 2 } }],
+    ['groups.size', { groups: { size: 2, below: ['north'] } }],
     ['groups.least', { groups: { size: 3, least: 1 } }],
     ['groups.least', { groups: { size: 3, least: 3 } }],
     ['groups.below', { groups: { size: 3, below: [] } }],
