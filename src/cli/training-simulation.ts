@@ -10,6 +10,7 @@ import { SealsumError } from '../errors.ts';
 import { type CountedBytes, createCountingFetch } from '../http/counting-fetch.ts';
 import { createFacilitatorClient } from '../http/facilitator-client.ts';
 import { createSignedFetch } from '../http/signed-fetch.ts';
+import { createTransport } from '../http/transport.ts';
 import { systemRandom } from '../paillier/random.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { partyIdSchema } from '../protocol/identifiers.ts';
@@ -90,7 +91,8 @@ export async function simulateTraining(options: SimulationOptions): Promise<Simu
   await using pool = asyncDisposable(createThreadPool());
   const { [rootName]: root = '', ...below } = urls;
   const shared = { facilitator: root, facilitatorName: rootName, facilitators: below, parties, pool, signal };
-  const counted = createCountingFetch(fetch);
+  await using transport = createTransport();
+  const counted = createCountingFetch(transport.fetch);
   await using controller = await Controller.create({ ...shared, identity: modelOwner, fetch: counted.fetch });
   const job = await controller.createJob({
     length,
@@ -105,10 +107,10 @@ export async function simulateTraining(options: SimulationOptions): Promise<Simu
     groups: { size: Math.floor(count / groups), below: leaves },
   });
   const ending = new AbortController();
-  const folds = followFolds(job, urls, modelOwner, ending.signal);
+  const folds = followFolds(job, urls, modelOwner, transport.fetch, ending.signal);
   const keys = createKeyChecks();
   const members = owners.map((identity) => {
-    const { fetch: send, figures } = createCountingFetch(fetch);
+    const { fetch: send, figures } = createCountingFetch(transport.fetch);
     const client = new Client({ ...shared, identity, fetch: send, keys, store: memoryClientStore() });
     return { client, figures, target: randomVector(length) };
   });
@@ -223,9 +225,10 @@ function followFolds(
   job: VectorSumJob,
   urls: Readonly<Record<string, string>>,
   identity: Identity,
+  send: typeof fetch,
   signal: AbortSignal,
 ) {
-  const signed = createSignedFetch({ identity, fetch, clock: systemClock, random: systemRandom });
+  const signed = createSignedFetch({ identity, fetch: send, clock: systemClock, random: systemRandom });
   const folds = { onFold: (_name: string): void => undefined, done: Promise.resolve() };
   folds.done = Promise.all(
     Object.entries(urls).map(async ([name, url]) => {

@@ -39,10 +39,10 @@ test('--json: every sum is the plain one, every milestone is there, and owners c
   );
   assert.ok(report.milestones.some(({ detail }) => detail === '2 + 3'));
   assert.deepEqual(Object.keys(report.bytes.facilitators).sort(), ['leaf-1', 'leaf-2', 'root']);
-  // A contribution of 2 ciphertexts of 512 bytes in each round, and what is said about it.
-  assert.ok(report.bytes.owner.mean.sent >= 2048 && report.bytes.owner.most.sent < 20_000);
+  // A ciphertext of 512 bytes in each round, and what is said about it.
+  assert.ok(report.bytes.owner.mean.sent >= 1024 && report.bytes.owner.most.sent < 20_000);
   assert.equal(report.bytes.facilitators.root?.sent, 0);
-  assert.ok((report.bytes.facilitators['leaf-1']?.sent ?? 0) > 2048);
+  assert.ok((report.bytes.facilitators['leaf-1']?.sent ?? 0) > 1024);
 });
 
 test('--milestones tells them one by one, and a summary follows', async () => {
