@@ -34,6 +34,8 @@ export interface FacilitatorAccess {
   readonly name: PartyId;
   readonly url: string;
   readonly tls?: ClientTls;
+  /** Where the roster's other facilitators are, by name: those that may be asked without TLS, or with it. */
+  readonly others?: Readonly<Record<string, string>>;
 }
 
 export interface LoadedParty<C extends PartyConfig = PartyConfig> {
@@ -212,11 +214,20 @@ async function facilitatorAccess(config: PartyConfig, roster: Roster, now: numbe
   const entry = chosenFacilitator(settings, roster, refuse);
   const url = settings.url ?? entry.url;
   if (url === undefined) throw refuse('url', `is missing, and the roster does not say where ${entry.name} is`);
-  const { protocol, hostname } = new URL(url);
-  if (protocol === 'http:' && !isLoopback(hostname) && !settings.allowPlaintext)
+  if (!isAllowed(url, settings))
     throw refuse('url', `is ${url}, without TLS; write https:, or say facilitator.allow_plaintext = true`);
   const tls = await readClientTls(settings, now);
-  return { name: entry.name, url, ...(tls === undefined ? {} : { tls }) };
+  const others: Record<string, string> = {};
+  for (const { name, role, url: where } of roster.parties)
+    if (role === 'facilitator' && name !== entry.name && where !== undefined && isAllowed(where, settings))
+      others[name] = where;
+  return { name: entry.name, url, others, ...(tls === undefined ? {} : { tls }) };
+}
+
+/** Whether a facilitator may be asked at this address. */
+function isAllowed(url: string, { allowPlaintext }: FacilitatorSettings): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol !== 'http:' || isLoopback(hostname) || allowPlaintext;
 }
 
 function chosenFacilitator(

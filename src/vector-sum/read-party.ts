@@ -16,6 +16,8 @@ export interface ReadParty {
   /** The facilitator's address and name, and how to get there. */
   readonly facilitator: string;
   readonly facilitatorName: PartyId;
+  /** Where the roster's other facilitators are, by name. */
+  readonly facilitators: Readonly<Record<string, string>>;
   readonly tls?: ClientTls;
   readonly identity: Identity;
   readonly storageKey: Uint8Array;
@@ -53,6 +55,7 @@ export async function readParty(
   return {
     facilitator: facilitator.url,
     facilitatorName: facilitator.name,
+    facilitators: facilitator.others ?? {},
     ...(facilitator.tls === undefined ? {} : { tls: facilitator.tls }),
     identity,
     storageKey,

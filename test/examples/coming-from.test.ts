@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
 import { root } from '../support/program.ts';
-import { startProject } from './project.ts';
+import { startProject, startTree } from './project.ts';
 
 const run = promisify(execFile);
 
@@ -29,13 +29,19 @@ function promisedBy(code: string): string[] {
   return [...code.matchAll(/(?:^|; )\/\/ (.*)$/gm)].map(([, promise = '']) => promise);
 }
 
+/** What must run for a page's code: a facilitator, or a tree of them. */
+async function startedFor(code: string, folder: string): Promise<readonly AsyncDisposable[]> {
+  if (!code.includes("'project/")) return [];
+  return code.includes('groups: {') ? startTree(folder) : [await startProject(folder)];
+}
+
 for (const page of pages) {
   test(`${page}: its code prints what stands beside it`, async () => {
     const code = codeOf(page);
     const promised = promisedBy(code);
     assert.ok(promised.length > 0);
     const folder = await mkdtemp(join(tmpdir(), 'sealsum-page-'));
-    const started = code.includes("'project/") ? [await startProject(join(folder, 'project'))] : [];
+    const started = await startedFor(code, join(folder, 'project'));
     try {
       const program = join(folder, 'page.mts');
       const library = pathToFileURL(join(root, 'src', 'index.ts')).href;

@@ -13,7 +13,7 @@ import { suite } from 'uvu';
 import type { CollectedStatistics, StatisticsReport } from '../../src/index.ts';
 import { runScript } from '../scripts/processes.ts';
 import { program, root } from '../support/program.ts';
-import { startProject } from './project.ts';
+import { startProject, startTree } from './project.ts';
 
 const examples = `${root}examples`;
 
@@ -111,6 +111,24 @@ test('federated-averaging.ts: three clinics train by local epochs, and get what 
     assert.ok(Number(/ by (\S+)$/.exec(lines[9] ?? '')?.[1]) < 2e-5, stdout);
     assert.equal(lines.length, 10, stdout);
   } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('groups.ts: six sites in two groups, drawn for every round', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sealsum-example-'));
+  const project = join(folder, 'project');
+  const started = await startTree(project);
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [...program('examples/groups.ts'), project]);
+    const lines = stdout.trimEnd().split('\n');
+    assert.equal(lines.length, 6);
+    for (const round of [1, 2]) {
+      for (const leaf of ['north', 'south']) assert.ok(lines.includes(`round ${round}: ${leaf} folds 3`), stdout);
+      assert.ok(lines.includes(`round ${round}: the sum is 15, ${6 * round}, 0 groups are lost`), stdout);
+    }
+  } finally {
+    for (const party of started) await party[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   }
 });
