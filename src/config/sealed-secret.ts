@@ -70,7 +70,8 @@ export async function sealSecret(
 /**
  * @param document the parsed JSON of a file
  * @param purpose what it was sealed for
- * @throws SealsumError identity_invalid when the document is not of this form or for another purpose; passphrase_wrong
+ * @throws SealsumError identity_invalid when the document is not of this form or for another purpose; passphrase_wrong;
+ *   backend_unavailable in a page that may not use WebCrypto
  */
 export async function openSecret(document: unknown, passphrase: string, purpose: string): Promise<Uint8Array> {
   const parsed = sealedSecretSchema.safeParse(document);
@@ -93,6 +94,7 @@ export async function openSecret(document: unknown, passphrase: string, purpose:
   try {
     return await decryptGcm({ key, nonce, associated: authenticated(parameters) }, sealed);
   } catch (cause) {
+    if (cause instanceof SealsumError) throw cause;
     throw new SealsumError('passphrase_wrong', 'the passphrase does not open it, or the file was changed', {
       field: 'passphrase',
       cause,

@@ -1,6 +1,7 @@
 /** Keys from passphrases, by @noble/hashes, and authenticated encryption, by the browser's own WebCrypto. */
 import { scryptAsync } from '@noble/hashes/scrypt';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils';
+import { SealsumError } from '../errors.ts';
 import type { GcmParameters, ScryptCost, Sealed } from './sealing.ts';
 
 export async function scrypt(
@@ -16,8 +17,13 @@ export async function scrypt(
 const tagLength = 16;
 const named = ({ nonce, associated }: GcmParameters) =>
   ({ name: 'AES-GCM', iv: nonce, additionalData: associated, tagLength: 8 * tagLength }) as const;
-const keyOf = ({ key }: GcmParameters, use: 'encrypt' | 'decrypt') =>
-  crypto.subtle.importKey('raw', key, 'AES-GCM', false, [use]);
+/** @throws SealsumError backend_unavailable */
+const keyOf = async ({ key }: GcmParameters, use: 'encrypt' | 'decrypt') => {
+  const { subtle } = crypto as Partial<typeof crypto>;
+  if (subtle === undefined)
+    throw new SealsumError('backend_unavailable', 'browsers give WebCrypto to pages from https: or localhost only');
+  return await subtle.importKey('raw', key, 'AES-GCM', false, [use]);
+};
 
 export async function encryptGcm(parameters: GcmParameters, plaintext: Uint8Array<ArrayBuffer>): Promise<Sealed> {
   const key = await keyOf(parameters, 'encrypt');
