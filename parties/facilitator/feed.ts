@@ -103,7 +103,8 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
     // At the root of a tree the round's owners are in the manifests of others.
     const { roster } = record.signed?.descriptor ?? record.state;
     if (roster.length > mostSentAlong.owners) return event;
-    if ((record.signed?.descriptor.parameters.length ?? 0) > mostSentAlong.parameters) return event;
+    const { parameters = '', encrypted_parameters: ciphertexts = '' } = record.signed?.descriptor ?? {};
+    if (parameters.length + ciphertexts.length > mostSentAlong.parameters) return event;
     return { ...event, view: viewRound(record) };
   }
 

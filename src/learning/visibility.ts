@@ -1,6 +1,8 @@
 /** model.json's `model_visibility`, what follows from it, and what makes no sense beside it. */
 import { coefficientsOf, initialParameters } from './coefficients.ts';
+import { matrixTriangleLength } from './encrypted-gradient.ts';
 import { compileFeatures } from './features.ts';
+import { featureWidth } from './fields.ts';
 import type { Model, ParsedModel, Training } from './model-types.ts';
 import type { Problem } from './problems.ts';
 
@@ -9,6 +11,9 @@ import type { Problem } from './problems.ts';
  * a few bits; with differential privacy it is worth choosing, since the noise grows with it.
  */
 const defaultBound = 16;
+
+/** A bound on what a model.json can make every owner allocate: 1446 columns. */
+const mostNumbers = 2 ** 20;
 
 /** With the bound of the parameters where they are encrypted. */
 export function withParameterBound({ training, model_visibility: visibility }: ParsedModel): Training {
@@ -51,6 +56,13 @@ export function visibilityProblems(model: Omit<Model, 'privacy'> & Pick<ParsedMo
     encryption.quantization_bits !== undefined,
     'encryption.quantization_bits',
     `cannot be had ${unseen}: sums have the product of two scales; remove it`,
+  );
+  const width = model.data_props.features.reduce((sum, feature) => sum + featureWidth(feature), 1);
+  const numbers = matrixTriangleLength(width);
+  refuse(
+    numbers > mostNumbers,
+    'data_props.features',
+    `an owner's matrix would have ${numbers} numbers ${unseen}; at most ${mostNumbers}: use fewer features or levels`,
   );
   if (privacy !== undefined) {
     const once = 'owners sum their records once, all of them';

@@ -210,6 +210,8 @@ test('what cannot go together is refused by its field', () => {
   ];
   for (const [rest, field] of refusals)
     assert.throws(() => hidden(1, rest), { code: 'model_invalid', field }, JSON.stringify(rest));
+  hidden(1445);
+  assert.throws(() => hidden(1446), { code: 'model_invalid', field: 'data_props.features' });
   assert.throws(() => small('LOGISTIC_REGRESSION', 1, { model_visibility: 'encrypted' }), {
     code: 'model_invalid',
     field: 'model_visibility',

@@ -269,6 +269,10 @@ test('a round comes along with its event to whoever would ask for it, as it is t
   await party.open(2, { parameters: new Array<number>(1537).fill(0) });
   await until('the next round to be told of', () => events.at(-1)?.round === 2);
   assert.equal(events.at(-1)?.view, undefined);
+  for (const owner of trio) await party.contribute(2, owner, contributionOf(0));
+  await party.open(3, { parameters: [], encrypted: 'AAAA'.repeat(4097) });
+  await until('the round after it to be told of', () => events.at(-1)?.round === 3);
+  assert.deepEqual([events.at(-1)?.type, events.at(-1)?.view], ['round.opened', undefined]);
   stop.abort();
   owned.stop.abort();
 });

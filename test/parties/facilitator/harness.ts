@@ -93,6 +93,8 @@ export interface RoundOptions {
   readonly job?: string;
   readonly roster?: readonly OwnerId[];
   readonly parameters?: readonly number[];
+  /** encrypted_parameters of the descriptor. */
+  readonly encrypted?: string;
 }
 
 export interface TestFacilitator extends AsyncDisposable {
@@ -370,6 +372,7 @@ export function describeRound(job: JobDescriptor, round: number, options: RoundO
     quorum: job.quorum,
     deadline_seconds: job.deadline_seconds,
     parameters: encodeParameters(options.parameters ?? [0.5, -0.25, 0]),
+    ...(options.encrypted === undefined ? {} : { encrypted_parameters: options.encrypted }),
   };
 }
 
