@@ -10,7 +10,7 @@ import type { Identity } from '../../src/protocol/identity.ts';
 
 export interface Upstream extends AsyncDisposable {
   /** Asks again for as long as nobody stops it: what was folded here is lost unless it arrives. */
-  clientOf(facilitator: PartyId): FacilitatorClient | undefined;
+  readonly clientOf: (facilitator: PartyId) => FacilitatorClient | undefined;
 }
 
 /** @throws SealsumError config_invalid when a certificate or key cannot be read */

@@ -14,7 +14,8 @@ Examples:
   sealsum simulate-training --owners 20 --groups 4 --length 5000 --rounds 3
   sealsum simulate-training --owners 9 --groups 3 --length 100 --key-bits 2048 --json`;
 
-interface Options extends SimulationSize {
+interface Options extends Omit<SimulationSize, 'bits'> {
+  readonly bits: string;
   readonly milestones: boolean;
   readonly json: boolean;
 }
@@ -56,7 +57,13 @@ export function registerSimulateTrainingCommand(program: Command, print: (text: 
         const report = await simulateTraining({
           ...size,
           signal: stop.signal,
-          ...(tells ? { onMilestone: (milestone: Milestone) => print(lineOf(milestone)) } : {}),
+          ...(tells
+            ? {
+                onMilestone: (milestone: Milestone) => {
+                  print(lineOf(milestone));
+                },
+              }
+            : {}),
           onProgress: (done) => bar?.update(done),
         });
         bar?.stop();

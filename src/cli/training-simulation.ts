@@ -229,7 +229,7 @@ function followFolds(
   signal: AbortSignal,
 ) {
   const signed = createSignedFetch({ identity, fetch: send, clock: systemClock, random: systemRandom });
-  const folds = { onFold: (_name: string): void => undefined, done: Promise.resolve() };
+  const folds = { onFold: (() => undefined) as (name: string) => void, done: Promise.resolve() };
   folds.done = Promise.all(
     Object.entries(urls).map(async ([name, url]) => {
       const client = createFacilitatorClient({ url, fetch: signed, clock: systemClock });

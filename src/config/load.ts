@@ -221,7 +221,12 @@ async function facilitatorAccess(config: PartyConfig, roster: Roster, now: numbe
   for (const { name, role, url: where } of roster.parties)
     if (role === 'facilitator' && name !== entry.name && where !== undefined && isAllowed(where, settings))
       others[name] = where;
-  return { name: entry.name, url, others, ...(tls === undefined ? {} : { tls }) };
+  return {
+    name: entry.name,
+    url,
+    ...(Object.keys(others).length === 0 ? {} : { others }),
+    ...(tls === undefined ? {} : { tls }),
+  };
 }
 
 /** Whether a facilitator may be asked at this address. */

@@ -78,7 +78,7 @@ function dictionaryOf(given: Uint8Array | StateDictionary | NamedTensors): State
       metadata: {},
     };
   }
-  const { tensors, types, metadata = {} } = (given ?? {}) as Partial<StateDictionary>;
+  const { tensors, types, metadata = {} } = (given as Partial<StateDictionary> | null | undefined) ?? {};
   if (tensors instanceof Map && types instanceof Map) return { tensors, types, metadata };
   throw new SealsumError(
     'data_invalid',

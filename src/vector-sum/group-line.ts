@@ -16,9 +16,9 @@ import type { Connection } from './connection.ts';
 
 export interface GroupConnection extends Connection {
   /** Who takes this owner's contribution to a round, as far as the round was looked at. */
-  facilitatorOf(job: JobId, round: number): PartyId;
+  readonly facilitatorOf: (job: JobId, round: number) => PartyId;
   /** Whether an owner can contribute at this facilitator. */
-  reaches(facilitator: PartyId): boolean;
+  readonly reaches: (facilitator: PartyId) => boolean;
   /** What was found of this owner in a group's manifest, and whether the root has that group's aggregate in its own. */
   folded(job: JobId, round: number, found: Inclusion, signal: AbortSignal): Promise<Inclusion>;
 }

@@ -323,7 +323,8 @@ test('where there are several facilitators, one is chosen by name', async ({ fol
   });
   await appendFile(config, '\n[facilitator]\nname = "south"\n');
   const { facilitator } = await loadParty('model-owner', { config }, services);
-  assert.deepEqual(facilitator, { name: 'south', url: 'http://127.0.0.1:2' });
+  const others = { facilitator: 'http://127.0.0.1:8080' };
+  assert.deepEqual(facilitator, { name: 'south', url: 'http://127.0.0.1:2', others });
   await writeRoster(path, roster, { replace: true });
   await assert.rejects(loadParty('model-owner', { config }, services), {
     code: 'config_invalid',

@@ -178,7 +178,7 @@ test('a job starts when as many are ready as it says, tells of each, and names w
     targetOwners: 4,
     groups: { size: 2, below: ['north', 'south'] },
     roster: names(stage, 5),
-  } as never);
+  });
   const told: string[] = [];
   const starting = job.startRound({ onReady: (ready, target) => told.push(`${ready}/${target}`) });
   for (const client of stage.clients.slice(0, 4)) {
@@ -221,7 +221,7 @@ test('what makes no tree is refused by its field before anybody hears of it', as
     ['groups.below', { groups: { size: 6, below: ['facilitator'] } }],
     ['groups.below', { groups: { size: 6, below: [{ facilitator: 'north', below: ['north'] }] } }],
   ] as const)
-    await assert.rejects(stage.job(options as never), { code: 'config_invalid', field }, JSON.stringify(options));
+    await assert.rejects(stage.job(options), { code: 'config_invalid', field }, JSON.stringify(options));
   await assert.rejects(stage.job({ targetOwners: 1 }), { code: 'model_invalid', field: 'participation.target_owners' });
   await assert.rejects(stage.job({ targetOwners: 7 }), { code: 'owners_too_few', field: 'roster' });
   for (const name of ['facilitator', 'north', 'south'])
@@ -235,6 +235,17 @@ test('what makes no tree is refused by its field before anybody hears of it', as
   const job = await stage.job();
   const near = stage.client(0, { facilitators: { north: stage.urls.north ?? '' } });
   await assert.rejects(near.join(job), { code: 'job_conflict', field: 'tree', message: /no address of south/ });
+});
+
+test('a facilitator that may not contribute to its parent takes no job in which it would', async () => {
+  await using stage = await setTreeStage({ owners: 4, below: ['north', 'south'], alone: 'south' });
+  await assert.rejects(stage.job({ groups: { size: 2 } }), {
+    code: 'config_invalid',
+    field: 'descriptor.tree',
+    message: /the job has facilitator fold what south releases/,
+  });
+  const south = clientOf(stage.cast.modelOwner, stage.urls.south ?? '');
+  assert.deepEqual(await south.jobs(never), []);
 });
 
 test.run();

@@ -166,7 +166,7 @@ for (const { lie, lies, code, message } of [
   },
   {
     lie: 'shows a leaf without its manifest',
-    lies: { manifest: changed(({ manifest: _, ...line }) => line) },
+    lies: { manifest: changed(({ owner, digest, bytes, signature }) => ({ owner, digest, bytes, signature })) },
     code: 'manifest_invalid',
     message: /that of south is without its manifest/,
   },
@@ -222,7 +222,8 @@ test('an owner that is asked for one round at two leaves contributes to the firs
   assert.ok(signed !== undefined);
   const other: RoundDescriptor = { ...signed.descriptor, groups };
   await leaf.openRound({ descriptor: other, signature: signObject(stage.cast.modelOwner, 'round', other) }, never);
-  [second, isLost] = [other, false];
+  second = other;
+  isLost = false;
   await assert.rejects(hasty.submit(job, round, vector), { code: 'round_conflict' });
   assert.equal((await hasty.ledger()).rounds, 1);
   assert.deepEqual((await leaf.round(job.id, 1, never)).contributors, []);

@@ -31,6 +31,8 @@ export interface TreeStageOptions {
   readonly before?: (name: string, cast: Cast) => FacilitatorOptions['before'];
   /** Stands between one of them and its parent, and may lie. */
   readonly upstream?: (name: string, client: FacilitatorClient, identity: Identity) => FacilitatorClient;
+  /** Which of them knows no other. */
+  readonly alone?: string;
   readonly clock?: Clock;
   readonly controllerOptions?: Partial<ControllerOptions>;
 }
@@ -80,7 +82,7 @@ export async function setTreeStage(options: TreeStageOptions): Promise<TreeStage
       clock,
       upstream: (to) => {
         const url = urls[to];
-        if (url === undefined) return undefined;
+        if (url === undefined || name === options.alone) return undefined;
         const client = clientOf(identity(name), url, systemClock, Number.POSITIVE_INFINITY);
         return options.upstream?.(name, client, identity(name)) ?? client;
       },
