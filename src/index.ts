@@ -235,8 +235,8 @@ export {
 export { type ClientStore, memoryClientStore } from './vector-sum/client-store.ts';
 export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
 export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';
-export { openClientStore } from './vector-sum/open-client-store.ts';
 export type { FacilitatorTree, GroupOptions } from './vector-sum/groups.ts';
+export { openClientStore } from './vector-sum/open-client-store.ts';
 export { type ReadParty, readParty } from './vector-sum/read-party.ts';
 export type { JobReference, RoundReference } from './vector-sum/references.ts';
 export type { SumPrivacy } from './vector-sum/sum-privacy.ts';
