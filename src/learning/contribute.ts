@@ -5,10 +5,10 @@ import { aborted } from '../threads/aborted.ts';
 import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
-import { matrixTriangleLength } from './encrypted-gradient.ts';
 import type { Records } from './features.ts';
 import { type AnyTask, statisticsSums } from './statistics/task.ts';
 import { ownSums, ownVector } from './task.ts';
+import { matrixTriangleLength } from './visibility.ts';
 
 export interface Contributing extends Spreading {
   /** Where the coins come from by which units take part and numbers are rounded; the operating system's generator by default, and on threads always. */

@@ -95,11 +95,6 @@ function sideOf(width: number): number {
   return width + 1;
 }
 
-/** Numbers in the upper triangle of an owner's Z. */
-export function matrixTriangleLength(width: number): number {
-  return (sideOf(width) * (sideOf(width) + 1)) / 2;
-}
-
 /** An owner's weight and the upper triangle of its Z, row by row, as integers of scale G: the same in every round. */
 export function matrixSums(
   { clip, weightUnit }: EncryptedGradient,

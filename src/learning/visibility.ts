@@ -1,6 +1,5 @@
 /** model.json's `model_visibility`, what follows from it, and what makes no sense beside it. */
 import { coefficientsOf, initialParameters } from './coefficients.ts';
-import { matrixTriangleLength } from './encrypted-gradient.ts';
 import { compileFeatures } from './features.ts';
 import { featureWidth } from './fields.ts';
 import type { Model, ParsedModel, Training } from './model-types.ts';
@@ -14,6 +13,11 @@ const defaultBound = 16;
 
 /** A bound on what a model.json can make every owner allocate: 1446 columns. */
 const mostNumbers = 2 ** 20;
+
+/** Numbers in the upper triangle of an owner's Σ z·zᵀ, z = (x, y), for records of `width` columns. */
+export function matrixTriangleLength(width: number): number {
+  return ((width + 1) * (width + 2)) / 2;
+}
 
 /** With the bound of the parameters where they are encrypted. */
 export function withParameterBound({ training, model_visibility: visibility }: ParsedModel): Training {
