@@ -1,9 +1,9 @@
 /** A matrix times ciphertexts (matrix-product.ts): here, or on threads where it is much. */
-import { Buffer } from 'node:buffer';
-import { setImmediate as turn } from 'node:timers/promises';
+import { turn } from '../platform/event-loop.ts';
 import { aborted } from '../threads/aborted.ts';
 import type { Spreading } from '../threads/spread.ts';
 import type { ModularBackend } from './backend.ts';
+import { concatBytes } from './bytes.ts';
 import { encodeCiphertexts } from './ciphertexts.ts';
 import { type Factors, productSteps } from './matrix-product.ts';
 import type { ProductOrder } from './matrix-product-thread.ts';
@@ -41,7 +41,7 @@ export async function multiplyMatrix(
           return pool.run<Uint8Array>(work, order, signal);
         }),
       );
-      return new Uint8Array(Buffer.concat(parts));
+      return concatBytes(...parts);
     } catch (error) {
       // Without threads it takes longer.
       if (pool.usable()) throw error;
