@@ -93,33 +93,39 @@ export interface SignedManifest {
   readonly signature: ObjectSignature;
 }
 
-const plainLine = z.object({
-  owner: ownerIdSchema,
-  digest: digestSchema,
-  bytes: z.number().int().min(1),
-  signature: objectSignatureSchema,
-});
-
-const manifestOf = (line: z.ZodType<ManifestLine>): z.ZodType<SignedManifest> =>
-  z.object({
-    manifest: z.object({
-      job: jobIdSchema,
-      round: z.number().int().min(1),
-      job_digest: digestSchema,
-      round_digest: digestSchema,
-      model_hash: digestSchema,
-      contributions: z.array(line),
-      count: z.number().int().min(1),
-      aggregate_digest: digestSchema,
-    }),
+/**
+ * As deep as a tree may be and no deeper: what is read by levels cannot be too deep for whoever reads it.
+ *
+ * @param make z.strictObject for what is asked, z.object for what is answered
+ */
+function manifestSchemaOf(make: typeof z.object | typeof z.strictObject): z.ZodType<SignedManifest> {
+  const line = {
+    owner: ownerIdSchema,
+    digest: digestSchema,
+    bytes: z.number().int().min(1),
     signature: objectSignatureSchema,
-  });
+  };
+  const manifestOf = (lines: z.ZodType<ManifestLine>): z.ZodType<SignedManifest> =>
+    make({
+      manifest: make({
+        job: jobIdSchema,
+        round: z.number().int().min(1),
+        job_digest: digestSchema,
+        round_digest: digestSchema,
+        model_hash: digestSchema,
+        contributions: z.array(lines),
+        count: z.number().int().min(1),
+        aggregate_digest: digestSchema,
+      }),
+      signature: objectSignatureSchema,
+    });
+  return Array.from({ length: mostLevels }).reduce(
+    (below: z.ZodType<SignedManifest>) => manifestOf(make({ ...line, manifest: optional(below) })),
+    manifestOf(make(line)),
+  );
+}
 
-/** As deep as a tree may be and no deeper: what is read by levels cannot be too deep for whoever reads it. */
-export const signedManifestSchema: z.ZodType<SignedManifest> = Array.from({ length: mostLevels }).reduce(
-  (schema: z.ZodType<SignedManifest>) => manifestOf(plainLine.extend({ manifest: optional(schema) })),
-  manifestOf(plainLine),
-);
+export const signedManifestSchema: z.ZodType<SignedManifest> = manifestSchemaOf(z.object);
 
 export interface RoundView {
   readonly job: JobId;
@@ -185,7 +191,7 @@ export type GroupReport =
     };
 
 export const groupReportSchema: z.ZodType<GroupReport> = z.discriminatedUnion('status', [
-  z.strictObject({ status: z.literal('closed'), manifest: signedManifestSchema }),
+  z.strictObject({ status: z.literal('closed'), manifest: manifestSchemaOf(z.strictObject) }),
   z.strictObject({
     status: z.literal('abandoned'),
     reason: z.string().max(100_000),

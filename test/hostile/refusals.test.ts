@@ -99,6 +99,9 @@ const outsiders: Readonly<Record<string, readonly (readonly [Identity, Codes])[]
   'put /jobs/{job}/rounds/{round}/contributions/{owner}': [annaId, coraId, zoeId, mona, otto, facilitatorIdentity].map(
     (who) => [who, forbidden],
   ),
+  'put /jobs/{job}/rounds/{round}/reports/{facilitator}': [annaId, zoeId, mona, otto, facilitatorIdentity].map(
+    (who) => [who, forbidden],
+  ),
   'put /jobs/{job}/owners/{owner}': [bertId, coraId, zoeId, mona, otto, facilitatorIdentity].map((who) => [
     who,
     forbidden,

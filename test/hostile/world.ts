@@ -10,10 +10,11 @@ import { contributionStatement, sha256 } from '../../src/protocol/manifest.ts';
 import {
   type ContributionStatement,
   contributionSignatureHeader,
+  type GroupReport,
   type SignedRound,
 } from '../../src/protocol/round-messages.ts';
 import type { ObjectSignature } from '../../src/protocol/signed.ts';
-import { objectDigest } from '../../src/protocol/signed.ts';
+import { objectDigest, signObject } from '../../src/protocol/signed.ts';
 import {
   anna,
   answerTo,
@@ -25,6 +26,7 @@ import {
   describeRound,
   facilitatorIdentity,
   identityOf,
+  leafIdentity,
   mona,
   never,
   otto,
@@ -88,6 +90,12 @@ export async function createWorld(options: Partial<FacilitatorPartyOptions> = {}
   await model.createJob(signJob(job), never);
   await model.createJob(signJob(bare), never);
   await clientOf(party.url, anna, clock).answerJob(signAnswer(answerTo(job, anna, 'ready')), never);
+  const tree = { nodes: [{ facilitator: leafIdentity.name, parent: facilitatorIdentity.name }], group_quorum: 2 };
+  const folded = { ...describeJob({ job: 'folded' }), tree };
+  await model.createJob(signJob(folded), never);
+  const groups = [{ facilitator: leafIdentity.name, roster: folded.roster }];
+  const parts = signRound({ ...describeRound(folded, 1), groups });
+  await model.openRound(parts, never);
   const first = signRound(describeRound(job, 1));
   await model.openRound(first, never);
   for (const [index, owner] of [anna, bert, cora].entries()) {
@@ -106,7 +114,7 @@ export async function createWorld(options: Partial<FacilitatorPartyOptions> = {}
     job,
     bare,
     open,
-    routes: routesOf(job, bare, open),
+    routes: routesOf(job, bare, open, parts),
     sign,
     [Symbol.asyncDispose]: () => party[Symbol.asyncDispose](),
   };
@@ -140,7 +148,20 @@ export function statementOf(signed: SignedRound, owner: OwnerId, bytes: Uint8Arr
   return contributionStatement(signed, objectDigest('round', signed.descriptor), said);
 }
 
-function routesOf(job: JobDescriptor, bare: JobDescriptor, open: SignedRound): readonly Route[] {
+/** What the facilitator below says of its part, which is none that anybody could decrypt. */
+function reportOf(parts: SignedRound): GroupReport {
+  const { job, round, job_digest, model_hash } = parts.descriptor;
+  const contributions = [anna, bert].map((owner, index) => {
+    const statement = statementOf(parts, owner, contributionOf(index));
+    return { owner, digest: statement.digest, bytes: statement.bytes, signature: signContribution(statement) };
+  });
+  const round_digest = objectDigest('round', parts.descriptor);
+  const aggregate_digest = '0'.repeat(64);
+  const manifest = { job, round, job_digest, round_digest, model_hash, contributions, count: 2, aggregate_digest };
+  return { status: 'closed', manifest: { manifest, signature: signObject(leafIdentity, 'manifest', manifest) } };
+}
+
+function routesOf(job: JobDescriptor, bare: JobDescriptor, open: SignedRound, folded: SignedRound): readonly Route[] {
   const [annaId, bertId] = [identityOf(anna), identityOf(bert)];
   const get = (path: string): LineRequest => ({ method: 'GET', path, headers: {} });
   const next = signJob(describeJob({ job: 'next' }));
@@ -171,6 +192,12 @@ function routesOf(job: JobDescriptor, bare: JobDescriptor, open: SignedRound): r
       who: bertId,
       request: contribution(open, bert, contributionOf(4)),
       status: 201,
+    },
+    {
+      name: 'put /jobs/{job}/rounds/{round}/reports/{facilitator}',
+      who: leafIdentity,
+      request: jsonRequest('PUT', '/jobs/folded/rounds/1/reports/leaf', reportOf(folded)),
+      status: 204,
     },
     {
       name: 'put /jobs/{job}/owners/{owner}',

@@ -185,7 +185,7 @@ for (const { lie, lies, code, message } of [
 
 test('an owner that is asked for one round at two leaves contributes to the first, is charged once, and withdraws', async () => {
   let isLost = true;
-  let second: RoundDescriptor | undefined;
+  const shown: { second?: RoundDescriptor } = {};
   await using stage = await setTreeStage({
     owners: 4,
     below: ['north', 'south', 'west'],
@@ -196,6 +196,7 @@ test('an owner that is asked for one round at two leaves contributes to the firs
         return new Response(null, { status: 503 });
       }
       const response = await app(request);
+      const { second } = shown;
       if (name !== 'facilitator' || second === undefined || !/\/rounds\/1$/.test(request.url)) return response;
       const view = (await response.json()) as object;
       return Response.json({
@@ -222,7 +223,7 @@ test('an owner that is asked for one round at two leaves contributes to the firs
   assert.ok(signed !== undefined);
   const other: RoundDescriptor = { ...signed.descriptor, groups };
   await leaf.openRound({ descriptor: other, signature: signObject(stage.cast.modelOwner, 'round', other) }, never);
-  second = other;
+  shown.second = other;
   isLost = false;
   await assert.rejects(hasty.submit(job, round, vector), { code: 'round_conflict' });
   assert.equal((await hasty.ledger()).rounds, 1);

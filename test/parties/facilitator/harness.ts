@@ -74,6 +74,8 @@ export const trio: readonly OwnerId[] = [anna, bert, cora];
 export const zoe: OwnerId = 'zoe' as OwnerId;
 
 export const facilitatorIdentity: Identity = identityOf('facilitator', 'facilitator');
+/** One that is below the first in a tree. */
+export const leafIdentity: Identity = identityOf('leaf', 'facilitator');
 /** The model owner, and another one. */
 export const mona: Identity = identityOf('mona', 'model-owner');
 export const otto: Identity = identityOf('otto', 'model-owner');
@@ -83,7 +85,7 @@ export const stranger: Identity = identityOf('stranger');
 /** Everybody who belongs. */
 export function partiesWith(owners: readonly OwnerId[] = []): Parties {
   const names = new Set([...trio, zoe, ...owners]);
-  return createParties([facilitatorIdentity, mona, otto, ...[...names].map((name) => identityOf(name))]);
+  return createParties([facilitatorIdentity, leafIdentity, mona, otto, ...[...names].map((name) => identityOf(name))]);
 }
 
 export const never: AbortSignal = new AbortController().signal;
