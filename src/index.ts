@@ -82,7 +82,7 @@ export {
   type TrainedModel,
 } from './http/model-owner-client.ts';
 // Learning: model.json, tables, tasks, trainers, predictions.
-export { type CrossValidation, crossValidate, type FoldSums } from './learning/cross-validation.ts';
+export { type CrossValidation, crossValidate, type FoldResult, type FoldSums } from './learning/cross-validation.ts';
 export {
   compileFeatures,
   encodeRows,
@@ -92,6 +92,7 @@ export {
   rowsOf,
 } from './learning/features.ts';
 export type { FeatureRow } from './learning/fields.ts';
+export { crossValidationFrom, type FoldTrainings, foldTrainingsOf } from './learning/fold-trainings.ts';
 export type { Metrics } from './learning/metrics.ts';
 export { type Model, parseModel } from './learning/model.ts';
 export { type AnyModel, parseDocument } from './learning/model-document.ts';

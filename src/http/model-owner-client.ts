@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 import type { CrossValidation } from '../learning/cross-validation.ts';
+import { crossValidationFrom, type FoldTrainings, foldTrainingsOf } from '../learning/fold-trainings.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
@@ -100,7 +101,8 @@ export async function followStatistics(options: FollowModelOptions): Promise<Col
 }
 
 /**
- * Posts, follows, fetches; where columns are standardised, the statistics first that their ranges follow from.
+ * Posts, follows, fetches; where columns are standardised, the statistics first that their ranges follow from; where a training by
+ * gradients is to be cross-validated, a training without each fold before the one with all records.
  *
  * @throws SealsumError what the model owner refused or why the training failed; request_failed when it does not answer;
  *   message_invalid when the address is none; aborted when the signal says so
@@ -108,7 +110,10 @@ export async function followStatistics(options: FollowModelOptions): Promise<Col
 export async function followModel(given: FollowModelOptions): Promise<TrainedModel> {
   const standardisation = standardisationOf(given.document);
   const statistics = standardisation && (await followStatistics({ ...given, document: standardisation.statistics }));
-  const options = statistics === undefined ? given : { ...given, document: standardisation?.training(statistics) };
+  const ranged = statistics === undefined ? given : { ...given, document: standardisation?.training(statistics) };
+  const trainings = foldTrainingsOf(ranged.document);
+  const crossed = trainings && (await followFolds(ranged, trainings));
+  const options = trainings === undefined ? ranged : inTurn(ranged, trainings.all, trainings.folds.length, trainings);
   const { base, id, updates, rounds } = await postAndFollow(options);
   const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
   const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
@@ -120,7 +125,7 @@ export async function followModel(given: FollowModelOptions): Promise<TrainedMod
   };
   const mine = all.models.find((each) => each.model === id);
   if (mine === undefined) throw new SealsumError('model_unknown', `model ${id} was removed`, { field: 'id' });
-  const { cost, metrics, predictions, cross_validation: crossValidation } = mine;
+  const { cost, metrics, predictions, cross_validation: crossValidation = crossed } = mine;
   return {
     id,
     status: 'finished',
@@ -132,8 +137,35 @@ export async function followModel(given: FollowModelOptions): Promise<TrainedMod
     predictions,
     rounds,
     privacy,
-    answer: mine,
+    answer: crossed === undefined ? mine : { ...mine, cross_validation: crossed },
     ...(statistics === undefined ? {} : { standardisation: statistics }),
+  };
+}
+
+/** The trainings without each fold, one after the other: where one fails, the others would cost their owners for nothing. */
+async function followFolds(options: FollowModelOptions, trainings: FoldTrainings): Promise<CrossValidation> {
+  const found: Partial<Metrics>[] = [];
+  for (const [index, document] of trainings.folds.entries()) {
+    const { base, id } = await postAndFollow(inTurn(options, document, index, trainings));
+    const { metrics } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'metrics'>;
+    found.push(metrics);
+  }
+  return crossValidationFrom(found);
+}
+
+/** One of the trainings, whose progress is that of all. @param before how many come before it */
+function inTurn(
+  options: FollowModelOptions,
+  document: unknown,
+  before: number,
+  { folds }: FoldTrainings,
+): FollowModelOptions {
+  return {
+    ...options,
+    document,
+    onProgress: (done, planned) => {
+      options.onProgress(before * planned + done, (folds.length + 1) * planned);
+    },
   };
 }
 

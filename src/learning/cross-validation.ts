@@ -12,10 +12,16 @@ import {
   solveNormalEquations,
 } from './normal-equations.ts';
 
+export interface FoldResult {
+  /** Known where all folds are of one round. */
+  readonly records?: number;
+  readonly metrics: Metrics;
+}
+
 /** Plain data for JSON, as a model shows it. */
 export interface CrossValidation {
   /** How the model that was fitted to all other folds does on each one. */
-  readonly folds: readonly { readonly records: number; readonly metrics: Metrics }[];
+  readonly folds: readonly FoldResult[];
   /** Of the folds, which count alike; of those metrics that all of them have. */
   readonly mean: Partial<Metrics>;
   /** The same, with the number of folds in the denominator. */
@@ -63,7 +69,7 @@ export function crossValidate(
 }
 
 /** Mean and standard deviation of the metrics that all of them have. */
-function summaryOf(all: readonly Metrics[]): Omit<CrossValidation, 'folds'> {
+export function summaryOf(all: readonly Metrics[]): Omit<CrossValidation, 'folds'> {
   const names = Object.keys(all[0] ?? {}) as (keyof Metrics)[];
   const mean: Partial<Record<keyof Metrics, number>> = {};
   const deviation: Partial<Record<keyof Metrics, number>> = {};

@@ -4,7 +4,7 @@
  *
  *     u = SHA-256(seed ‖ record ‖ target) / 2^256,   seed: 4 bytes; every number a double; least significant byte first
  *
- * held out where u < fraction, and otherwise in fold ⌊u·folds⌋. The j-th repetition of the same record at one owner (j = 1, 2, …
+ * held out where u < fraction or, of folds, where ⌊u·folds⌋ is that one's position, and otherwise in fold ⌊u·folds⌋. The j-th repetition of the same record at one owner (j = 1, 2, …
  * after its first occurrence) has SHA-256(digest ‖ j) in place of the digest, so that equal records are divided too. Of equal
  * records only how many there are counts: with one less, the last repetition is missing and all others are where they were. So
  * a record's part depends on that record alone, which is what differential privacy rests on.
@@ -16,6 +16,8 @@ import type { Records } from './records.ts';
 /** Plain data. */
 export type Division =
   | { readonly kind: 'held-out'; readonly seed: number; readonly fraction: number }
+  /** @property fold counted from 1 */
+  | { readonly kind: 'held-out-fold'; readonly seed: number; readonly fold: number; readonly folds: number }
   | { readonly kind: 'folds'; readonly seed: number; readonly folds: number };
 
 /** How a model divides records; undefined where it does not. */
@@ -26,7 +28,9 @@ export function divisionOf({ training }: Model): Division | undefined {
   }
   const { validation } = training;
   if (validation === undefined) return undefined;
-  return { kind: 'held-out', seed: validation.seed, fraction: validation.fraction };
+  const { seed } = validation;
+  if ('fold' in validation) return { kind: 'held-out-fold', seed, fold: validation.fold, folds: validation.folds };
+  return { kind: 'held-out', seed, fraction: validation.fraction };
 }
 
 /** The part of each of one owner's records: 1 where it is held out, else 0; or its fold, counted from 0. */
@@ -56,7 +60,9 @@ function repeated(digest: Buffer, repetition: number): Buffer {
 /** The first 48 bits say all that is needed of where a digest lies. */
 function partAt(division: Division, digest: Buffer): number {
   const share = digest.readUIntBE(0, 6) / 2 ** 48;
-  return division.kind === 'held-out' ? Number(share < division.fraction) : Math.floor(share * division.folds);
+  if (division.kind === 'held-out') return Number(share < division.fraction);
+  const fold = Math.floor(share * division.folds);
+  return division.kind === 'folds' ? fold : Number(fold === division.fold - 1);
 }
 
 function sha256(bytes: Buffer): Buffer {

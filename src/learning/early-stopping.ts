@@ -3,7 +3,7 @@
  * (Prechelt 1998, section 1): an improvement is one by more than `minimum_improvement` over the last that counted as one.
  */
 import type { Metrics } from './metrics.ts';
-import type { ValidationSettings } from './model-types.ts';
+import type { EarlyStoppingSettings, ValidationSettings } from './model-types.ts';
 
 /** What was best so far. */
 export interface Kept {
@@ -32,7 +32,15 @@ export interface EarlyStopping {
   state(): EarlyStoppingState;
 }
 
-export function createEarlyStopping(settings: ValidationSettings, state?: EarlyStoppingState): EarlyStopping {
+/** Undefined where nothing is held out, or where what is held out ends nothing. */
+export function earlyStoppingOf(
+  validation: ValidationSettings | undefined,
+  state?: EarlyStoppingState,
+): EarlyStopping | undefined {
+  return validation === undefined || 'fold' in validation ? undefined : createEarlyStopping(validation, state);
+}
+
+function createEarlyStopping(settings: EarlyStoppingSettings, state?: EarlyStoppingState): EarlyStopping {
   let kept = state?.kept ?? undefined;
   let stale = state?.stale ?? 0;
   return {

@@ -51,7 +51,7 @@ export interface InitialParameters {
 }
 
 /** Records that are not trained on, by their content and the seed (division.ts), and how they end the training. */
-export interface ValidationSettings {
+export interface EarlyStoppingSettings {
   /** The expected share of records; 0.05 to 0.5. */
   readonly fraction: number;
   /** Stop when their loss has not improved for so many rounds. */
@@ -60,6 +60,17 @@ export interface ValidationSettings {
   readonly minimum_improvement: number;
   readonly seed: number;
 }
+
+/** One fold of records that are not trained on and end nothing: its metrics at the last parameters are what is asked for. */
+export interface HeldOutFold {
+  /** Counted from 1. */
+  readonly fold: number;
+  /** How many there are; 2 to 20. */
+  readonly folds: number;
+  readonly seed: number;
+}
+
+export type ValidationSettings = EarlyStoppingSettings | HeldOutFold;
 
 export interface GradientTraining extends Penalties {
   readonly solver: 'gradient';

@@ -5,7 +5,7 @@
 import { coefficientsOf, initialParameters, learnedOf } from './coefficients.ts';
 import { type CrossValidation, crossValidate } from './cross-validation.ts';
 import { createDescent } from './descent.ts';
-import { createEarlyStopping } from './early-stopping.ts';
+import { earlyStoppingOf } from './early-stopping.ts';
 import { projected } from './encrypted-gradient.ts';
 import { familyOf, gradientSums } from './families.ts';
 import { compileFeatures, type FeatureMap } from './features.ts';
@@ -61,7 +61,7 @@ function descend(model: Model, training: GradientTraining, map: FeatureMap, reco
       training.parameter_bound === undefined ? parameters : projected(parameters, training.parameter_bound),
   });
   const { validation } = training;
-  const stopping = validation && createEarlyStopping(validation);
+  const stopping = earlyStoppingOf(validation);
   const [trained, heldOut] =
     validation === undefined ? [records] : [recordsInPart(records, 0), recordsInPart(records, 1)];
   const meansOver = (some: Records, parameters: Float64Array): Float64Array =>

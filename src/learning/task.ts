@@ -131,7 +131,7 @@ export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
     parameterCount,
     coefficients,
     folds,
-    holdsOut: map.division?.kind === 'held-out',
+    holdsOut: map.division !== undefined && map.division.kind !== 'folds',
     length: statistics + metrics.length + signs.length,
     statistics,
     metrics,

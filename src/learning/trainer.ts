@@ -10,13 +10,13 @@ import { initialParameters } from './coefficients.ts';
 import { type CrossValidation, crossValidate } from './cross-validation.ts';
 import type { DescentState } from './descent.ts';
 import { createDescent } from './descent.ts';
-import { createEarlyStopping, type EarlyStoppingState } from './early-stopping.ts';
+import { type EarlyStopping, type EarlyStoppingState, earlyStoppingOf } from './early-stopping.ts';
 import { boundedIntegers, lossFrom } from './encrypted-gradient.ts';
 import type { FeatureMap } from './features.ts';
 import type { Metrics } from './metrics.ts';
 import { heldOutMetricsOf, metricsOf } from './metrics.ts';
 import type { GradientTraining, Model, NormalEquationsTraining } from './model.ts';
-import type { PrivacySettings } from './model-types.ts';
+import type { PrivacySettings, ValidationSettings } from './model-types.ts';
 import { solveNormalEquations } from './normal-equations.ts';
 import type { StatisticsReport } from './statistics/report.ts';
 import type { Statistics, Task } from './task.ts';
@@ -118,11 +118,11 @@ function gradientTrainer(
     state: state?.descent,
   });
   const { validation } = training;
-  const stopping = validation && createEarlyStopping(validation, state?.validation);
+  const stopping = earlyStoppingOf(validation, state?.validation);
   const adaptive = privacy?.adaptive_clip;
   let clip = adaptive === undefined ? undefined : (state?.clip ?? privacy?.clip);
   let evaluated = state?.metrics ?? undefined;
-  const fitted = (): ReturnType<typeof createEarlyStopping>['kept'] => (descent.finished ? stopping?.kept : undefined);
+  const fitted = (): EarlyStopping['kept'] => (descent.finished ? stopping?.kept : undefined);
   return {
     get parameters() {
       const kept = fitted();
@@ -155,7 +155,7 @@ function gradientTrainer(
         task.encrypted === undefined || summed === undefined
           ? summed
           : lossFrom(statistics.statistics, summed, parameters);
-      const heldOut = stopping === undefined ? {} : heldOutMetrics(map, task, statistics);
+      const heldOut = validation === undefined ? {} : heldOutMetrics(validation, map, task, statistics);
       evaluated = loss === undefined ? undefined : { ...metricsOf(map, loss, correct), ...heldOut };
       const enough = evaluated !== undefined && stopping?.note({ parameters, metrics: evaluated, round });
       descent.absorb(statistics.statistics, loss, enough);
@@ -177,6 +177,7 @@ function gradientTrainer(
 
 /** Of the records that are held out. @throws SealsumError `weight_zero` where there are none, or noise outweighs them */
 function heldOutMetrics(
+  validation: ValidationSettings,
   map: FeatureMap,
   { family, clipping }: Task,
   { weight, metrics }: Statistics,
@@ -184,12 +185,19 @@ function heldOutMetrics(
   const [share = 0, loss = 0, correct] = metrics.subarray(family.metrics.length);
   if (share * weight >= 1)
     return heldOutMetricsOf(map, loss / share, correct === undefined ? correct : correct / share);
+  const [field, raise, more] =
+    'fold' in validation
+      ? (['training.validation.folds', 'take fewer training.validation.folds', 'fewer folds'] as const)
+      : ([
+          'training.validation.fraction',
+          'raise training.validation.fraction',
+          'more of them (training.validation.fraction)',
+        ] as const);
   const why =
     clipping === undefined
-      ? 'no record is held out: raise training.validation.fraction, or change its seed'
-      : 'the noise outweighs the records that are held out: more of them (training.validation.fraction), or a greater ' +
-        'privacy.epsilon (or rho), are needed';
-  throw new SealsumError('weight_zero', `validation: ${why}`, { field: 'training.validation.fraction' });
+      ? `no record is held out: ${raise}, or change its seed`
+      : `the noise outweighs the records that are held out: ${more}, or a greater privacy.epsilon (or rho), are needed`;
+  throw new SealsumError('weight_zero', `validation: ${why}`, { field });
 }
 
 function normalEquationsTrainer(

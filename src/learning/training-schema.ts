@@ -4,13 +4,16 @@
  * Whether names and classes are those of the model is checked by trainingProblems() (training-problems.ts).
  */
 import { z } from 'zod';
-import type { Training } from './model-types.ts';
+import type { CrossValidationSettings, Training, ValidationSettings } from './model-types.ts';
 import { aboveZero, atLeastZero, number, text, unionError, wholeNumber } from './settings-schema.ts';
 
 const penalties = { l1: atLeastZero.default(0), l2: atLeastZero.default(0) };
 const seed = wholeNumber(0, 2 ** 32 - 1).default(0);
 
-const crossValidation = z.strictObject({ folds: wholeNumber(2, 20).default(5), seed }, { error: 'expected an object' });
+export const crossValidation: z.ZodType<CrossValidationSettings> = z.strictObject(
+  { folds: wholeNumber(2, 20).default(5), seed },
+  { error: 'expected an object' },
+);
 
 const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(Number.isFinite);
 const isRows = (value: unknown): value is number[][] => Array.isArray(value) && value.every(isNumbers);
@@ -34,15 +37,30 @@ const freeze = z
   .min(1, { error: 'expected at least 1 column or feature' })
   .refine((list) => new Set(list).size === list.length, { error: 'expected distinct columns or features' });
 
-const validation = z.strictObject(
-  {
-    fraction: number((value) => value >= 0.05 && value <= 0.5, 'expected a number from 0.05 to 0.5').default(0.2),
-    patience: wholeNumber(1, 100_000).default(5),
-    minimum_improvement: atLeastZero.default(0),
-    seed,
-  },
-  { error: 'expected an object' },
-);
+const validation = z
+  .strictObject(
+    {
+      fraction: number((value) => value >= 0.05 && value <= 0.5, 'expected a number from 0.05 to 0.5').optional(),
+      patience: wholeNumber(1, 100_000).optional(),
+      minimum_improvement: atLeastZero.optional(),
+      fold: wholeNumber(1, 20).optional(),
+      folds: wholeNumber(2, 20).optional(),
+      seed,
+    },
+    { error: 'expected an object' },
+  )
+  .transform((value, context): ValidationSettings => {
+    const { fraction = 0.2, patience = 5, minimum_improvement = 0, fold, folds } = value;
+    if (fold === undefined && folds === undefined) return { fraction, patience, minimum_improvement, seed: value.seed };
+    const refuse = (field: string, message: string): void => {
+      context.addIssue({ code: 'custom', message, path: [field] });
+    };
+    if (fold === undefined || fold > (folds ?? fold)) refuse('fold', 'expected one of the folds, counted from 1');
+    if (folds === undefined) refuse('folds', 'expected how many folds there are');
+    for (const field of ['fraction', 'patience', 'minimum_improvement'] as const)
+      if (value[field] !== undefined) refuse(field, 'not beside fold and folds, by which nothing ends; remove it');
+    return { fold: fold ?? 1, folds: folds ?? 2, seed: value.seed };
+  });
 
 const normalEquations = z.strictObject({
   solver: z.literal('normal-equations'),
@@ -98,7 +116,7 @@ const ofTheOther: ReadonlyMap<string, string> = new Map([
   ['parameter_bound', 'normal equations send no parameters; remove it, or set training.solver to gradient'],
   [
     'cross_validation',
-    'only with normal equations, where all folds fit in one round; set training.solver to normal-equations, or ' +
-      'hold records out with training.validation',
+    'a gradient takes a training for each fold: sealsum train posts them one after the other; here hold one fold out with ' +
+      'training.validation {"fold", "folds"}, or set training.solver to normal-equations',
   ],
 ]);

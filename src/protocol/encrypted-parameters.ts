@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import { checkCiphertexts } from '../paillier/ciphertexts.ts';
 import type { PublicKey } from '../paillier/public-key.ts';
+import { fromBase64Url, toBase64Url } from '../platform/bytes.ts';
 
 /** What the greatest round descriptor has room for, in characters. */
 const mostCharacters = 2 ** 25;
@@ -18,7 +19,7 @@ export const encryptedParametersSchema: z.ZodType<string> = z
   .refine(isCanonical, { error: 'expected bytes in base64url without padding' });
 
 export function encodeEncryptedParameters(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url');
+  return toBase64Url(bytes);
 }
 
 /**
@@ -32,7 +33,7 @@ export function decodeEncryptedParameters(publicKey: PublicKey, text: string, co
   const refuse = (why: string, cause?: unknown): SealsumError =>
     new SealsumError('message_invalid', `encrypted_parameters: ${why}`, { field: 'encrypted_parameters', cause });
   if (!isCanonical(text)) throw refuse('expected bytes in base64url without padding');
-  const bytes = new Uint8Array(Buffer.from(text, 'base64url'));
+  const bytes = fromBase64Url(text);
   try {
     checkCiphertexts(publicKey, bytes, count);
   } catch (error) {
@@ -44,5 +45,5 @@ export function decodeEncryptedParameters(publicKey: PublicKey, text: string, co
 
 /** Whether a text is the only one for its bytes (RFC 4648, sections 3.5 and 5). */
 function isCanonical(text: string): boolean {
-  return Buffer.from(text, 'base64url').toString('base64url') === text;
+  return toBase64Url(fromBase64Url(text)) === text;
 }

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import type { ModelView, PredictionView } from '../../parties/model-owner/views.ts';
+import { followModel } from '../../src/http/model-owner-client.ts';
 import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
+import { foldTrainingsOf } from '../../src/learning/fold-trainings.ts';
 import { parseModel } from '../../src/learning/model.ts';
 import { type PooledFit, trainPooled } from '../../src/learning/pooled.ts';
 import { type DataUnitParameters, parametersInDataUnits } from '../../src/learning/prediction.ts';
 import { readTable } from '../../src/learning/table.ts';
+import { systemClock } from '../../src/protocol/clock.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
 import { until } from '../support/until.ts';
 import { dealtOut, linearSample, type Sample, softmaxSample } from './data.ts';
@@ -141,7 +144,7 @@ test('k fits and how each of them does come from one round', async () => {
   const { cross_validation: crossed } = view;
   assert.ok(crossed !== undefined && expected !== undefined);
   assert.deepEqual(
-    crossed.folds.map(({ records }) => Math.round(records)),
+    crossed.folds.map(({ records = Number.NaN }) => Math.round(records)),
     expected.folds.map(({ records }) => records),
   );
   for (const [fold, { metrics }] of crossed.folds.entries())
@@ -150,6 +153,57 @@ test('k fits and how each of them does come from one round', async () => {
     assert.ok(Math.abs((crossed[part].mse ?? 0) / (expected[part].mse ?? 0) - 1) < 1e-6);
   const prediction = await getJson<PredictionView>(`${consortium.modelOwner.url}/prediction`);
   assert.deepEqual(prediction.cross_validation, crossed);
+});
+
+test('a gradient is cross-validated by a training without each fold, and all that its owners promise is one promise', async () => {
+  const sample = softmaxSample(90);
+  await using consortium = await consortiumFor(sample);
+  const training = { ...gradient, rounds: 4, l2: 0.01, cross_validation: { folds: 3, seed: 7 } };
+  const document = { ...sample.document, training, ...settings };
+  const progress: string[] = [];
+  const follow = (asked: unknown): ReturnType<typeof followModel> =>
+    followModel({
+      url: consortium.modelOwner.url,
+      document: asked,
+      fetch,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onProgress: (done, planned) => {
+        progress.push(`${done}/${planned}`);
+      },
+    });
+  const found = await follow(document);
+  assert.equal(progress.at(-1), '16/16');
+  const trainings = foldTrainingsOf(document);
+  assert.ok(trainings !== undefined && found.crossValidation !== undefined);
+  const { folds, mean } = found.crossValidation;
+  assert.equal(folds.length, 3);
+  let sum = 0;
+  for (const [index, each] of trainings.folds.entries()) {
+    const { metrics } = await pooled(each, sample);
+    const fold = folds[index]?.metrics;
+    assert.ok(Math.abs((fold?.loss ?? 0) / (metrics.validation_loss ?? 0) - 1) < 1e-6);
+    assert.ok(Math.abs((fold?.accuracy ?? 0) - (metrics.validation_accuracy ?? 1)) < 1e-9);
+    sum += metrics.validation_loss ?? 0;
+  }
+  assert.ok(Math.abs((mean.loss ?? 0) - sum / 3) < 1e-6);
+  const { inUnits } = await pooled(trainings.all, sample);
+  assert.ok(apart(found.parameters, inUnits) < 1e-6);
+  assert.deepEqual((found.answer as { cross_validation?: unknown }).cross_validation, found.crossValidation);
+
+  const before = await Promise.all(
+    consortium.owners.map(async ({ ledgerStore }) => (await ledgerStore.entries()).length),
+  );
+  await follow({ ...document, privacy: { rho: 1000 } });
+  for (const [index, { ledgerStore }] of consortium.owners.entries()) {
+    const charged = (await ledgerStore.entries()).slice(before[index]);
+    assert.equal(charged.length, 4 * 5);
+    const rho = charged.reduce(
+      (total, entry) => total + Number(entry.rho?.numerator) / Number(entry.rho?.denominator),
+      0,
+    );
+    assert.ok(rho <= 1000 && rho > 999.99, `${rho}`);
+  }
 });
 
 test('with privacy: a validation loss with the noise of everything else, from rounds that are charged as they were before', async () => {

@@ -291,6 +291,7 @@ const design = [
   'put /jobs/{job}/rounds/{round}',
   'get /jobs/{job}/rounds/{round}',
   'put /jobs/{job}/rounds/{round}/contributions/{owner}',
+  'put /jobs/{job}/rounds/{round}/reports/{facilitator}',
   'get /jobs/{job}/rounds/{round}/aggregate',
   'get /jobs/{job}/events',
   'get /events',
@@ -373,7 +374,8 @@ test('/openapi.json names as required what is, and as optional what may be left 
   assert.deepEqual(signed.properties.signature?.required, ['party', 'key', 'value']);
   const job = signed.properties.descriptor;
   assert.ok(job !== undefined);
-  assert.deepEqual(new Set(job.required), new Set(Object.keys(job.properties)));
+  assert.deepEqual(new Set([...job.required, 'tree']), new Set(Object.keys(job.properties)));
+  assert.ok(!job.required.includes('tree'));
   const key = job.properties.public_key;
   assert.deepEqual(key?.required, ['kty', 'alg', 'n']);
   assert.deepEqual(Object.keys(key.properties), ['kty', 'alg', 'n', 'key_ops', 'kid']);

@@ -64,8 +64,8 @@ test('refuses what the solver does not have, and says what has it', () => {
   refuses(
     document(gradient({ cross_validation: {} })),
     'training.cross_validation',
-    'only with normal equations, where all folds fit in one round; set training.solver to normal-equations, or ' +
-      'hold records out with training.validation',
+    'a gradient takes a training for each fold: sealsum train posts them one after the other; here hold one fold out with ' +
+      'training.validation {"fold", "folds"}, or set training.solver to normal-equations',
   );
 });
 

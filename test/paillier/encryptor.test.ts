@@ -276,6 +276,7 @@ test('what is computed ahead is used once, for encrypting and re-randomising ali
 test('computing ahead serves the event loop, runs once at a time, and ends with its signal', async () => {
   const { random, lengths } = countedRandom();
   const encryptor = createEncryptor(publicKey, { random });
+  await encryptor.prepare();
   // As many as are computed in one go.
   const lanes = lanesOf(encryptor.backend);
   const stop = new AbortController();

@@ -8,10 +8,10 @@
  */
 import { z } from 'zod';
 import { SealsumError } from '../../errors.ts';
-import { rhoFromEpsilon } from '../../privacy/accounting/zcdp.ts';
 import { range } from '../column-schema.ts';
 import { fieldName } from '../fields.ts';
-import { number, probability } from '../settings-schema.ts';
+import { shareOfPrivacy } from '../privacy-share.ts';
+import { number } from '../settings-schema.ts';
 import type { StatisticsReport } from './report.ts';
 
 /** Of a promise, what the statistics spend. */
@@ -113,30 +113,13 @@ function columnOf(path: string, field: unknown): Column[] {
 
 /** What is promised, for the statistics and for the training. */
 function divide(privacy: unknown): readonly [Json | undefined, Json | undefined] {
-  if (!isObject(privacy)) return [undefined, undefined];
-  const { epsilon, rho, delta, place, unit, neighbours, silent_owners, ...others } = privacy;
-  if (others.sampling !== undefined && others.sampling !== 1)
-    throw new SealsumError('model_invalid', 'privacy.sampling: not where a column is standardised; declare its range', {
-      field: 'privacy.sampling',
-    });
-  const total = totalOf(epsilon, delta, rho);
+  const where = 'where a column is standardised; declare its range';
+  const [first, rest] = [SHARE, 1 - SHARE].map((share) => shareOfPrivacy(privacy, share, where));
   // What is refused of a training's privacy is named when the training is read.
-  if (total === undefined) return [privacy, privacy];
-  const mode = { delta, place, unit, neighbours, silent_owners };
-  const given = Object.fromEntries(Object.entries(mode).filter(([, value]) => value !== undefined));
-  const first = total * SHARE;
-  // A little less than the rest, so that no rounding makes both more than the whole.
-  const rest = (total - first) * (1 - 2 ** -50);
-  return [
-    { ...given, rho: first },
-    { ...given, ...others, rho: rest },
-  ];
-}
-
-function totalOf(epsilon: unknown, delta: unknown, rho: unknown): number | undefined {
-  if (typeof rho === 'number' && rho > 0 && epsilon === undefined) return rho;
-  if (typeof epsilon !== 'number' || !(epsilon > 0) || !probability.safeParse(delta).success) return undefined;
-  return rhoFromEpsilon(epsilon, delta as number);
+  if (first?.rho === undefined || first === privacy) return [first, rest];
+  const { delta, place, unit, neighbours, silent_owners, rho } = first;
+  const mode = { delta, place, unit, neighbours, silent_owners, rho };
+  return [Object.fromEntries(Object.entries(mode).filter(([, value]) => value !== undefined)), rest];
 }
 
 function withRange(

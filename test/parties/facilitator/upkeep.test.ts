@@ -271,7 +271,7 @@ test('its description says how requests are signed, and that what is open is not
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })),
   );
-  assert.equal(operations.length, 12);
+  assert.equal(operations.length, 13);
   for (const { name, security } of operations)
     assert.deepEqual(security, [{ signature: [], signatureInput: [] }], name);
   const contribute = operations.find(({ name }) => name.endsWith('/contributions/{owner}'));
