@@ -54,7 +54,8 @@ export function foldTrainingsOf(document: unknown): FoldTrainings | undefined {
       'not on encrypted parameters: owners cannot tell the loss of other records',
     );
   const { folds, seed } = parsed.data;
-  const { evaluation: _, ...rest } = document;
+  // What is to be predicted is predicted by the one with all records.
+  const rest = Object.fromEntries(Object.entries(document).filter(([field]) => field !== 'evaluation'));
   const privacy = shareOfPrivacy(document.privacy, 1 / (folds + 1), 'beside cross_validation; leave it out');
   const shared = { ...rest, ...(privacy === undefined ? {} : { privacy }) };
   return {
