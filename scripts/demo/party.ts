@@ -20,11 +20,11 @@ export interface PartyProcess {
 export type PartyKind = 'facilitator' | 'data-owner' | 'model-owner';
 
 /** What scripts/run_data_owner.sh asks of the C library, which says why. */
-const ownersMemory = {
+export const ownersMemory: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
   MALLOC_TRIM_THRESHOLD_: '131072',
   MALLOC_MMAP_THRESHOLD_: '131072',
-} as const;
+};
 
 /** Milliseconds a party has to listen, and to stop. */
 const patience = 30_000;

@@ -1,7 +1,9 @@
 /** Whole rounds measured in every party's process, in the smallest dose. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { suite } from 'uvu';
 import { z } from 'zod';
+import { ownersMemory } from '../../scripts/demo/party.ts';
 import { startScript } from './processes.ts';
 
 const test = suite('bench:round');
@@ -36,6 +38,13 @@ test('tells what every party takes for a round, with the backend that was asked 
   // 404 slots of 16 bits and the sum of three, 94 to 110 a ciphertext.
   assert.ok(bytes % 512 === 0 && bytes <= 5 * 512, String(bytes));
   for (const { seconds, seconds_per_round: each } of parties) assert.ok(2 * each <= seconds, JSON.stringify(parties));
+});
+
+test('data owners have the memory settings that operators start them with', async () => {
+  const script = await readFile(new URL('../../scripts/run_data_owner.sh', import.meta.url), 'utf8');
+  const exported = [...script.matchAll(/^export (\w+)="\$\{\1:-(\w+)\}"$/gm)].map(([, name, value]) => [name, value]);
+  assert.deepEqual(Object.fromEntries(exported), ownersMemory);
+  assert.equal(exported.length, 3);
 });
 
 test('refuses what cannot be in one line', async () => {
