@@ -1,6 +1,6 @@
 /** `sealsum admit`: puts a party that answered an invitation, or the new key of one that is there, into the roster. */
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { openJoinRequest } from '../config/invitation.ts';
 import { entryFor, rosterName } from '../config/project.ts';
 import { readDocument, readInvitations } from '../config/project-documents.ts';
@@ -10,11 +10,13 @@ import { admitSuccession, openSuccession } from '../config/successor.ts';
 import { SealsumError } from '../errors.ts';
 import { createParty, type Party } from '../protocol/identity.ts';
 import { named } from './files.ts';
-import type { ProjectServices } from './project-services.ts';
+import { usageError } from './program.ts';
+import { type ProjectServices, parseUrl } from './project-services.ts';
 
 interface AdmitOptions {
   readonly project: string;
   readonly fingerprint?: string;
+  readonly url?: string | undefined;
 }
 
 /** What a file asks for. */
@@ -36,7 +38,8 @@ export function registerAdmitCommand(program: Command, services: ProjectServices
     .argument('<file>', 'the answer to an invitation, or a successor statement')
     .option('--project <folder>', 'the folder with roster.toml', '.')
     .option('--fingerprint <text>', 'what the other side read out; nothing is asked when it is right')
-    .action(async (file: string, { project, fingerprint }: AdmitOptions) => {
+    .option('--url <url>', 'of a facilitator: where the other parties reach it', parseUrl)
+    .action(async (file: string, { project, fingerprint, url }: AdmitOptions) => {
       const rosterFile = join(project, rosterName);
       const roster = await readRoster(rosterFile);
       const document = await readDocument(file);
@@ -44,7 +47,7 @@ export function registerAdmitCommand(program: Command, services: ProjectServices
         party,
         what,
         roster: after,
-      } = await changeOf(document, roster, project, services).catch((error: unknown) => {
+      } = await changeOf(document, roster, { project, url }, services).catch((error: unknown) => {
         throw named(file, error);
       });
       if (after === undefined) {
@@ -64,19 +67,27 @@ Its digest, for them to compare with sealsum fingerprints: ${digest}`);
 async function changeOf(
   document: unknown,
   roster: Roster,
-  project: string,
+  { project, url }: Pick<AdmitOptions, 'project' | 'url'>,
   { clock }: ProjectServices,
 ): Promise<Change> {
+  const refuseUrl = (name: string): CommanderError =>
+    usageError(`--url is for facilitators that join; ${name} is none`);
   if (typeof document === 'object' && document !== null && 'successor' in document) {
     const succession = openSuccession(document, roster);
     const after = admitSuccession(roster, succession);
     const party = createParty(succession.name, succession.role, succession.to);
+    if (url !== undefined) throw refuseUrl(party.name);
     return { party, what: 'has a new key on the roster', roster: after === roster ? undefined : after };
   }
   const party = openJoinRequest(document, await readInvitations(project), clock.now());
   const what = `is on the roster as a ${party.role}`;
   const present = entryOf(roster, party.name);
-  if (present === undefined) return { party, what, roster: createRoster([...roster.parties, entryFor(party)]) };
+  if (url !== undefined && party.role !== 'facilitator') throw refuseUrl(party.name);
+  if (present === undefined) {
+    if (url === undefined && party.role === 'facilitator')
+      throw usageError(`${party.name} is a facilitator: say with --url where the other parties reach it`);
+    return { party, what, roster: createRoster([...roster.parties, entryFor(party, url)]) };
+  }
   if (present.key === party.publicKey) return { party, what, roster: undefined };
   throw new SealsumError('identity_invalid', `${party.name} is on the roster with another key`, { field: 'key' });
 }

@@ -8,7 +8,6 @@ import {
   type MadeProject,
   rosterName,
 } from '../config/project.ts';
-import { isPartyUrl } from '../config/urls.ts';
 import type { PartyId } from '../protocol/identifiers.ts';
 import { type Invited, type InviteOptions, invite, inviteOption, validDaysOption } from './invite-command.ts';
 import { usageError } from './program.ts';
@@ -19,6 +18,7 @@ import {
   type PassphraseOptions,
   type ProjectServices,
   parseName,
+  parseUrl,
   quoted,
   withPassphraseOptions,
 } from './project-services.ts';
@@ -151,11 +151,6 @@ function startCommands(folder: string, owners: readonly PartyId[]): string[] {
 
 function parseNames(text: string): PartyId[] {
   return text.split(',').map(parseName);
-}
-
-function parseUrl(text: string): string {
-  if (!isPartyUrl(text)) throw new InvalidArgumentError('expected a URL such as https://sums.example.org:8080');
-  return text.replace(/\/+$/, '');
 }
 
 function parsePorts(text: string): { facilitator: number; modelOwner: number; firstOwner: number } {

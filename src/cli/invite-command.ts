@@ -101,7 +101,7 @@ function collectInvitee(text: string, before: readonly Invitee[] | undefined): r
 function parseInvitee(text: string): Invitee {
   const [name = '', role = 'data-owner', ...more] = text.split(':');
   const known = roles.find((each) => each === role);
-  if (known === undefined || known === 'facilitator' || more.length > 0)
-    throw new InvalidArgumentError('expected NAME, NAME:data-owner or NAME:model-owner');
+  if (known === undefined || more.length > 0)
+    throw new InvalidArgumentError('expected NAME, NAME:data-owner, NAME:model-owner or NAME:facilitator');
   return { name: parseName(name), role: known };
 }

@@ -6,6 +6,7 @@ import type { NewPassphrase } from '../config/project.ts';
 import { type Roster, rosterDigest } from '../config/roster-file.ts';
 import { spoken, spokenFingerprint } from '../config/spoken.ts';
 import { systemTerminal, type Terminal } from '../config/terminal.ts';
+import { isPartyUrl } from '../config/urls.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { type PartyId, partyIdSchema } from '../protocol/identifiers.ts';
@@ -57,6 +58,12 @@ export async function chosenPassphrase(
   }
   if (local ?? byDefault.local) return 'random';
   return { passphrase: await newPassphrase(what, { env, terminal }) };
+}
+
+/** The address of a party, without a slash at its end. */
+export function parseUrl(text: string): string {
+  if (!isPartyUrl(text)) throw new InvalidArgumentError('expected a URL such as https://sums.example.org:8080');
+  return text.replace(/\/+$/, '');
 }
 
 /** A name on the command line. */

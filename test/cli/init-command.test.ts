@@ -104,7 +104,7 @@ test('what does not go together is refused before anything is made', async () =>
     [['--owners', 'a b'], /expected 1 to 63/],
     [['--ports', '1,2'], /expected three numbers/],
     [['--ports', '1,2,70000'], /expected ports from 0 to 65535/],
-    [['--invite', 'a:facilitator'], /expected NAME, NAME:data-owner or NAME:model-owner/],
+    [['--invite', 'a:nobody'], /expected NAME, NAME:data-owner, NAME:model-owner or NAME:facilitator/],
     [['--valid-days', '0'], /expected 1 to 365 days/],
     [['--local', '--passphrase-file', 'x'], /exclude each other/],
   ];

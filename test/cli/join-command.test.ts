@@ -128,4 +128,51 @@ test('a project of several machines: invitations, answers, admission, rotation, 
   assertDiscreet();
 });
 
+test('a second facilitator joins like everybody else, with the address that others reach it by', async () => {
+  await using folder = await testFolder();
+  const { run, clock } = machine();
+  const hub = folder.at('hub');
+  const env = { SEALSUM_PASSPHRASE: 'the words of everybody' };
+  const url = 'https://sums.example.org:8443';
+  const invited = ['--invite', 'leaf:facilitator', '--invite', 'north'];
+  const made = await viewOf(
+    run(['init', hub, '--party', 'facilitator', '--name', 'sums', '--url', url, ...invited, '--json'], { env }),
+  );
+  const files = made.invitations?.map(({ file }) => file) ?? [];
+  for (const [index, name] of ['leaf', 'north'].entries())
+    await run(['join', files[index] ?? '', folder.at(name)], { env });
+  const admit = async (name: string, ...more: string[]): Promise<string> => {
+    const own = await viewOf(run(['fingerprints', folder.at(name, 'roster.toml'), '--json']));
+    const fingerprint = spokenOf(own, name);
+    return await run([
+      'admit',
+      folder.at(name, `${name}.join.json`),
+      '--project',
+      hub,
+      '--fingerprint',
+      fingerprint,
+      ...more,
+    ]);
+  };
+  await assert.rejects(admit('leaf'), { message: /leaf is a facilitator: say with --url where/ });
+  await assert.rejects(admit('leaf', '--url', 'ftp://leaf'), { message: /expected a URL/ });
+  await assert.rejects(admit('north', '--url', 'https://north.example.org'), { message: /north is none/ });
+  assert.equal((await readRoster(made.roster)).parties.length, 1);
+  await admit('leaf', '--url', 'https://leaf.example.org:8443/');
+  await admit('north');
+  const { parties } = await readRoster(made.roster);
+  assert.deepEqual(
+    parties.map(({ name, role, url: where }) => [name, role, where]),
+    [
+      ['leaf', 'facilitator', 'https://leaf.example.org:8443'],
+      ['sums', 'facilitator', url],
+      ['north', 'data-owner', undefined],
+    ],
+  );
+  await copyFile(made.roster, folder.at('leaf', 'roster.toml'));
+  const services = { ...testServices({ env }), clock };
+  const { config } = await loadParty('facilitator', { config: folder.at('leaf', 'leaf', 'config.toml') }, services);
+  assert.deepEqual([config.name, config.role], ['leaf', 'facilitator']);
+});
+
 test.run();
