@@ -45,8 +45,8 @@ export interface Datasets extends DatasetHolder {
   /**
    * Receives a data set. The very same again changes nothing.
    *
-   * @throws SealsumError data_invalid naming the line or column, dataset_conflict, message_invalid for a name that is none; what reading the
-   *   content throws. Nothing of it is left then.
+   * @throws SealsumError data_invalid naming the line or column, dataset_conflict, message_invalid for a name that is none; aborted; what
+   *   reading the content throws. Nothing of it is left then.
    */
   add(dataset: NewDataset, signal: AbortSignal): Promise<{ readonly created: boolean; readonly view: DatasetView }>;
   /** Removes an uploaded one. What was spent on it stays in the ledger. @throws SealsumError dataset_unknown, dataset_conflict */
@@ -171,7 +171,7 @@ export async function openDatasets({
       if (name === configured?.name) requireFree(name);
       const beside = join(place, `.upload-${randomUUID()}`);
       try {
-        await receive(beside, content, place);
+        await receive(beside, content, place, signal);
         // Everything that can be said of it without a model: that it is a table.
         await readDataFile(beside, { header: false, signal });
         return await inTurn(() => putInPlace(beside, dataset, signal));
@@ -191,11 +191,19 @@ export async function openDatasets({
 }
 
 /** Nobody else's to read, and on the disk. */
-async function receive(path: string, content: AsyncIterable<Uint8Array>, folder: string): Promise<void> {
+async function receive(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await using file = await open(path, 'wx', 0o600);
-    for await (const chunk of content) await file.writeFile(chunk);
+    for await (const chunk of content) {
+      if (signal.aborted) throw new SealsumError('aborted', 'receiving the data set was stopped');
+      await file.writeFile(chunk);
+    }
     await file.sync();
   } catch (cause) {
     if (!(cause instanceof Error && 'syscall' in cause && 'path' in cause)) throw cause;

@@ -8,7 +8,7 @@
  * The sum is a vector sum (src/vector-sum) of [w, w·values]; owners take part by participate().
  */
 import { SealsumError } from '../errors.ts';
-import { type RandomBytes, systemRandom } from '../paillier/random.ts';
+import { type RandomBytes, randomSubset, systemRandom } from '../paillier/random.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { JobOutcome, OwnerView } from '../protocol/job-messages.ts';
@@ -18,7 +18,7 @@ import type { VectorSum } from '../vector-sum/document.ts';
 import type { CollectedSum, SumRound } from '../vector-sum/vector-sum-job.ts';
 import { averagedModelOf, type NamedNumbers, numbersOf, valuesOf } from './averaged-model.ts';
 import { type AveragingOptions, averagingTerms } from './options.ts';
-import { sampleOwners, sampleSize } from './sampling.ts';
+import { sampleSize } from './sampling.ts';
 import { fedAvg, type StrategyMemory } from './strategies.ts';
 import type { NamedTensors, TensorLayout } from './tensors.ts';
 
@@ -107,7 +107,7 @@ export async function createAveragingJob(
         ...until,
         parameters: brings,
         ...(leastReady === undefined ? {} : { leastReady }),
-        choose: (ready) => sampleOwners(ready, size(ready.length), random),
+        choose: (ready) => randomSubset(ready, size(ready.length), random),
       });
       brings = undefined;
       newest = open.number;

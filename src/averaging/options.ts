@@ -1,7 +1,7 @@
 /** What a model owner says of an averaging, under Flower's names and meanings, and the vector sum that it becomes. */
 import { z } from 'zod';
+import { roundHalfEven } from '../encoding/fixed-point.ts';
 import { SealsumError } from '../errors.ts';
-import { roundHalfEven } from '../learning/normal-equations.ts';
 import { describeIssues, refuse } from '../learning/problems.ts';
 import { number, wholeNumber } from '../learning/settings-schema.ts';
 import type { Sends } from '../vector-sum/averaging-fields.ts';

@@ -60,6 +60,12 @@ export function quantise(values: ArrayLike<number>, scale: number): Float64Array
   return fromFixedPoint(toFixedPoint(values, scale), scale);
 }
 
+/** The nearest integer, ties to even: exact for every double below 2^52 in magnitude. */
+export function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
 /** numerator / denominator rounded to the nearest integer, ties to even; the denominator must be above 0. */
 export function divideRoundHalfEven(numerator: bigint, denominator: bigint): bigint {
   const quotient = numerator / denominator;

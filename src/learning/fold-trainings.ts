@@ -5,19 +5,19 @@
  * All k + 1 jobs are shown to every owner and charged: with privacy each has an equal share of what is promised in ρ, so that together they
  * keep it (Bun, Steinke 2016, Lemma 2.3).
  */
+
 import { SealsumError } from '../errors.ts';
 import { type CrossValidation, type FoldResult, summaryOf } from './cross-validation.ts';
+import { isJsonObject, type JsonObject } from './json-object.ts';
 import type { Metrics } from './metrics.ts';
 import { shareOfPrivacy } from './privacy-share.ts';
 import { crossValidation } from './training-schema.ts';
 
-type Json = Readonly<Record<string, unknown>>;
-
 export interface FoldTrainings {
   /** The model.json of the training without each fold. */
-  readonly folds: readonly Json[];
+  readonly folds: readonly JsonObject[];
   /** The one with all records. */
-  readonly all: Json;
+  readonly all: JsonObject;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface FoldTrainings {
  * @throws SealsumError model_invalid naming the field
  */
 export function foldTrainingsOf(document: unknown): FoldTrainings | undefined {
-  if (!isObject(document) || !isObject(document.training)) return undefined;
+  if (!isJsonObject(document) || !isJsonObject(document.training)) return undefined;
   const { cross_validation: asked, ...training } = document.training;
   const { model_type, model_visibility } = document;
   const isGradient =
@@ -51,20 +51,24 @@ export function foldTrainingsOf(document: unknown): FoldTrainings | undefined {
   if (model_visibility === 'encrypted')
     throw refuse(
       'training.cross_validation',
-      'not on encrypted parameters: owners cannot tell the loss of other records',
+      'not on encrypted parameters: owners sum their records once, all of them; remove it',
     );
   const { folds, seed } = parsed.data;
-  // What is to be predicted is predicted by the one with all records.
-  const rest = Object.fromEntries(Object.entries(document).filter(([field]) => field !== 'evaluation'));
   const privacy = shareOfPrivacy(document.privacy, 1 / (folds + 1), 'beside cross_validation; leave it out');
-  const shared = { ...rest, ...(privacy === undefined ? {} : { privacy }) };
+  const all = {
+    ...document,
+    ...(privacy === undefined ? {} : { privacy }),
+    training: { ...training, solver: 'gradient' },
+  };
+  // What is to be predicted is predicted by the one with all records.
+  const shared = Object.fromEntries(Object.entries(all).filter(([field]) => field !== 'evaluation'));
   return {
     folds: Array.from({ length: folds }, (_fold, index) => ({
       ...shared,
       ...(typeof document.name === 'string' ? { name: `${document.name}: without fold ${index + 1}` } : {}),
-      training: { ...training, solver: 'gradient', validation: { fold: index + 1, folds, seed } },
+      training: { ...all.training, validation: { fold: index + 1, folds, seed } },
     })),
-    all: { ...document, ...shared, training: { ...training, solver: 'gradient' } },
+    all,
   };
 }
 
@@ -89,8 +93,4 @@ export function crossValidationFrom(metrics: readonly Partial<Metrics>[]): Cross
     };
   });
   return { folds, ...summaryOf(folds.map(({ metrics: each }) => each)) };
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

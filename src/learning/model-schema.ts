@@ -3,10 +3,12 @@
  *
  * What only makes sense between distant fields is checked by `parseModel`.
  */
+
 import { z } from 'zod';
 import { fileFields, levels, place, range, requireOnePlace, wholeRange } from './column-schema.ts';
 import type { Cell, Feature, FeatureRow, Target } from './fields.ts';
 import { isNumeric } from './fields.ts';
+import { isJsonObject } from './json-object.ts';
 import type { ParsedModel } from './model-types.ts';
 import {
   aboveZero,
@@ -170,17 +172,17 @@ export const modelSchema: z.ZodType<ParsedModel> = z.preprocess(fillDefaults, do
 
 /** Defaults that depend on other fields: the header, the target's type and the solver. */
 function fillDefaults(json: unknown): unknown {
-  if (!isObject(json)) return json;
+  if (!isJsonObject(json)) return json;
   const { model_type: modelType, data_props: data, training: given } = json;
   const linear = modelType === 'LINEAR_REGRESSION';
   const solver = linear && json.model_visibility !== 'encrypted' ? 'normal-equations' : 'gradient';
   const filled: Record<string, unknown> = { ...json };
-  if (given === undefined || (isObject(given) && given.solver === undefined)) {
+  if (given === undefined || (isJsonObject(given) && given.solver === undefined)) {
     filled.training = { solver, ...given };
   }
-  if (!isObject(data)) return filled;
+  if (!isJsonObject(data)) return filled;
   const properties: Record<string, unknown> = { ...data };
-  if (isObject(data.target) && data.target.type === undefined) {
+  if (isJsonObject(data.target) && data.target.type === undefined) {
     // A yes-or-no target may be declared as the numbers 0 and 1; of an unknown model type nothing is presumed.
     const presumed = modelType === 'LOGISTIC_REGRESSION' && 'range' in data.target ? 'discrete' : 'nominal';
     const unknown = 'levels' in data.target ? 'nominal' : 'continuous';
@@ -191,12 +193,8 @@ function fillDefaults(json: unknown): unknown {
   if (data.header === undefined) {
     const features: unknown = data.features;
     const fields: unknown[] = Array.isArray(features) ? [...(features as unknown[]), data.target] : [];
-    properties.header = fields.some((field) => isObject(field) && field.name !== undefined);
+    properties.header = fields.some((field) => isJsonObject(field) && field.name !== undefined);
   }
   filled.data_props = properties;
   return filled;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,9 @@
  * With z = (x, y), x beginning with 1, everything that least squares needs is in the upper triangle of Σ z·zᵀ (Golub & Van
  * Loan 2013, section 5.3). Its first entry is the number of records, which travels as the weight, so it is left out.
  */
+
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
+import { roundHalfEven } from '../encoding/fixed-point.ts';
 import { SealsumError } from '../errors.ts';
 import { elasticNet } from './elastic-net.ts';
 import type { FeatureMap, Records } from './features.ts';
@@ -108,12 +110,6 @@ export function exactTriangleSums(records: Rows, fractionBits: number): bigint[]
   }
   carry();
   return totals;
-}
-
-/** Exact for every double below 2^52 in magnitude. */
-export function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 export interface LeastSquaresFit {

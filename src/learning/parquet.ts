@@ -25,7 +25,9 @@ const patienceForMegabyte = 10_000;
  * holds lists or structures (then named); `aborted` when the signal says so; `backend_unavailable` where no thread can be started
  */
 export async function readParquet(path: string, signal?: AbortSignal, allowance?: number): Promise<Table> {
-  const { size } = await stat(path);
+  const { size } = await stat(path).catch((cause: unknown) => {
+    throw new SealsumError('data_invalid', 'the data file cannot be read', { cause });
+  });
   const limit = AbortSignal.timeout(allowance ?? Math.ceil(patience + (size / 1e6) * patienceForMegabyte));
   const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
   const pool = createThreadPool({ threads: 1 });

@@ -1,9 +1,9 @@
 /** The privacy settings of one of several jobs that keep a promise together. */
+
 import { SealsumError } from '../errors.ts';
 import { rhoFromEpsilon } from '../privacy/accounting/zcdp.ts';
+import { isJsonObject, type JsonObject } from './json-object.ts';
 import { probability } from './settings-schema.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /**
  * @param privacy of a model.json
@@ -12,13 +12,13 @@ type Json = Readonly<Record<string, unknown>>;
  * @returns undefined where there is none; what makes no sense is given back, to be refused when the document is read
  * @throws SealsumError model_invalid where units are sampled, since what chance saves is no share of ρ
  */
-export function shareOfPrivacy(privacy: unknown, share: number, where: string): Json | undefined {
-  if (typeof privacy !== 'object' || privacy === null || Array.isArray(privacy)) return undefined;
-  const { epsilon, rho, ...others } = privacy as Json;
+export function shareOfPrivacy(privacy: unknown, share: number, where: string): JsonObject | undefined {
+  if (!isJsonObject(privacy)) return undefined;
+  const { epsilon, rho, ...others } = privacy;
   if (others.sampling !== undefined && others.sampling !== 1)
     throw new SealsumError('model_invalid', `privacy.sampling: not ${where}`, { field: 'privacy.sampling' });
   const total = totalOf(epsilon, others.delta, rho);
-  if (total === undefined) return privacy as Json;
+  if (total === undefined) return privacy;
   // A little less, so that no rounding makes all of them more than the whole.
   return { ...others, rho: total * share * (1 - 2 ** -48) };
 }

@@ -42,3 +42,13 @@ export function randomUnit(n: bigint, random: RandomBytes): bigint {
     if (greatestCommonDivisor(n, candidate) === 1n) return candidate;
   }
 }
+
+/** So many of them in random order, every choice and order as likely as any other: the first steps of a shuffle (Fisher and Yates). */
+export function randomSubset<T>(all: readonly T[], size: number, random: RandomBytes): T[] {
+  const shuffled = [...all];
+  for (let index = 0; index < size; index += 1) {
+    const chosen = index + Number(randomBelow(BigInt(shuffled.length - index), random));
+    [shuffled[index], shuffled[chosen]] = [shuffled[chosen] as T, shuffled[index] as T];
+  }
+  return shuffled.slice(0, size);
+}

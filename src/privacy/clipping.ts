@@ -11,6 +11,7 @@
  * long is shortened like any other, from an entry on that is drawn too, so that it is not always the first ones that pay. It is
  * off towards zero, as it would be with repeated coins; one that is not too long is right on average.
  */
+import { roundHalfEven } from '../encoding/fixed-point.ts';
 import { type Rounding, stochasticRounding } from '../encoding/quantisation.ts';
 import { SealsumError } from '../errors.ts';
 import type { RandomBytes } from '../paillier/random.ts';
@@ -111,10 +112,4 @@ function shorten(values: Int32Array, norm: number, first: WholeNumbers['first'])
     surplus -= 2 * Math.abs(value) - 1;
     values[index] = value - Math.sign(value);
   }
-}
-
-/** The nearest integer to a double of magnitude below 2^31, ties to even. */
-function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

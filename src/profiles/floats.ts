@@ -1,4 +1,5 @@
 /** Floating-point numbers of two bytes, little-endian as in files: IEEE 754 binary16, and bfloat16, the upper half of a binary32. */
+import { roundHalfEven } from '../encoding/fixed-point.ts';
 
 export interface SmallFloat {
   /** Bits of the exponent, and of the fraction. */
@@ -39,11 +40,4 @@ function exponentOf(magnitude: number): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, magnitude);
   return (view.getUint16(0) >> 4) - 1023;
-}
-
-/** @param value below 2^52 */
-function roundHalfEven(value: number): number {
-  const down = Math.floor(value);
-  const over = value - down;
-  return over > 0.5 || (over === 0.5 && down % 2 === 1) ? down + 1 : down;
 }

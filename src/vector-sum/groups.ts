@@ -3,7 +3,7 @@
  * handles an owner's contribution is chance, so that none of them handles all of it for long.
  */
 import { SealsumError } from '../errors.ts';
-import { type RandomBytes, randomBelow } from '../paillier/random.ts';
+import { type RandomBytes, randomSubset } from '../paillier/random.ts';
 import { type OwnerId, type PartyId, partyIdSchema } from '../protocol/identifiers.ts';
 import { type Group, type JobTree, leavesOf, mostLevels, type TreeNode, treeProblem } from '../protocol/tree.ts';
 
@@ -82,24 +82,12 @@ export function drawGroups(
   random: RandomBytes,
 ): readonly Group[] {
   const count = Math.max(1, Math.min(leaves.length, Math.floor(owners.length / size)));
-  const shuffled = shuffle(owners, random);
-  return shuffle(leaves, random)
-    .slice(0, count)
-    .map((facilitator, index) => ({
-      facilitator,
-      roster: shuffled.slice(
-        Math.floor((index * owners.length) / count),
-        Math.floor(((index + 1) * owners.length) / count),
-      ),
-    }));
-}
-
-/** Fisher and Yates. */
-function shuffle<T>(all: readonly T[], random: RandomBytes): T[] {
-  const shuffled = [...all];
-  for (let last = shuffled.length - 1; last > 0; last -= 1) {
-    const other = Number(randomBelow(BigInt(last + 1), random));
-    [shuffled[last], shuffled[other]] = [shuffled[other] as T, shuffled[last] as T];
-  }
-  return shuffled;
+  const shuffled = randomSubset(owners, owners.length, random);
+  return randomSubset(leaves, count, random).map((facilitator, index) => ({
+    facilitator,
+    roster: shuffled.slice(
+      Math.floor((index * owners.length) / count),
+      Math.floor(((index + 1) * owners.length) / count),
+    ),
+  }));
 }

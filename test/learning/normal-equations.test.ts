@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { suite } from 'uvu';
-import { toFixedPoint } from '../../src/encoding/fixed-point.ts';
+import { roundHalfEven, toFixedPoint } from '../../src/encoding/fixed-point.ts';
 import type { FeatureMap, Records } from '../../src/learning/features.ts';
 import { compileFeatures } from '../../src/learning/features.ts';
 import { parseModel } from '../../src/learning/model.ts';
@@ -10,7 +10,6 @@ import {
   exactTriangleSums,
   noiseRidge,
   recordTriangle,
-  roundHalfEven,
   solveNormalEquations,
   triangleLength,
   triangleNames,

@@ -2,8 +2,10 @@
  * The shape of a model.json that asks for statistics, in zod: every field by itself, with its default and the words in which it is
  * refused. What only makes sense between distant fields is checked by `parseStatistics`.
  */
+
 import { z } from 'zod';
 import { fileFields, levels, place, range, requireOnePlace, wholeRange } from '../column-schema.ts';
+import { isJsonObject } from '../json-object.ts';
 import {
   aboveZero,
   encryption,
@@ -121,16 +123,16 @@ export const statisticsSchema: z.ZodType<StatisticsModel> = z.preprocess(fillDef
 
 /** Defaults that depend on other fields: the header, and which columns `true` means. */
 function fillDefaults(json: unknown): unknown {
-  if (!isObject(json)) return json;
+  if (!isJsonObject(json)) return json;
   const filled: Record<string, unknown> = { ...json };
   const { data_props: data, statistics: asked } = json;
-  const columns: unknown[] = isObject(data) && Array.isArray(data.columns) ? data.columns : [];
-  if (isObject(data) && data.header === undefined) {
-    filled.data_props = { ...data, header: columns.some((each) => isObject(each) && each.name !== undefined) };
+  const columns: unknown[] = isJsonObject(data) && Array.isArray(data.columns) ? data.columns : [];
+  if (isJsonObject(data) && data.header === undefined) {
+    filled.data_props = { ...data, header: columns.some((each) => isJsonObject(each) && each.name !== undefined) };
   }
-  if (isObject(asked)) {
+  if (isJsonObject(asked)) {
     const all = columns.flatMap((each) =>
-      isObject(each) && (each.type === 'continuous' || each.type === 'discrete') ? [each.name ?? each.col_idx] : [],
+      isJsonObject(each) && (each.type === 'continuous' || each.type === 'discrete') ? [each.name ?? each.col_idx] : [],
     );
     const listed: Record<string, unknown> = { ...asked };
     if (asked.moments === true) listed.moments = all;
@@ -138,8 +140,4 @@ function fillDefaults(json: unknown): unknown {
     filled.statistics = listed;
   }
   return filled;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

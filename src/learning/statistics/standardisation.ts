@@ -6,10 +6,12 @@
  * where there is privacy, cut off at the bounds; values beyond it count as its nearer end. Both jobs are shown to every owner and charged:
  * of a promise in ρ the first has a tenth and the second the rest, so that together they keep it (Bun, Steinke 2016, Lemma 2.3).
  */
+
 import { z } from 'zod';
 import { SealsumError } from '../../errors.ts';
 import { range } from '../column-schema.ts';
 import { fieldName } from '../fields.ts';
+import { isJsonObject, type JsonObject } from '../json-object.ts';
 import { shareOfPrivacy } from '../privacy-share.ts';
 import { number } from '../settings-schema.ts';
 import type { StatisticsReport } from './report.ts';
@@ -25,18 +27,16 @@ const settings = z.strictObject(
   { error: 'expected {"within", "deviations"}' },
 );
 
-type Json = Readonly<Record<string, unknown>>;
-
 export interface Standardisation {
   /** The model.json of the statistics. */
-  readonly statistics: Json;
+  readonly statistics: JsonObject;
   /** The model.json that is trained, with its ranges. @throws SealsumError model_invalid where a column has no spread to scale by */
-  training(report: Pick<StatisticsReport, 'moments'>): Json;
+  training(report: Pick<StatisticsReport, 'moments'>): JsonObject;
 }
 
 interface Column {
   readonly path: string;
-  readonly field: Json;
+  readonly field: JsonObject;
   readonly within: readonly [number, number];
   readonly deviations: number;
 }
@@ -48,7 +48,7 @@ interface Column {
  * @throws SealsumError model_invalid naming the field
  */
 export function standardisationOf(document: unknown): Standardisation | undefined {
-  if (!isObject(document) || !isObject(document.data_props)) return undefined;
+  if (!isJsonObject(document) || !isJsonObject(document.data_props)) return undefined;
   const { features, target, header, delimiter, dataset } = document.data_props;
   const listed: unknown[] = Array.isArray(features) ? features : [];
   const places: (readonly [string, unknown])[] = listed.map((each, index) => [`data_props.features[${index}]`, each]);
@@ -57,8 +57,8 @@ export function standardisationOf(document: unknown): Standardisation | undefine
   if (columns.length === 0) return undefined;
   const [before, after] = divide(document.privacy);
   const { encryption, participation, name } = document;
-  const { key_bits, fraction_bits } = isObject(encryption) ? encryption : {};
-  const hasNames = fields.some(([, field]) => isObject(field) && field.name !== undefined);
+  const { key_bits, fraction_bits } = isJsonObject(encryption) ? encryption : {};
+  const hasNames = fields.some(([, field]) => isJsonObject(field) && field.name !== undefined);
   return {
     statistics: {
       ...(typeof name === 'string' ? { name: `${name}: standardisation` } : {}),
@@ -84,10 +84,10 @@ export function standardisationOf(document: unknown): Standardisation | undefine
     },
     training: ({ moments }) => {
       const ranged = new Map(columns.map((column, index) => [column.field, withRange(column, moments[index])]));
-      const resolve = (field: unknown): unknown => (isObject(field) ? (ranged.get(field) ?? field) : field);
+      const resolve = (field: unknown): unknown => (isJsonObject(field) ? (ranged.get(field) ?? field) : field);
       return {
         ...document,
-        data_props: { ...(document.data_props as Json), features: listed.map(resolve), target: resolve(target) },
+        data_props: { ...(document.data_props as JsonObject), features: listed.map(resolve), target: resolve(target) },
         ...(after === undefined ? {} : { privacy: after }),
       };
     },
@@ -95,7 +95,7 @@ export function standardisationOf(document: unknown): Standardisation | undefine
 }
 
 function columnOf(path: string, field: unknown): Column[] {
-  if (!isObject(field) || field.standardize === undefined) return [];
+  if (!isJsonObject(field) || field.standardize === undefined) return [];
   const refuse = (at: string, why: string): SealsumError =>
     new SealsumError('model_invalid', `${at}: ${why}`, { field: at });
   if (field.range !== undefined) throw refuse(`${path}.range`, 'expected one of range and standardize');
@@ -112,7 +112,7 @@ function columnOf(path: string, field: unknown): Column[] {
 }
 
 /** What is promised, for the statistics and for the training. */
-function divide(privacy: unknown): readonly [Json | undefined, Json | undefined] {
+function divide(privacy: unknown): readonly [JsonObject | undefined, JsonObject | undefined] {
   const where = 'where a column is standardised; declare its range';
   const [first, rest] = [SHARE, 1 - SHARE].map((share) => shareOfPrivacy(privacy, share, where));
   // What is refused of a training's privacy is named when the training is read.
@@ -125,7 +125,7 @@ function divide(privacy: unknown): readonly [Json | undefined, Json | undefined]
 function withRange(
   { path, field, within, deviations }: Column,
   moments: StatisticsReport['moments'][number] | undefined,
-): Json {
+): JsonObject {
   const rest = Object.fromEntries(Object.entries(field).filter(([key]) => key !== 'standardize'));
   const mean = moments?.mean.value;
   const deviation = moments?.standard_deviation;
@@ -140,8 +140,4 @@ function withRange(
   const high = Math.min(within[1], mean + deviations * deviation.value);
   if (!range.safeParse([low, high]).success) throw refuse('its values do not differ, or the noise outweighs them');
   return { ...rest, type: 'continuous', range: [low, high], within };
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

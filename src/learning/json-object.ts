@@ -1,0 +1,7 @@
+/** Documents before they are checked: what is looked at of them by hand. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
