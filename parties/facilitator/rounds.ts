@@ -17,8 +17,9 @@ import {
   settleRound,
   withdrawOwner,
 } from '../../src/protocol/round.ts';
+import { roundDigest, verifyRound } from '../../src/protocol/round-digest.ts';
 import type { Manifest, SignedRound } from '../../src/protocol/round-messages.ts';
-import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
+import { signObject } from '../../src/protocol/signed.ts';
 import { contributingTo, levelsBelow, parentOf, requireGroups } from '../../src/protocol/tree.ts';
 import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
@@ -235,8 +236,7 @@ export function createRounds(
 
   /** Refuses a round that is not as the job says. */
   function requireAgreement({ signed: { descriptor }, digest }: JobRecord, round: SignedRound): void {
-    const { name, role } = { name: descriptor.model_owner, role: 'model-owner' } as const;
-    verifyObject(parties(), { name, role }, 'round', round.descriptor, round.signature);
+    verifyRound(parties(), descriptor.model_owner, round);
     const agreed = {
       job_digest: digest,
       model_hash: descriptor.model_hash,
@@ -257,7 +257,7 @@ export function createRounds(
     open: async (job, signed) => {
       requireAgreement(job, signed);
       const { job: name, round, roster } = signed.descriptor;
-      const digest = objectDigest('round', signed.descriptor);
+      const digest = roundDigest(signed.descriptor);
       const existing = await books.findRound(name, round);
       if (existing?.digest === digest) return { created: false, value: existing };
       if (existing !== undefined)

@@ -24,6 +24,7 @@ import { type Opener, open } from '../../src/pipeline.ts';
 import { type PrivacyStatement, spentRho, statementAfter } from '../../src/privacy/statement.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
+import { roundDigest } from '../../src/protocol/round-digest.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import type { TagContext } from '../../src/protocol/tags.ts';
@@ -131,7 +132,7 @@ async function ask(work: Work, watch: JobWatch, trainer: Trainer, round: number)
       {
         type: 'round.opened',
         round,
-        details: { round_digest: objectDigest('round', signed.descriptor), owners: roster.length },
+        details: { round_digest: roundDigest(signed.descriptor), owners: roster.length },
       },
     ],
   });

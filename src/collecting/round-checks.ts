@@ -12,8 +12,9 @@ import type { SignedJob } from '../protocol/job-messages.ts';
 import { sha256, verifyManifest } from '../protocol/manifest.ts';
 import { encodeParameters } from '../protocol/parameters.ts';
 import type { Parties } from '../protocol/parties.ts';
+import { roundDigest, verifyRound } from '../protocol/round-digest.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
-import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
+import { signObject } from '../protocol/signed.ts';
 import { checkTags, type TagContext } from '../protocol/tags.ts';
 import type { Group } from '../protocol/tree.ts';
 import type { OwnerRegister } from './owner-register.ts';
@@ -77,9 +78,8 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, as
     });
   const { signed } = view;
   if (signed === undefined) throw refuse('it shows no signed descriptor');
-  const { descriptor, signature } = signed;
-  const { name } = terms.identity;
-  verifyObject(terms.parties(), { name, role: 'model-owner' }, 'round', descriptor, signature);
+  const { descriptor } = signed;
+  verifyRound(terms.parties(), terms.identity.name, signed);
   const expected = describeRound(terms, round, descriptor.roster, asked);
   const fields = [
     'job',
@@ -126,7 +126,7 @@ export function verifyClosed(
 
 /** What the tags of a round are of. */
 export function tagContext({ jobDigest }: RoundTerms, { descriptor }: SignedRound): TagContext {
-  return { job: jobDigest, round: descriptor.round, roundDigest: objectDigest('round', descriptor) };
+  return { job: jobDigest, round: descriptor.round, roundDigest: roundDigest(descriptor) };
 }
 
 /**

@@ -18,6 +18,7 @@ import type { JobId, OwnerId, PartyId } from '../protocol/identifiers.ts';
 import type { Identity } from '../protocol/identity.ts';
 import { sha256 } from '../protocol/manifest.ts';
 import type { Parties } from '../protocol/parties.ts';
+import { roundDigest } from '../protocol/round-digest.ts';
 import type { ContributionStatement, RoundView, SignedReceipt, SignedRound } from '../protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
 import type { AuditBody } from '../storage/audit.ts';
@@ -165,21 +166,18 @@ export function createContributor(dependencies: ContributorDependencies): Contri
 
   /** Nobody may be asked two different things in one round. */
   function refuseOther(participation: Participation, kept: OwnedContribution, shown: SignedRound): never {
-    const digest = objectDigest('round', shown.descriptor);
-    const { job, round, roundDigest } = kept;
+    const digest = roundDigest(shown.descriptor);
+    const { job, round, roundDigest: before } = kept;
     withdrawUnless(() => {
       participation.requireSigned(shown);
     });
     const { party, key, value } = shown.signature;
-    const details = { kept: roundDigest, shown: digest, signed_by: party, key, signature: value };
-    log.error(
-      { job, round, kept: roundDigest, shown: digest },
-      'the model owner has signed two descriptors of one round',
-    );
+    const details = { kept: before, shown: digest, signed_by: party, key, signature: value };
+    log.error({ job, round, kept: before, shown: digest }, 'the model owner has signed two descriptors of one round');
     throw new Withdrawal(
       new SealsumError(
         'round_conflict',
-        `round ${round} is another one (${digest}) than this owner contributed to (${roundDigest})`,
+        `round ${round} is another one (${digest}) than this owner contributed to (${before})`,
         { field: 'round' },
       ),
       [{ type: 'round.conflict', job, round, details }],
@@ -203,23 +201,23 @@ export function createContributor(dependencies: ContributorDependencies): Contri
       throw new Withdrawal(error);
     }
     progress('data-owner.round-charged');
-    const roundDigest = objectDigest('round', signed.descriptor);
+    const digest = roundDigest(signed.descriptor);
     const rho = cost.rho === null ? 'none' : `${cost.rho.numerator}/${cost.rho.denominator}`;
-    const charged: AuditBody = { type: 'round.charged', job, round, details: { round_digest: roundDigest, rho } };
+    const charged: AuditBody = { type: 'round.charged', job, round, details: { round_digest: digest, rho } };
     const started = clock.monotonic();
     const bytes = await withdrawUnlessDone(
       () =>
-        participation.contribution(signed, roundDigest, (report) => {
+        participation.contribution(signed, digest, (report) => {
           noteClipping(job, round, report);
         }),
       [charged],
     );
     meter.crypto('contribute', clock.monotonic() - started);
     progress('data-owner.contribution-sealed');
-    const made = { job, round, roundDigest, digest: sha256(bytes), bytes };
+    const made = { job, round, roundDigest: digest, digest: sha256(bytes), bytes };
     const { party, key, value } = signed.signature;
     const details = {
-      round_digest: roundDigest,
+      round_digest: digest,
       digest: made.digest,
       bytes: bytes.length,
       signed_by: party,
@@ -334,8 +332,8 @@ async function withdrawUnlessDone<T>(work: () => Promise<T>, audit: readonly Aud
 }
 
 /** Whether a round is shown as what something was contributed to. */
-function isOf({ signed }: RoundView, { roundDigest }: OwnedContribution): boolean {
-  return signed === undefined || objectDigest('round', signed.descriptor) === roundDigest;
+function isOf({ signed }: RoundView, { roundDigest: kept }: OwnedContribution): boolean {
+  return signed === undefined || roundDigest(signed.descriptor) === kept;
 }
 
 /** Whether an error says that a round or its job is over, or that its facilitator has forgotten it. */

@@ -6,8 +6,8 @@ import type { OwnerId } from '../protocol/identifiers.ts';
 import type { JobDescriptor } from '../protocol/job-messages.ts';
 import { countParameters } from '../protocol/parameters.ts';
 import type { Parties } from '../protocol/parties.ts';
+import { verifyRound } from '../protocol/round-digest.ts';
 import type { RoundDescriptor, RoundView, SignedRound } from '../protocol/round-messages.ts';
-import { verifyObject } from '../protocol/signed.ts';
 import { requireGroups } from '../protocol/tree.ts';
 
 /** What a job promised about its rounds. */
@@ -27,8 +27,8 @@ export interface RoundTerms {
 }
 
 /** Checks that the job's model owner signed a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
-export function requireSignedRound(parties: Parties, job: JobDescriptor, { descriptor, signature }: SignedRound): void {
-  verifyObject(parties, { name: job.model_owner, role: 'model-owner' }, 'round', descriptor, signature);
+export function requireSignedRound(parties: Parties, job: JobDescriptor, round: SignedRound): void {
+  verifyRound(parties, job.model_owner, round);
 }
 
 /**

@@ -8,6 +8,7 @@ import { sha256 as hash } from '../platform/hashes.ts';
 import type { OwnerId, PartyId } from './identifiers.ts';
 import type { Parties } from './parties.ts';
 import type { AcceptedContribution } from './round.ts';
+import { roundDigest } from './round-digest.ts';
 import type {
   ContributionStatement,
   Manifest,
@@ -16,7 +17,7 @@ import type {
   SignedReceipt,
   SignedRound,
 } from './round-messages.ts';
-import { objectDigest, verifyObject } from './signed.ts';
+import { verifyObject } from './signed.ts';
 import { contributingTo, type Folded, type JobTree } from './tree.ts';
 
 /** SHA-256 of bytes, lowercase hexadecimal. */
@@ -99,12 +100,12 @@ export function verifyPart(
 ): readonly OwnerId[] {
   const { job, facilitator, round, bytes } = place;
   const { descriptor } = round;
-  const roundDigest = objectDigest('round', descriptor);
+  const digest = roundDigest(descriptor);
   const refuse = refusal(place);
   if (manifest.job !== descriptor.job) throw refuse('job', `it is of job ${manifest.job}`);
   if (manifest.round !== descriptor.round) throw refuse('round', `it is of round ${manifest.round}`);
   if (manifest.job_digest !== descriptor.job_digest) throw refuse('job_digest', 'it is of another job descriptor');
-  if (manifest.round_digest !== roundDigest) throw refuse('round_digest', 'it is of another round descriptor');
+  if (manifest.round_digest !== digest) throw refuse('round_digest', 'it is of another round descriptor');
   if (manifest.model_hash !== descriptor.model_hash) throw refuse('model_hash', 'it is of another model');
   verifyObject(parties, { name: facilitator, role: 'facilitator' }, 'manifest', manifest, signature);
 
@@ -120,7 +121,7 @@ export function verifyPart(
     const { owner } = line;
     if (!roster.has(owner)) throw refuse('contributions', `${owner} is not on the round's roster`);
     if (line.bytes !== bytes) throw refuse('contributions', `${owner} contributed ${line.bytes} bytes, not ${bytes}`);
-    const statement = contributionStatement(round, roundDigest, line);
+    const statement = contributionStatement(round, digest, line);
     verifyObject(parties, { name: owner, role: due.role }, 'contribution', statement, line.signature);
     if (due.role === 'data-owner') {
       if (line.manifest !== undefined) throw refuse('contributions', `that of ${owner} has a manifest of its own`);

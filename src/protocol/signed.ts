@@ -93,6 +93,7 @@ export function signObject(identity: Identity, kind: SignedKind, object: unknown
 /**
  * Checks that `name` signed this object, with its present key or an earlier one.
  *
+ * @returns its objectDigest(), of the bytes that the signature was checked on
  * @throws SealsumError signature_invalid; party_unknown and role_forbidden when the roster file names no such party;
  *   message_invalid
  */
@@ -102,7 +103,7 @@ export function verifyObject(
   kind: SignedKind,
   object: unknown,
   signature: ObjectSignature,
-): void {
+): string {
   const { name, role } = signer;
   parties.named(name, role);
   const refuse = (why: string): SealsumError =>
@@ -111,6 +112,8 @@ export function verifyObject(
   const signerKey = parties.keysOf(name).find(({ fingerprint }) => fingerprint === signature.key);
   if (signerKey === undefined) throw refuse('the key is none of its keys');
   const value = fromBase64Url(signature.value);
-  if (toBase64Url(value) !== signature.value || !signerKey.verify(signedBytes(kind, object), value))
+  const bytes = signedBytes(kind, object);
+  if (toBase64Url(value) !== signature.value || !signerKey.verify(bytes, value))
     throw refuse('the signature does not match');
+  return toHex(sha256(bytes));
 }

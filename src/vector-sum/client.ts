@@ -26,6 +26,7 @@ import { type JobId, type OwnerId, ownerIdSchema } from '../protocol/identifiers
 import type { JobDescriptor, JobSummary } from '../protocol/job-messages.ts';
 import { sha256 } from '../protocol/manifest.ts';
 import { decodeParameters } from '../protocol/parameters.ts';
+import { roundDigest } from '../protocol/round-digest.ts';
 import type { RoundView, SignedReceipt } from '../protocol/round-messages.ts';
 import { objectDigest } from '../protocol/signed.ts';
 import type { ThreadPool } from '../threads/pool.ts';
@@ -202,7 +203,7 @@ export class Client implements AsyncDisposable {
         const { membership } = await this.#open();
         const participation = membership.participation(name) ?? (await this.#join(name));
         const { descriptor } = participation.check(number, await this.#connection.client.round(name, number, until));
-        const digest = objectDigest('round', descriptor);
+        const digest = roundDigest(descriptor);
         const before = this.#digestRead(name, number) ?? digest;
         if (before !== digest)
           throw new SealsumError(

@@ -5,7 +5,7 @@ import type { WeightedVector } from '../encoding/contribution.ts';
 import { SealsumError } from '../errors.ts';
 import { sealIntegers } from '../pipeline.ts';
 import type { SignedJob } from '../protocol/job-messages.ts';
-import { objectDigest } from '../protocol/signed.ts';
+import { roundDigest } from '../protocol/round-digest.ts';
 import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
 
 export interface VectorParticipation extends Accepted<VectorJob>, Participation {
@@ -48,7 +48,7 @@ export async function acceptVectorSum(
       ...participation,
       check: (round, view) => {
         const signed = participation.check(round, view);
-        if (read !== undefined && objectDigest('round', signed.descriptor) !== read)
+        if (read !== undefined && roundDigest(signed.descriptor) !== read)
           throw new SealsumError(
             'round_conflict',
             `the model owner has signed another round ${round} than the one whose parameters were read (${read})`,

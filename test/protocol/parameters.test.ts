@@ -50,6 +50,15 @@ test('whatever is read is written the same way: any other text is refused', () =
     assert.ok(!parametersSchema.safeParse(text).success, text);
   }
   assert.throws(() => decodeParameters(encodeParameters([1, 2, Number.NaN])), /value 2 is no finite number/);
+  // Texts are read some thousand values at a time.
+  const many = Array.from({ length: 20_000 }, (_, index) => index / 7);
+  assert.deepEqual(decodeParameters(encodeParameters(many)), Float64Array.from(many));
+  assert.equal(parametersSchema.parse(encodeParameters(many)), encodeParameters(many));
+  for (const at of [6143, 6144, 19_999]) {
+    const text = encodeParameters(many.with(at, Number.POSITIVE_INFINITY));
+    assert.throws(() => decodeParameters(text), new RegExp(`value ${at} is no finite number`));
+    assert.ok(!parametersSchema.safeParse(text).success);
+  }
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('A', 'Q', '-', '_', '8', '=', '+', 'é') }), (text) => {
       let values: Float64Array;
