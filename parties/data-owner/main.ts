@@ -12,7 +12,7 @@ import { SealsumError } from '../../src/errors.ts';
 import { authorityOf, isLoopback } from '../../src/http/authority.ts';
 import { killAt } from '../../src/http/checkpoint-kill.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
-import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
+import { collectOften, refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
@@ -38,6 +38,7 @@ const command = refuseInOneLine(new Command('data-owner'), 'sealsum data owner')
 for (const option of partyOptions('data-owner')) command.addOption(option);
 const options = command.parse().opts<PartyOptions>();
 
+collectOften();
 await runParty('data owner', async (signal, fail) => {
   const clock = systemClock;
   const random = systemRandom;

@@ -11,7 +11,7 @@ import { systemTerminal } from '../../src/config/terminal.ts';
 import { authorityOf, isLoopback } from '../../src/http/authority.ts';
 import { killAt } from '../../src/http/checkpoint-kill.ts';
 import { createFacilitatorClient } from '../../src/http/facilitator-client.ts';
-import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
+import { collectOften, refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
@@ -35,6 +35,7 @@ const command = refuseInOneLine(new Command('model-owner'), 'sealsum model owner
 for (const option of partyOptions('model-owner')) command.addOption(option);
 const options = command.parse().opts<PartyOptions>();
 
+collectOften();
 await runParty('model owner', async (signal) => {
   const clock = systemClock;
   const random = systemRandom;

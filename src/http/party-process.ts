@@ -2,6 +2,7 @@
  * One party as a process: a line that says where it listens, a clean stop on Ctrl-C or SIGTERM, and one clear line when it
  * cannot start.
  */
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { SealsumError } from '../errors.ts';
 import type { RunningServer } from './server.ts';
@@ -17,6 +18,15 @@ export function refuseInOneLine(command: Command, prefix: string): Command {
       write(`${prefix}: ${told} (--help shows the options)\n`);
     },
   });
+}
+
+/**
+ * Has garbage collected as soon as the heap has grown by 15 %. What a round needs is large and short-lived, and with a million parameters
+ * V8 would leave a third of a model owner's memory to garbage, and 40 MB of a data owner's, for the 5 % of time that collecting it takes
+ * (npm run bench:round, docs/performance.md).
+ */
+export function collectOften(): void {
+  setFlagsFromString('--heap-growing-percent=15');
 }
 
 /** Starts a party; `fail` ends it later, when what it lives for turns out to be impossible. */

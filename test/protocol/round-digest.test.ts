@@ -26,8 +26,8 @@ test('it is what the signature is of, asked for or checked, once or twice', () =
 
 test('every other descriptor has another name', () => {
   const expected = roundDigest(signedRound.descriptor);
-  for (const changed of changesOf(signedRound.descriptor))
-    assert.notEqual(roundDigest(changed as RoundDescriptor), expected);
+  for (const { path, value } of changesOf(signedRound.descriptor))
+    if (value instanceof Object) assert.notEqual(roundDigest(value), expected, path);
 });
 
 test('what has a name does not change any more, at any depth', () => {
@@ -37,7 +37,7 @@ test('what has a name does not change any more, at any depth', () => {
   roundDigest(grouped);
   for (const change of [
     () => Object.assign(grouped, { round: 7 }),
-    () => (grouped.roster as string[]).push('mallory'),
+    () => Object.assign(grouped.roster, ['mallory']),
     () => groups[0]?.owners.push('mallory'),
   ])
     assert.throws(change, TypeError);
