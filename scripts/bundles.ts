@@ -75,6 +75,8 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
       plugins: [ownAddresses(addressOf)],
     });
   copyFileSync('package.json', join(folder, 'package.json'));
+  // The entries of problems.
+  symlinkSync(resolve('docs'), join(folder, 'docs'));
   // The native kernel, where it is built.
   if (existsSync('build')) symlinkSync(resolve('build'), join(folder, 'build'));
   await Promise.all([

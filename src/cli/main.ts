@@ -2,6 +2,7 @@
 /** The `sealsum` command: a list of what it can do. */
 import { preferBackend } from '../paillier/backend.ts';
 import { registerBackupCommand } from './backup-command.ts';
+import { registerExplainCommand } from './explain-command.ts';
 import { registerLedgerCommand } from './ledger-command.ts';
 import { registerPaillierCommands } from './paillier-commands.ts';
 import { registerPrivacyCommand } from './privacy-command.ts';
@@ -21,6 +22,7 @@ registerPrivacyCommand(program);
 registerVerifyReceiptCommand(program);
 registerVerifyLogCommand(program);
 registerBackupCommand(program);
+registerExplainCommand(program);
 registerSimulateTrainingCommand(program);
 registerPaillierCommands(program);
 program.hook('preAction', () => {

@@ -1,6 +1,6 @@
 /**
  * What the apps of all three parties share: problem details, limits, a name, a line in the log and a measurement per request,
- * and the addresses /healthz, /readyz, /metrics, /openapi.json and /docs.
+ * and the addresses /healthz, /readyz, /metrics, /openapi.json, /docs and /problems.
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -17,6 +17,7 @@ import { version } from '../version.ts';
 import { type LocalAccessOptions, localAccess } from './local-access.ts';
 import type { Logger } from './log.ts';
 import { invalidMessage, problemResponse } from './problem.ts';
+import { serveProblems } from './problem-pages.ts';
 import { bodyFailure, limitBody } from './request-body.ts';
 
 declare module 'hono' {
@@ -47,7 +48,7 @@ export interface BaseAppOptions {
 }
 
 /** What stays open whoever asks: whether the party is well, and how it is used. */
-const openPaths = /^\/(healthz|readyz|openapi\.json|docs|docs\/.*)$/;
+const openPaths = /^\/(healthz|readyz|openapi\.json|docs|docs\/.*|problems|problems\/.*)$/;
 
 export function createBaseApp<E extends Env = Env>(options: BaseAppOptions): OpenAPIHono<E> {
   const app = new OpenAPIHono<E>({
@@ -80,6 +81,7 @@ export function createBaseApp<E extends Env = Env>(options: BaseAppOptions): Ope
     info: { title: `sealsum ${options.party}`, version, description: options.description },
   });
   serveDocumentation(app, options.party);
+  serveProblems(app);
   return app;
 }
 

@@ -70,6 +70,14 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
 
 const prefix = 'urn:sealsum:problem:';
 
+/** Every kind of refusal, as it ends a problem's `type`: `key-invalid`. */
+export const problemTypes: readonly string[] = Object.keys(problems).map((code) => code.replaceAll('_', '-'));
+
+/** Where every party says what lies behind a kind of refusal. @param type `key-invalid` */
+export function problemPath(type: string): string {
+  return `/problems/${type}`;
+}
+
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -105,11 +113,12 @@ export function toProblem(error: unknown): Problem {
   };
 }
 
-/** The headers of the answer to an error. */
-export function problemHeaders({ status }: Problem, error: unknown): Record<string, string> {
+/** The headers of the answer to an error. `Link` (RFC 8288) leads to what lies behind its kind. */
+export function problemHeaders({ type, status }: Problem, error: unknown): Record<string, string> {
   const { retryAfter, field } = error instanceof SealsumError ? error : {};
   return {
     'content-type': 'application/problem+json',
+    link: `<${problemPath(type.slice(prefix.length))}>; rel="help"`,
     // RFC 9110, sections 10.2.3 and 15.5.9: when to come back, and that the rest of a body is not waited for.
     ...(status === 429 || status === 503 ? { 'retry-after': String(retryAfter ?? 1) } : {}),
     ...(status === 408 ? { connection: 'close' } : {}),

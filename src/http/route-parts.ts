@@ -27,7 +27,8 @@ export const refusal: {
   readonly description: string;
   readonly content: { readonly 'application/problem+json': { readonly schema: z.ZodType<Problem> } };
 } = {
-  description: 'Refused; `type` says how, `detail` why, `field` where.',
+  description:
+    'Refused; `type` says how, `detail` why, `field` where. The header `Link` leads to what lies behind it: `/problems/{type}`.',
   content: { 'application/problem+json': { schema: problemSchema } },
 };
 
