@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 /** Some commands of a page, and what it says that they print. */
 export interface Step {
@@ -20,7 +20,9 @@ export interface Step {
 export function stepsOf(page: string): Step[] {
   const steps: Step[] = [];
   let heading = '';
-  const blocks = page.matchAll(/^#+ (.*)$|^```sh\n((?:(?!^```).*\n)*)^```\n(?:\n^```text\n((?:(?!^```).*\n)*)^```$)?/gm);
+  const blocks = page.matchAll(
+    /^#+ (.*)$|^```sh\n((?:(?!^```).*\n)*)^```\n(?:\n^```text\n((?:(?!^```).*\n)*)^```$)?/gm,
+  );
   for (const [, title, commands, output] of blocks) {
     if (title !== undefined) heading = title;
     if (commands !== undefined) steps.push({ heading, commands, output });
@@ -54,46 +56,50 @@ export interface Shell extends AsyncDisposable {
 export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
   // A group of its own, so that whatever was started in it can be ended with it.
   const child: ChildProcess = spawn('bash', ['--norc', '--noprofile'], { cwd, env, detached: true });
-  const { stdin, stdout, stderr } = child;
-  assert.ok(stdin !== null && stdout !== null && stderr !== null);
-  let said = '';
+  const { pid, stdin, stdout, stderr } = child;
+  assert.ok(pid !== undefined && stdin !== null && stdout !== null && stderr !== null);
+  let [said, printed, ended] = ['', '', false];
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      ended = true;
+      resolve();
+    });
+  });
+  stdin.on('error', () => undefined);
   stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  let printed = '';
   stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
   let blocks = 0;
   return {
     run: async (commands, signal) => {
+      assert.ok(!ended, 'the shell has ended with a command that failed before');
       blocks += 1;
-      const mark = `end of block ${blocks}:`;
+      const mark = `end of block ${blocks}\n`;
       [said, printed] = ['', ''];
-      // As a person would, one does not go on after a failure; the shell itself stays.
-      stdin.write(`{\n${failing(commands)}\n} </dev/null; printf '%s%s\\n' '${mark}' "$?"\n`);
-      for (;;) {
-        const ended = printed.indexOf(mark);
-        if (ended !== -1 && printed.indexOf('\n', ended) !== -1) {
-          assert.equal(printed.slice(ended + mark.length).trim(), '0', `${commands}\n${printed.slice(0, ended)}\n${said}`);
-          return printed.slice(0, ended);
-        }
-        await once(stdout, 'data', { signal }).catch((cause: unknown) => {
-          throw new Error(`${commands}\nhas not ended, and printed\n${printed}\n${said}`, { cause });
+      // As a person would, it does not go on after a failure.
+      stdin.write(`set -e\n{\n${commands}\n} </dev/null\nset +e; printf 'end of block %s\\n' ${blocks}\n`);
+      while (!printed.endsWith(mark)) {
+        const more = once(stdout, 'data', { signal }).catch((cause: unknown) => {
+          throw new Error(`${commands}\nhas not ended, and printed\n${printed}${said}`, { cause });
         });
+        await Promise.race([more, gone]);
+        if (ended) throw new Error(`${commands}\nfailed, and printed\n${printed}${said}`);
       }
+      return printed.slice(0, -mark.length);
     },
     [Symbol.asyncDispose]: async () => {
-      const gone = once(child, 'exit');
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      // What it started in the background may outlive it.
+      try {
+        process.kill(-pid, 'SIGTERM');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
       await gone;
     },
   };
-}
-
-/** Commands of which the first that fails makes the whole fail. */
-function failing(commands: string): string {
-  return `set -e\n${commands}\nset +e\ntrue`;
 }
 
 /** So many ports that follow each other, all free when it was looked. */

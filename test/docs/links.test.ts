@@ -1,0 +1,56 @@
+/** Every link between the pages of this repository leads somewhere: to a file that is there, and to a heading or anchor that it has. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { suite } from 'uvu';
+import { root } from '../support/program.ts';
+
+const test = suite('links');
+
+const pages = [
+  ...readdirSync(root).map((name) => join(root, name)),
+  ...['docs', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(root, folder, name)),
+  ),
+].filter((path) => path.endsWith('.md') && !path.includes('node_modules'));
+
+/** A page without what is code in it. */
+function proseOf(path: string): string {
+  return readFileSync(path, 'utf8').replaceAll(/^```.*?^```/gms, '');
+}
+
+/** What may follow # in a link to a page: its headings as GitHub makes anchors of them, and anchors of its own. */
+function anchorsOf(path: string): Set<string> {
+  const prose = proseOf(path);
+  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading));
+  const own = [...prose.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id);
+  return new Set([...headings, ...own]);
+}
+
+function anchorOf(heading: string): string {
+  return heading
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\p{M}_\- ]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+test('there are pages', () => {
+  assert.ok(pages.length > 20);
+});
+
+for (const page of pages)
+  test(relative(root, page), () => {
+    const broken = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+      if (/^[a-z]+:/.test(link)) return [];
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : resolve(dirname(page), path);
+      if (!existsSync(target)) return [`${link}: no such file`];
+      return anchor === undefined || !target.endsWith('.md') || anchorsOf(target).has(anchor)
+        ? []
+        : [`${link}: no such heading`];
+    });
+    assert.deepEqual(broken, []);
+  });
+
+test.run();
