@@ -11,12 +11,21 @@ import { SealsumError } from '../errors.ts';
 import { createParty, type Party } from '../protocol/identity.ts';
 import { named } from './files.ts';
 import { usageError } from './program.ts';
-import { type ProjectServices, parseUrl } from './project-services.ts';
+import { type ProjectServices, parseUrl, systemServices } from './project-services.ts';
+
+const examples = `
+Examples:
+  sealsum admit north.join.json --project project
+  sealsum admit north.successor.json --project project --fingerprint 'romeo saturn ...'
+  sealsum admit east-sums.join.json --url https://east.example.org:8080
+
+Read the fingerprint to the other side by telephone: it says who sent the file, and nothing else does.`;
 
 interface AdmitOptions {
   readonly project: string;
   readonly fingerprint?: string;
   readonly url?: string | undefined;
+  readonly json: boolean;
 }
 
 /** What a file asks for. */
@@ -28,7 +37,7 @@ interface Change {
   readonly roster: Roster | undefined;
 }
 
-export function registerAdmitCommand(program: Command, services: ProjectServices): void {
+export function registerAdmitCommand(program: Command, services: ProjectServices = systemServices): void {
   program
     .command('admit')
     .summary('put an invited party, or the new key of a known one, into the roster')
@@ -39,7 +48,9 @@ export function registerAdmitCommand(program: Command, services: ProjectServices
     .option('--project <folder>', 'the folder with roster.toml', '.')
     .option('--fingerprint <text>', 'what the other side read out; nothing is asked when it is right')
     .option('--url <url>', 'of a facilitator: where the other parties reach it', parseUrl)
-    .action(async (file: string, { project, fingerprint, url }: AdmitOptions) => {
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', examples)
+    .action(async (file: string, { project, fingerprint, url, json }: AdmitOptions) => {
       const rosterFile = join(project, rosterName);
       const roster = await readRoster(rosterFile);
       const document = await readDocument(file);
@@ -50,14 +61,29 @@ export function registerAdmitCommand(program: Command, services: ProjectServices
       } = await changeOf(document, roster, { project, url }, services).catch((error: unknown) => {
         throw named(file, error);
       });
+      const { name, role, fingerprint: its } = party;
+      const toJson = (admitted: boolean, known: Roster): string =>
+        JSON.stringify({
+          name,
+          role,
+          fingerprint: its,
+          admitted,
+          roster: rosterFile,
+          roster_digest: rosterDigest(known),
+        });
       if (after === undefined) {
-        services.print(`${party.name} is on ${rosterFile} with this key already.`);
+        if (json) services.print(toJson(false, roster));
+        else services.print(`${party.name} is on ${rosterFile} with this key already.`);
         return;
       }
       if (fingerprint === undefined) await confirm(party, what, services);
       else if (!isFingerprint(fingerprint, party.fingerprint))
         throw refuseFingerprint(`${file} has another fingerprint: ${spokenFingerprint(party.fingerprint)}`);
       await writeRoster(rosterFile, after, { replace: true });
+      if (json) {
+        services.print(toJson(true, after));
+        return;
+      }
       const digest = spoken(Buffer.from(rosterDigest(after), 'hex'));
       services.print(`${party.name} ${what}. Copy ${rosterFile} to the machines of all parties, which read it without a restart.
 Its digest, for them to compare with sealsum fingerprints: ${digest}`);

@@ -1,7 +1,8 @@
 /** `sealsum backup`: a copy of a party's store while the party goes on. */
-import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { backup } from '../storage/backup.ts';
+import { untilInterrupted } from './program.ts';
+import { createProgress } from './progress.ts';
 import { chosenStore, type StoreOptions, withStoreOptions } from './store-options.ts';
 
 const help = `
@@ -32,37 +33,12 @@ export function registerBackupCommand(program: Command, print: (text: string) =>
     .addHelpText('after', help)
     .action(async (file: string, options: BackupCommandOptions) => {
       const { location } = await chosenStore(options);
-      const stop = new AbortController();
-      const interrupt = (): void => {
-        stop.abort();
-      };
-      process.once('SIGINT', interrupt);
-      process.once('SIGTERM', interrupt);
-      const bar = options.json ? undefined : createProgressBar();
-      try {
-        const made = await backup(location, file, {
-          replace: options.replace,
-          signal: stop.signal,
-          onProgress: (done, total) => {
-            bar?.setTotal(total);
-            bar?.update(done);
-          },
-        });
-        bar?.stop();
-        print(options.json ? JSON.stringify(made) : `${made.file}: ${made.bytes} bytes, the store of a ${made.role}`);
-      } finally {
-        bar?.stop();
-        process.removeListener('SIGINT', interrupt);
-        process.removeListener('SIGTERM', interrupt);
-      }
+      using bar = createProgress({ what: 'copying', json: options.json });
+      const made = await untilInterrupted((signal) =>
+        backup(location, file, { replace: options.replace, signal, onProgress: bar.update }),
+      );
+      bar.stop();
+      print(options.json ? JSON.stringify(made) : `${made.file}: ${made.bytes} bytes, the store of a ${made.role}`);
     });
   withStoreOptions(command);
-}
-
-/** For people who watch; nothing where the output is piped. */
-function createProgressBar(): SingleBar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new SingleBar({ format: 'copying {bar} {percentage} %, {duration_formatted}' }, Presets.shades_classic);
-  bar.start(1, 0);
-  return bar;
 }

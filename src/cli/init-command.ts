@@ -20,6 +20,7 @@ import {
   parseName,
   parseUrl,
   quoted,
+  systemServices,
   withPassphraseOptions,
 } from './project-services.ts';
 
@@ -44,7 +45,7 @@ interface InitOptions extends PassphraseOptions, InviteOptions {
 
 const defaultOwners = 'owner-1,owner-2,owner-3';
 
-export function registerInitCommand(program: Command, services: ProjectServices): void {
+export function registerInitCommand(program: Command, services: ProjectServices = systemServices): void {
   const command = program
     .command('init')
     .summary('make a project: identities, roster, configurations, invitations')

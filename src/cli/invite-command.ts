@@ -10,7 +10,12 @@ import { type Roster, readRoster } from '../config/roster-file.ts';
 import type { PartyId } from '../protocol/identifiers.ts';
 import { type Identity, type Role, roles } from '../protocol/identity.ts';
 import { usageError } from './program.ts';
-import { type ProjectServices, parseName } from './project-services.ts';
+import { type ProjectServices, parseName, systemServices } from './project-services.ts';
+
+const examples = `
+Examples:
+  sealsum invite south --config project/facilitator/config.toml
+  sealsum invite south east lab:model-owner --valid-days 3 --json`;
 
 interface Invitee {
   readonly name: PartyId;
@@ -44,7 +49,7 @@ export function validDaysOption(): Option {
     });
 }
 
-export function registerInviteCommand(program: Command, services: ProjectServices): void {
+export function registerInviteCommand(program: Command, services: ProjectServices = systemServices): void {
   program
     .command('invite')
     .summary('invite one more party to a project')
@@ -52,7 +57,9 @@ export function registerInviteCommand(program: Command, services: ProjectService
     .argument('<name[:role]...>', 'whom to invite: data owners, or another role after a colon', collectInvitee)
     .option('--config <file>', 'the config.toml of the facilitator', 'config.toml')
     .addOption(validDaysOption())
-    .action(async (invitees: readonly Invitee[], options: { config: string; validDays: number }) => {
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', examples)
+    .action(async (invitees: readonly Invitee[], options: { config: string; validDays: number; json: boolean }) => {
       const config = await readAnyConfig(options.config);
       if (config.role !== 'facilitator') throw usageError(`${options.config}: only a facilitator invites`);
       const { env, terminal, print } = services;
@@ -61,13 +68,12 @@ export function registerInviteCommand(program: Command, services: ProjectService
       const passphrase = await existingPassphrase(what, { file: config.passphraseFile, env, terminal });
       const { identity } = await readSecrets(config.identity, config.name, config.role, passphrase);
       const asked = { invite: invitees, validDays: options.validDays };
-      for (const { name, role, file, expires } of await invite(
-        dirname(config.roster),
-        identity,
-        roster,
-        asked,
-        services,
-      ))
+      const invitations = await invite(dirname(config.roster), identity, roster, asked, services);
+      if (options.json) {
+        print(JSON.stringify({ invitations }));
+        return;
+      }
+      for (const { name, role, file, expires } of invitations)
         print(`${file} invites ${name}, ${role}, until ${expires}: send it, and give sealsum admit the answer`);
     });
 }

@@ -15,15 +15,21 @@ import {
   type PassphraseOptions,
   type ProjectServices,
   quoted,
+  systemServices,
   withPassphraseOptions,
 } from './project-services.ts';
+
+const examples = `
+Examples:
+  sealsum join north.invitation.json project --data records.csv
+  sealsum join research.invitation.json project --passphrase-file /run/credentials/passphrase --json`;
 
 interface JoinOptions extends PassphraseOptions {
   readonly data?: string;
   readonly json: boolean;
 }
 
-export function registerJoinCommand(program: Command, services: ProjectServices): void {
+export function registerJoinCommand(program: Command, services: ProjectServices = systemServices): void {
   const command = program
     .command('join')
     .summary('answer an invitation with a new identity')
@@ -34,6 +40,7 @@ export function registerJoinCommand(program: Command, services: ProjectServices)
     .argument('<folder>', 'where the project is on this machine')
     .option('--data <file>', 'of a data owner: its CSV or TSV file, as seen from its config.toml (default: data.csv)')
     .option('--json', 'print one JSON object', false)
+    .addHelpText('after', examples)
     .action(async (file: string, folder: string, options: JoinOptions) => {
       const document = await readDocument(file);
       const signed = within(file, () => openInvitation(document, services.clock.now()));

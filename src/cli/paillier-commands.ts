@@ -17,14 +17,25 @@ import {
 import { JsonFiles, named, writeLine, writeSecretLine } from './files.ts';
 import { usageError } from './program.ts';
 
-const examples = `
+const examples: Readonly<Record<string, string>> = {
+  genpkey: '  sealsum genpkey --keysize 3072 private.json',
+  extract: '  sealsum extract private.json public.json',
+  encrypt: `  sealsum encrypt --output cipher.json public.json 4
+  sealsum encrypt public.json --output cipher.json -- -2.5`,
+  decrypt: `  sealsum decrypt private.json cipher.json
+  sealsum add public.json cipher.json 4 | sealsum decrypt private.json - --json`,
+  add: '  sealsum add public.json cipher.json 4 --output sum.json',
+  addenc: '  sealsum addenc public.json a.json b.json --output sum.json',
+  multiply: '  sealsum multiply public.json cipher.json --output product.json -- -3',
+};
+
+function helpWith(example: string): string {
+  return `
 Examples:
-  sealsum genpkey --keysize 3072 private.json
-  sealsum extract private.json public.json
-  sealsum encrypt public.json --output cipher.json -- -2.5
-  sealsum add public.json cipher.json 4 | sealsum decrypt private.json -
+${example}
 
 A file named - is standard input or output. Write -- before a number that begins with a minus sign.`;
+}
 
 type Say = (step: string) => void;
 
@@ -36,7 +47,12 @@ export function registerPaillierCommands(program: Command): void {
   addKeyCommands(program, say);
   addEncryptAndDecrypt(program, say);
   addArithmetic(program, say);
-  program.addHelpText('after', examples);
+  for (const command of program.commands) {
+    const example = examples[command.name()];
+    if (example === undefined) continue;
+    const what = command.name() === 'decrypt' ? 'print one JSON object' : 'say errors as JSON, as what is written is';
+    command.option('--json', what, false).addHelpText('after', helpWith(example));
+  }
 }
 
 function addKeyCommands(program: Command, say: Say): void {
@@ -88,14 +104,15 @@ function addEncryptAndDecrypt(program: Command, say: Say): void {
     .description('Decrypt a number and print it as Python prints numbers.')
     .argument('<private>', 'a file with a private key')
     .argument('<ciphertext>', 'a file with a number encrypted under its public key')
-    .action(async (privateFile: string, ciphertextFile: string, { output }: OutputOption) => {
+    .action(async (privateFile: string, ciphertextFile: string, { output, json }: OutputOption & { json: boolean }) => {
       const files = new JsonFiles();
       const privateKey = await files.read(privateFile, privateKeyFromJwk);
       say('Decrypting');
       const number = await files.read(ciphertextFile, (json) =>
         decrypt(privateKey, parseEncryptedNumber(privateKey.publicKey, json)),
       );
-      await writeLine(output, pythonRepresentation(number));
+      const text = pythonRepresentation(number);
+      await writeLine(output, json ? `{"value":${text}}` : text);
     });
 }
 

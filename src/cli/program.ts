@@ -1,18 +1,77 @@
 /**
- * What every command of `sealsum` has in common: version, help, one clear line on standard error when something is wrong, and
- * the exit code: 0 done, 1 refused, 2 used wrongly.
+ * What every command of `sealsum` has in common: version, help, one clear line on standard error when something is wrong (with
+ * --json one problem object), and the exit code.
  */
 import { Command, CommanderError } from 'commander';
-import { SealsumError } from '../errors.ts';
+import { type ErrorCode, SealsumError } from '../errors.ts';
 import { version } from '../version.ts';
+import { bold, hasColours } from './colours.ts';
+import { withNearestChoice } from './suggestions.ts';
+
+/** How the process ends; docs/command-line.md says the same. */
+export const exitCodes = {
+  /** What was asked for is done, and what was checked is well. */
+  done: 0,
+  /** Something was refused or failed, or what was checked is not well. */
+  refused: 1,
+  /** A command, option or file name that makes no sense. */
+  usedWrongly: 2,
+  /** The party that was asked does not answer, or not as one of ours. */
+  notReachable: 3,
+  /** Ctrl-C. */
+  interrupted: 130,
+  /** SIGTERM. */
+  terminated: 143,
+} as const;
+
+const exitText = `
+Examples:
+  sealsum init trial
+  sealsum facilitator --config trial/facilitator/config.toml
+  sealsum doctor --config trial/owner-1/config.toml
+  sealsum train model.json
+  sealsum train --help
+
+Exit codes: 0 done, 1 refused, 2 used wrongly, 3 not reachable, 130 interrupted (143 by SIGTERM).
+With --json an error is one problem object (RFC 9457) on standard error. NO_COLOR and FORCE_COLOR are honoured.`;
+
+const usageCode = 'sealsum.usage';
+const interruptedCode = 'sealsum.interrupted';
 
 /** Thrown by a command that was used wrongly, such as with a file that cannot be opened; ends with exit code 2. */
 export function usageError(message: string): CommanderError {
-  return new CommanderError(usageExitCode, usageCode, message);
+  return new CommanderError(exitCodes.usedWrongly, usageCode, message);
 }
 
-const usageExitCode = 2;
-const usageCode = 'sealsum.usage';
+/** Thrown by a command that a signal has stopped. */
+function interruptedError(signal: 'SIGINT' | 'SIGTERM', message: string): CommanderError {
+  const code = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
+  return new CommanderError(code, interruptedCode, message);
+}
+
+/**
+ * Work that Ctrl-C and SIGTERM stop: its signal aborts, and what it then throws as SealsumError aborted ends the program with the
+ * exit code of an interruption.
+ */
+export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  let by: 'SIGINT' | 'SIGTERM' | undefined;
+  const interrupt = (name: NodeJS.Signals): void => {
+    by ??= name === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
+    stop.abort();
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    return await work(stop.signal);
+  } catch (error) {
+    if (by === undefined || !(error instanceof SealsumError) || error.code !== 'aborted') throw error;
+    throw interruptedError(by, error.message);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('SIGTERM', interrupt);
+  }
+}
 
 /** The program without any command yet. */
 export function createProgram(): Command {
@@ -21,11 +80,13 @@ export function createProgram(): Command {
     .version(version, '--version')
     .option('-v, --verbose', 'say each step on standard error')
     .helpCommand(false)
-    .addHelpText('after', '\nExit codes: 0 done, 1 refused, 2 used wrongly.')
+    .addHelpText('after', exitText)
+    .configureHelp({ styleTitle: (title) => bold(title, true) })
     .configureOutput({
-      outputError: (text, write) => {
-        write(`${oneLine(text)}\n`);
-      },
+      getOutHasColors: () => hasColours(process.stdout, process.env),
+      getErrHasColors: () => hasColours(process.stderr, process.env),
+      // Whatever is thrown is said once, by runProgram.
+      outputError: () => undefined,
     })
     .exitOverride();
 }
@@ -39,24 +100,65 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   try {
     await program.parseAsync(argv);
   } catch (error) {
-    process.exitCode = report(error);
+    const complaint = complaintOf(error);
+    if (complaint !== undefined)
+      console.error(asksForJson(argv) ? JSON.stringify(await problemOf(error, complaint)) : `sealsum: ${complaint}`);
+    process.exitCode = exitCodeOf(error);
   }
 }
 
-/** Says on standard error what was wrong, unless the parser has done so, and gives the exit code. */
-function report(error: unknown): number {
+/** Help and version are no errors, although the parser ends by throwing them. */
+const shown = new Set(['commander.help', 'commander.helpDisplayed', 'commander.version']);
+
+/** What is said of an error; nothing where help was asked for and shown. Anything not thrown on purpose is told in full. */
+function complaintOf(error: unknown): string | undefined {
+  if (error instanceof CommanderError)
+    return shown.has(error.code) ? undefined : withNearestChoice(told(error.message));
+  if (error instanceof SealsumError) return told(error.message);
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) {
-    if (error.code === usageCode) console.error(oneLine(error.message));
-    return error.exitCode === 0 ? 0 : usageExitCode;
+    if (error.code === interruptedCode) return error.exitCode;
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usedWrongly;
   }
-  console.error(error instanceof SealsumError ? oneLine(error.message) : error);
-  return 1;
+  if (!(error instanceof SealsumError)) return exitCodes.refused;
+  // Whoever was asked at the terminal has ended it.
+  if (error.code === 'aborted') return exitCodes.interrupted;
+  return unreachable.has(error.code) ? exitCodes.notReachable : exitCodes.refused;
 }
 
-function oneLine(text: string): string {
-  const told = text
+const unreachable: ReadonlySet<ErrorCode> = new Set(['facilitator_unreachable', 'request_failed']);
+
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
+/** What --json says of an error: a problem object, without the HTTP status that it had nowhere. */
+async function problemOf(error: unknown, detail: string): Promise<object> {
+  const exit_code = exitCodeOf(error);
+  if (error instanceof CommanderError) {
+    const [kind, title] =
+      error.code === interruptedCode ? ['aborted', 'The work was stopped'] : ['usage', 'The command is used wrongly'];
+    return { type: `urn:sealsum:problem:${kind}`, title, detail, exit_code };
+  }
+  const { toProblem } = await import('../http/problem.ts');
+  const { type, title, field, line } = toProblem(error);
+  return {
+    type,
+    title,
+    detail,
+    exit_code,
+    ...(field === undefined ? {} : { field }),
+    ...(line === undefined ? {} : { line }),
+  };
+}
+
+function told(text: string): string {
+  return text
     .trim()
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ');
-  return `sealsum: ${told}`;
 }

@@ -10,9 +10,20 @@ import { readRoster } from '../config/roster-file.ts';
 import { spokenFingerprint } from '../config/spoken.ts';
 import { createParty } from '../protocol/identity.ts';
 import { usageError } from './program.ts';
-import type { ProjectServices } from './project-services.ts';
+import { type ProjectServices, systemServices } from './project-services.ts';
 
-export function registerRotateCommand(program: Command, services: ProjectServices): void {
+const rotateExamples = `
+Examples:
+  sealsum rotate --config project/north/config.toml
+  SEALSUM_CONFIG=config.toml sealsum rotate --json`;
+
+const passphraseExamples = `
+Examples:
+  sealsum passphrase --config project/north/config.toml
+  sealsum passphrase --config project/north/config.toml --random
+  sealsum passphrase --new-passphrase-file new.txt --json`;
+
+export function registerRotateCommand(program: Command, services: ProjectServices = systemServices): void {
   program
     .command('rotate')
     .summary('give a party a new identity')
@@ -20,7 +31,9 @@ export function registerRotateCommand(program: Command, services: ProjectService
       'Make a new identity and a statement, signed with the old one and the new one, that sealsum admit takes.',
     )
     .addOption(configOption())
-    .action(async ({ config: file }: { config: string }) => {
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', rotateExamples)
+    .action(async ({ config: file, json }: { config: string; json: boolean }) => {
       const { clock, random, print } = services;
       const config = await readAnyConfig(file);
       const roster = await readRoster(config.roster);
@@ -29,6 +42,12 @@ export function registerRotateCommand(program: Command, services: ProjectService
       const { successor } = rotation.succession;
       const statement = await writeSuccession(dirname(config.file), rotation.succession);
       const { fingerprint } = createParty(successor.name, successor.role, successor.to);
+      if (json) {
+        const { name, identity, role } = config;
+        const { repeated, oldFile: old_identity } = rotation;
+        print(JSON.stringify({ name, role, fingerprint, statement, identity, old_identity, repeated }));
+        return;
+      }
       print(`${
         rotation.repeated
           ? `${config.name} has a new identity already that its roster does not name; this is its statement again.`
@@ -43,7 +62,7 @@ export function registerRotateCommand(program: Command, services: ProjectService
     });
 }
 
-export function registerPassphraseCommand(program: Command, services: ProjectServices): void {
+export function registerPassphraseCommand(program: Command, services: ProjectServices = systemServices): void {
   program
     .command('passphrase')
     .summary('seal an identity under another passphrase')
@@ -51,7 +70,9 @@ export function registerPassphraseCommand(program: Command, services: ProjectSer
     .addOption(configOption())
     .option('--new-passphrase-file <file>', 'take the new passphrase from a file')
     .option('--random', 'take a random one; for a configuration with a passphrase_file')
-    .action(async (options: { config: string; newPassphraseFile?: string; random?: true }) => {
+    .option('--json', 'print one JSON object', false)
+    .addHelpText('after', passphraseExamples)
+    .action(async (options: { config: string; newPassphraseFile?: string; random?: true; json: boolean }) => {
       const { terminal, random, print } = services;
       const config = await readAnyConfig(options.config);
       const { passphraseFile } = config;
@@ -68,6 +89,11 @@ export function registerPassphraseCommand(program: Command, services: ProjectSer
               terminal,
             });
       await changePassphrase(config, passphrase, next, random);
+      if (options.json) {
+        const { name, role, identity } = config;
+        print(JSON.stringify({ name, role, identity, passphrase_file: passphraseFile ?? null }));
+        return;
+      }
       const where = passphraseFile === undefined ? '' : `, which is in ${passphraseFile}`;
       print(`${config.identity} is sealed under the new passphrase${where}.`);
     });

@@ -1,8 +1,8 @@
 /** `sealsum simulate-training`: a whole training of many owners in groups on this machine, and what it takes. */
-import { Presets, SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FixedPointBits } from '../vector-sum/document.ts';
-import { usageError } from './program.ts';
+import { untilInterrupted, usageError } from './program.ts';
+import { createProgress } from './progress.ts';
 import { type Milestone, type SimulationReport, type SimulationSize, simulateTraining } from './training-simulation.ts';
 
 const examples = `
@@ -45,18 +45,14 @@ export function registerSimulateTrainingCommand(program: Command, print: (text: 
         throw usageError(
           `${size.groups} groups of two owners at least need ${2 * size.groups} owners, not ${size.owners}`,
         );
-      const stop = new AbortController();
-      const interrupt = (): void => {
-        stop.abort();
-      };
-      process.once('SIGINT', interrupt);
-      process.once('SIGTERM', interrupt);
       const tells = given.milestones && !given.json;
-      const bar = tells ? undefined : createProgressBar(size);
-      try {
-        const report = await simulateTraining({
+      const total = size.owners * size.rounds;
+      // Milestones are lines of their own, through which a bar would run.
+      using bar = createProgress({ what: 'simulating', unit: 'contributions', total, json: given.json || tells });
+      const report = await untilInterrupted((signal) =>
+        simulateTraining({
           ...size,
-          signal: stop.signal,
+          signal,
           ...(tells
             ? {
                 onMilestone: (milestone: Milestone) => {
@@ -64,15 +60,13 @@ export function registerSimulateTrainingCommand(program: Command, print: (text: 
                 },
               }
             : {}),
-          onProgress: (done) => bar?.update(done),
-        });
-        bar?.stop();
-        print(given.json ? JSON.stringify(report) : describe(report));
-      } finally {
-        bar?.stop();
-        process.removeListener('SIGINT', interrupt);
-        process.removeListener('SIGTERM', interrupt);
-      }
+          onProgress: (done) => {
+            bar.update(done);
+          },
+        }),
+      );
+      bar.stop();
+      print(given.json ? JSON.stringify(report) : describe(report));
     });
 }
 
@@ -107,15 +101,4 @@ function describe(report: SimulationReport): string {
     `bytes of the model owner: ${modelOwner.sent} sent, ${modelOwner.received} received`,
     `bytes between facilitators: ${forwarded}`,
   ].join('\n');
-}
-
-/** For people who watch; nothing where the output is piped. */
-function createProgressBar({ owners, rounds }: SimulationSize): SingleBar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new SingleBar(
-    { format: 'simulating {bar} {value}/{total} contributions, {duration_formatted}', hideCursor: true },
-    Presets.shades_classic,
-  );
-  bar.start(owners * rounds, 0);
-  return bar;
 }

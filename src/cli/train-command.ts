@@ -2,7 +2,6 @@
  * `sealsum train`: posts a model.json, follows the training, prints what GET /prediction answers; or the statistics that it asks for.
  */
 import { readFile } from 'node:fs/promises';
-import { Presets, SingleBar } from 'cli-progress';
 import { type Command, Option } from 'commander';
 import { readTextFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
@@ -11,6 +10,8 @@ import { createTransport } from '../http/transport.ts';
 import { asksForStatistics } from '../learning/model-document.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { readToken, withToken } from './access-token.ts';
+import { untilInterrupted } from './program.ts';
+import { createProgress } from './progress.ts';
 import { statisticsTables } from './statistics-tables.ts';
 
 const examples = `
@@ -50,40 +51,29 @@ export function registerTrainCommand(program: Command): void {
       ),
     )
     .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
-    .option('--json', 'print statistics as one JSON object', false)
+    .option('--json', 'print statistics as one JSON object too; draw no progress', false)
     .addHelpText('after', examples)
     .action(async (file: string, options: TrainOptions) => {
       const document = await readDocument(file);
       const ca = options.ca === undefined ? undefined : await readTextFile(options.ca, '--ca');
       const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
       await using transport = createTransport(ca === undefined ? {} : { ca });
-      const stop = new AbortController();
-      const interrupt = (): void => {
-        stop.abort();
-      };
-      process.once('SIGINT', interrupt);
-      process.once('SIGTERM', interrupt);
-      const bar = createProgressBar();
-      try {
-        const job: FollowModelOptions = {
-          url: options.modelOwner,
-          document,
-          fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
-          clock: systemClock,
-          signal: stop.signal,
-          onProgress: (done, planned) => {
-            bar?.setTotal(planned);
-            bar?.update(done);
+      using bar = createProgress({ what: 'training', unit: 'updates', json: options.json });
+      const said = await untilInterrupted((signal) =>
+        outcomeOf(
+          {
+            url: options.modelOwner,
+            document,
+            fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
+            clock: systemClock,
+            signal,
+            onProgress: bar.update,
           },
-        };
-        const said = await outcomeOf(job, options.json);
-        bar?.stop();
-        console.log(said);
-      } finally {
-        bar?.stop();
-        process.removeListener('SIGINT', interrupt);
-        process.removeListener('SIGTERM', interrupt);
-      }
+          options.json,
+        ),
+      );
+      bar.stop();
+      console.log(said);
     });
 }
 
@@ -108,15 +98,4 @@ async function readDocument(file: string): Promise<unknown> {
       cause,
     });
   }
-}
-
-/** For people who watch; nothing where the output is piped. */
-function createProgressBar(): SingleBar | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new SingleBar(
-    { format: 'training {bar} {value}/{total} updates, {duration_formatted}', hideCursor: true },
-    Presets.shades_classic,
-  );
-  bar.start(1, 0);
-  return bar;
 }

@@ -21,7 +21,8 @@ and hash that this prints where the party cannot change them, and give them with
 Examples:
   sealsum verify-log --config project/facilitator/config.toml
   sealsum verify-log --store backup.sqlite --roster roster.toml
-  sealsum verify-log --store facilitator.sqlite --key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo --noted 412:9f86d0…`;
+  sealsum verify-log --store facilitator.sqlite --key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo \\
+    --noted 412:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`;
 
 interface Options extends StoreOptions {
   readonly roster?: string;

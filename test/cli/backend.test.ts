@@ -10,17 +10,7 @@ import { program } from '../support/program.ts';
 const test = suite('the backend of commands');
 
 function run(backend: string): { readonly status: number | null; readonly stderr: string } {
-  const args = [
-    ...program('src/cli/main.ts'),
-    'privacy',
-    '--json',
-    '--accountant',
-    'zcdp',
-    '--rho',
-    '1',
-    '--delta',
-    '0.1',
-  ];
+  const args = [...program('src/cli/main.ts'), 'privacy', '--accountant', 'zcdp', '--rho', '1', '--delta', '0.1'];
   const env = { ...process.env, SEALSUM_BACKEND: backend };
   return spawnSync(process.execPath, args, { cwd: tmpdir(), env, encoding: 'utf8' });
 }

@@ -1,11 +1,26 @@
 /** The commands around projects as they run on several machines, in one process; what they print is searched for secrets. */
 import assert from 'node:assert/strict';
+import { registerAdmitCommand } from '../../src/cli/admit-command.ts';
+import { registerFingerprintsCommand } from '../../src/cli/fingerprints-command.ts';
+import { registerInitCommand } from '../../src/cli/init-command.ts';
+import { registerInviteCommand } from '../../src/cli/invite-command.ts';
+import { registerJoinCommand } from '../../src/cli/join-command.ts';
 import { createProgram } from '../../src/cli/program.ts';
-import { registerProjectCommands } from '../../src/cli/project-commands.ts';
 import type { ProjectServices } from '../../src/cli/project-services.ts';
+import { registerPassphraseCommand, registerRotateCommand } from '../../src/cli/rotate-command.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { nobody } from '../config/silent.ts';
 import { createTestClock, type TestClock } from '../support/clock.ts';
+
+const registers = [
+  registerInitCommand,
+  registerInviteCommand,
+  registerJoinCommand,
+  registerAdmitCommand,
+  registerFingerprintsCommand,
+  registerRotateCommand,
+  registerPassphraseCommand,
+];
 
 export interface Machine {
   readonly clock: TestClock;
@@ -35,8 +50,9 @@ export function machine(): Machine {
       const print = (text: string): void => {
         printed.push(text);
       };
-      const program = createProgram().configureOutput({ outputError: () => undefined });
-      registerProjectCommands(program, { clock, random, terminal: nobody, env: {}, print, ...services });
+      const program = createProgram();
+      for (const register of registers)
+        register(program, { clock, random, terminal: nobody, env: {}, print, ...services });
       await program.parseAsync(['node', 'sealsum', ...args]);
       return printed.slice(before).join('\n');
     },

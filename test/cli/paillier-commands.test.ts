@@ -207,11 +207,11 @@ test('every wrong use is one line on standard error and exit code 2', async () =
 test('--help shows every command, examples and exit codes; --version the version of the package', async () => {
   const help = await done(['--help']);
   for (const name of ['genpkey', 'extract', 'encrypt', 'decrypt', 'add', 'addenc', 'multiply']) {
-    assert.match(help, new RegExp(`^ {2}${name} .*<`, 'm'));
+    assert.match(help, new RegExp(`^ {2}${name} +[a-z]`, 'm'));
   }
   assert.match(help, /^Examples:$/m);
-  assert.match(help, /^ {2}sealsum encrypt public\.json --output cipher\.json -- -2\.5$/m);
-  assert.match(help, /^Exit codes: 0 done, 1 refused, 2 used wrongly\.$/m);
+  assert.match(await done(['encrypt', '--help']), /^ {2}sealsum encrypt public\.json --output cipher\.json -- -2\.5$/m);
+  assert.match(help, /^Exit codes: 0 done, 1 refused, 2 used wrongly, 3 not reachable, 130 interrupted/m);
   assert.match(
     await done(['multiply', '--help']),
     /^Usage: sealsum multiply \[options\] <public> <encrypted> <plaintext>$/m,

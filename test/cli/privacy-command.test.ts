@@ -285,7 +285,7 @@ test('no finite epsilon is a refusal, not a number', async () => {
   );
 });
 
-test('as a process: one JSON object, or one line on standard error and exit code 2; --help has examples', async () => {
+test('as a process: one JSON object, on standard error where it is used wrongly, and exit code 2; --help has examples', async () => {
   const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
   const run = async (words: string): Promise<{ code: number | null; output: string; errors: string }> => {
     const child = spawn(process.execPath, [
@@ -308,7 +308,12 @@ test('as a process: one JSON object, or one line on standard error and exit code
   assert.deepEqual(await run('--json --accountant gaussian --noise-multiplier 1 --sampling 0.1 --delta 1e-5'), {
     code: 2,
     output: '',
-    errors: 'sealsum: --accountant gaussian takes no --sampling into account; leave it out, or ask rdp or pld\n',
+    errors: `${JSON.stringify({
+      type: 'urn:sealsum:problem:usage',
+      title: 'The command is used wrongly',
+      detail: '--accountant gaussian takes no --sampling into account; leave it out, or ask rdp or pld',
+      exit_code: 2,
+    })}\n`,
   });
   const help = await run('--help');
   assert.match(help.output, /^Examples:\n {2}sealsum privacy --epsilon 1 --delta 1e-5 --rounds 100 --sampling 0\.1$/m);

@@ -77,7 +77,7 @@ test('Ctrl-C stops the training at the model owner too', async () => {
       stop();
     })();
   });
-  assert.equal(ran.code, 1);
+  assert.equal(ran.code, 130);
   assert.match(ran.complaint, /stopped/);
   assert.deepEqual(await getJson(`${url}/models`), { models: [] });
 });
@@ -86,7 +86,7 @@ test('says that there is no model owner, no file, or no JSON', async () => {
   await using folder = await Folder.create();
   const file = await folder.write('model.json', JSON.stringify(document));
   const nobody = await sealsum(['train', file, '--model-owner', 'http://127.0.0.1:9']);
-  assert.deepEqual([nobody.code, nobody.output], [1, '']);
+  assert.deepEqual([nobody.code, nobody.output], [3, '']);
   assert.match(nobody.complaint, /^sealsum: http:\/\/127\.0\.0\.1:9 does not answer; is the model owner running\?\n$/);
   const missing = await sealsum(['train', join(folder.path, 'none.json')]);
   assert.equal(missing.code, 1);
