@@ -201,7 +201,7 @@ const routes = {
   events: createRoute({
     method: 'get',
     path: '/events',
-    summary: 'Follow all jobs that one belongs to from now on; an owner names itself, and is listed as connected',
+    summary: 'Follow all jobs that one belongs to from now on; an owner that names itself is listed as connected',
     security,
     request: { query: z.strictObject({ owner: ownerIdSchema.optional() }) },
     responses: { 200: eventStream, default: refusal },
@@ -209,7 +209,7 @@ const routes = {
   owners: createRoute({
     method: 'get',
     path: '/owners',
-    summary: 'The owners whose streams are connected now, for model owners',
+    summary: 'The owners whose streams are connected now, for model owners and the facilitator itself',
     security,
     responses: { 200: jsonAnswer(ownerListSchema, 'Their names.'), default: refusal },
   }),

@@ -126,6 +126,7 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
         const standing = register.get(event.job);
         if (standing === undefined) continue;
         put(standing.modelOwner, event);
+        put(standing.facilitator, event);
         if (!isPrivate(event)) for (const owner of standing.owners) put(owner, event);
         else if (event.owner !== undefined) put(event.owner, event);
       }

@@ -11,6 +11,8 @@ import type { JobRecord } from '../../src/storage/facilitator-store.ts';
 
 export interface Standing {
   readonly job: JobId;
+  /** Whose register it is. */
+  readonly facilitator: PartyId;
   readonly modelOwner: PartyId;
   /** In the order of the roster. */
   readonly owners: ReadonlySet<OwnerId>;
@@ -83,7 +85,7 @@ export function createRegister(facilitator: PartyId): Register {
       const { job, model_owner: modelOwner } = descriptor;
       const children = before?.children ?? new Set(childrenOf(descriptor, facilitator));
       const parent = parentOf(descriptor, facilitator);
-      const standing = { job, modelOwner, owners, children, parent, status, round, createdAt, changedAt };
+      const standing = { job, facilitator, modelOwner, owners, children, parent, status, round, createdAt, changedAt };
       standings.set(job, standing);
       count(standing, 1);
     },
@@ -131,10 +133,19 @@ function isChild(party: Party, { children }: Standing): boolean {
   return party.role === 'facilitator' && children.has(party.name);
 }
 
-/** Whether a party is a job's model owner, on its roster, or a facilitator that contributes for owners of it. */
+/** Whether this is the facilitator itself, whose own people ask with its identity how it fares. */
+function isItself(party: Party, { facilitator }: Standing): boolean {
+  return party.role === 'facilitator' && party.name === facilitator;
+}
+
+/**
+ * Whether a party is a job's model owner, on its roster, a facilitator that contributes for owners of it, or this facilitator
+ * itself, which reads what it holds and changes nothing.
+ */
 export function belongs(party: Party, standing: Standing): boolean {
   const owners: ReadonlySet<PartyId> = standing.owners;
-  return leads(party, standing) || isChild(party, standing) || (party.role === 'data-owner' && owners.has(party.name));
+  if (party.role === 'data-owner') return owners.has(party.name);
+  return leads(party, standing) || isChild(party, standing) || isItself(party, standing);
 }
 
 function sameOrder(names: ReadonlySet<string>, list: readonly string[]): boolean {

@@ -118,14 +118,14 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
     createJob: async (party, signed) => {
       requireRole(party, 'model-owner');
       const { created, value } = await books.inTurn(signed.descriptor.job, () => jobs.create(party, signed));
-      return { created, value: viewJob(value, party) };
+      return { created, value: viewJob(value, party, dependencies.identity.name) };
     },
 
     jobs: (party) => [...books.register.all()].filter((each) => belongs(party, each)).map(summariseJob),
 
     job: async (party, job) => {
       books.register.memberOf(party, job);
-      return viewJob(await books.existingJob(job), party);
+      return viewJob(await books.existingJob(job), party, dependencies.identity.name);
     },
 
     endJob: async (party, job, outcome) => {
@@ -190,8 +190,7 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
 
     reader: (party, { job, owner }) => {
       if (job !== undefined) books.register.memberOf(party, job);
-      else if (owner === undefined) requireRole(party, 'model-owner');
-      else if (party.role !== 'data-owner' || party.name !== owner)
+      else if (owner !== undefined && (party.role !== 'data-owner' || party.name !== owner))
         throw new SealsumError('role_forbidden', `${party.name} cannot listen as ${owner}`, { field: 'owner' });
       return books.feed.reader(party, job);
     },
@@ -212,7 +211,7 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
     },
 
     connectedOwners: (party) => {
-      requireRole(party, 'model-owner');
+      if (party.name !== dependencies.identity.name) requireRole(party, 'model-owner');
       return [...connections.keys()].sort();
     },
 
