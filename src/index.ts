@@ -83,6 +83,7 @@ export {
 } from './http/model-owner-client.ts';
 // Learning: model.json, tables, tasks, trainers, predictions.
 export { type CrossValidation, crossValidate, type FoldResult, type FoldSums } from './learning/cross-validation.ts';
+export { readDataFile } from './learning/data-file.ts';
 export {
   compileFeatures,
   encodeRows,

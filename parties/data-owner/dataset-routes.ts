@@ -15,7 +15,7 @@ const datasetView = z.object({
   path: z.string(),
   bytes: z.number(),
   modified_at: z.string(),
-  format: z.enum(['text', 'parquet']),
+  format: z.enum(['text', 'json-lines', 'parquet']),
 });
 
 const column = z.object({
@@ -33,10 +33,13 @@ const column = z.object({
 
 const truth = z.enum(['true', 'false']).transform((text) => text === 'true');
 const namePath = z.object({ name: z.string() });
-const file = { schema: z.string().openapi({ format: 'binary' }) };
+/** Described and never parsed: as a schema of zod it would have JSON lines read as one document. */
+const file = { schema: { type: 'string', format: 'binary' } } as const;
 const mediaTypes = [
   'text/csv',
   'text/tab-separated-values',
+  'application/jsonl',
+  'application/x-ndjson',
   'application/vnd.apache.parquet',
   'application/octet-stream',
 ] as const;
@@ -70,7 +73,7 @@ const routes = {
   add: createRoute({
     method: 'post',
     path: '/datasets',
-    summary: 'Upload a data set: CSV, TSV or Parquet, told apart by how it begins',
+    summary: 'Upload a data set: CSV, TSV, JSON lines or Parquet, told apart by how it begins',
     description: [
       'A job takes the data set that its model.json names in `data_props.dataset`; the one of the configuration, or the only one, where it names',
       'none. What a job that is not over computes on cannot be replaced or removed. The ledger counts by name: what was spent on',

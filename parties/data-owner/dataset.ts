@@ -1,4 +1,4 @@
-/** An owner's data set: a CSV, TSV or Parquet file that is read when a job asks for it and never leaves. */
+/** An owner's data set: a CSV, TSV, JSON lines or Parquet file that is read when a job asks for it and never leaves. */
 import { basename, resolve } from 'node:path';
 import { statDataFile } from '../../src/config/files.ts';
 import { type DataFormat, formatOf, readDataFile } from '../../src/learning/data-file.ts';

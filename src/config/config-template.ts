@@ -44,7 +44,7 @@ export function configText({ name, role, passphraseFile, data, port, publicUrls 
 const ofRole: Readonly<Record<Role, (data: string | undefined) => readonly string[]>> = {
   facilitator: () => [],
   'data-owner': (data = 'data.csv') => [
-    `${tomlLine('data', data)} # CSV, TSV or Parquet; what jobs get that name no other data set`,
+    `${tomlLine('data', data)} # CSV, TSV, JSON lines or Parquet; what jobs get that name no other data set`,
     '# datasets = "datasets" # the folder for what POST /datasets uploads',
     '# access_token_file = "access-token" # what its own people show; without it only this machine is served',
   ],

@@ -26,7 +26,7 @@ const optionsOf: Readonly<Record<Role, () => Option[]>> = {
   'data-owner': () => [
     nameOption('SEALSUM_OWNER'),
     facilitatorOption(),
-    new Option('--data <file>', 'the CSV, TSV or Parquet file for jobs that name no other data set').env(
+    new Option('--data <file>', 'the CSV, TSV, JSON lines or Parquet file for jobs that name no other data set').env(
       'SEALSUM_DATA',
     ),
   ],

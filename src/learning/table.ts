@@ -3,18 +3,14 @@
  *
  * What the strings mean is the business of features.ts. A refusal names the line; it never shows what stands on it.
  */
-import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import { SealsumError } from '../errors.ts';
 import { delimiterName } from './delimiter.ts';
 import type { Delimiter } from './model-types.ts';
+import { decodeText, explainReading, type TableSource } from './text-source.ts';
 
-/** Where the text is: a file's path, the text itself, or chunks of it in UTF-8. */
-export type TableSource =
-  | { readonly path: string }
-  | { readonly text: string }
-  | { readonly stream: AsyncIterable<Uint8Array> };
+export type { TableSource } from './text-source.ts';
 
 /** `data_props` of a model will do. */
 export interface TableOptions {
@@ -32,11 +28,11 @@ export interface Table {
   readonly headerLine: number | undefined;
   /** Columns; every row has as many. */
   readonly width: number;
-  /** Undefined where the file is no text. */
+  /** Undefined where nothing separates values: they are not in the lines of a CSV or TSV file. */
   readonly delimiter: Delimiter | undefined;
   /** Without the spaces around the values; empty lines are left out. */
   readonly rows: readonly (readonly string[])[];
-  /** The line on which each row begins, counted from 1 as an editor counts; the number of the record where the file is no text. */
+  /** The line on which each row begins, counted from 1 as an editor counts; the number of the record where there are no lines. */
   readonly lines: readonly number[];
   /** What `lines` counts. */
   readonly place: 'line' | 'record';
@@ -49,7 +45,7 @@ export interface Table {
  * or has a line (then named) with too many or too few values or a stray quote; `aborted` when the signal says so.
  */
 export async function readTable(source: TableSource, options: TableOptions): Promise<Table> {
-  const texts = decode(source)[Symbol.asyncIterator]();
+  const texts = decodeText(source)[Symbol.asyncIterator]();
   const builder = new TableBuilder(options);
   try {
     const start = await readFirstLine(texts);
@@ -145,21 +141,6 @@ class TableBuilder {
   }
 }
 
-/** The text, without a byte order mark; refuses what is not UTF-8. */
-async function* decode(source: TableSource): AsyncGenerator<string> {
-  if ('text' in source) {
-    yield source.text.startsWith('\ufeff') ? source.text.slice(1) : source.text;
-    return;
-  }
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  const chunks = 'path' in source ? createReadStream(source.path) : source.stream;
-  for await (const chunk of chunks as AsyncIterable<Uint8Array>) {
-    const text = decoder.decode(chunk, { stream: true });
-    if (text !== '') yield text;
-  }
-  yield decoder.decode();
-}
-
 /** Everything up to the end of the first line that is not empty, and perhaps some more. */
 async function readFirstLine(texts: AsyncIterator<string>): Promise<string> {
   let start = '';
@@ -190,23 +171,12 @@ function findDelimiter(start: string): Delimiter {
 
 /** The error in our words. csv-parse puts values into its messages, so they are not even kept as a cause. */
 function explain(error: unknown, builder: TableBuilder, signal: AbortSignal | undefined): unknown {
-  if (error instanceof SealsumError) return error;
-  if (signal?.aborted === true)
-    return new SealsumError('aborted', 'reading the data file was aborted', { cause: error });
-  if (error instanceof CsvError) {
+  if (error instanceof CsvError && signal?.aborted !== true) {
     const trouble = { code: error.code, lines: Number(error.lines) };
     const line = builder.lineOf(trouble);
     return new SealsumError('data_invalid', `line ${line}: ${quoteTrouble(trouble.code)}`, { line });
   }
-  if (!(error instanceof Error)) return error;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
-    return new SealsumError('data_invalid', 'the data file is not UTF-8 text: save it as CSV or TSV in UTF-8');
-  }
-  if (code !== undefined && 'syscall' in error) {
-    return new SealsumError('data_invalid', `the data file cannot be read (${code})`, { cause: error });
-  }
-  return error;
+  return explainReading(error, signal, 'CSV or TSV');
 }
 
 interface CsvTrouble {

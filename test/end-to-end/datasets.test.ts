@@ -30,8 +30,20 @@ function asParquet(text: string): Uint8Array {
   return new Uint8Array(parquetWriteBuffer({ columnData }));
 }
 
-async function upload({ url }: RunningOwner, name: string, body: string | Uint8Array): Promise<void> {
-  const headers = { 'content-type': typeof body === 'string' ? 'text/csv' : 'application/vnd.apache.parquet' };
+/** The same as JSON lines: an object a line. */
+function asJsonLines(text: string): string {
+  const [header = '', ...rows] = text.trim().split('\n');
+  const names = header.split(',');
+  const value = (cell: string): string | number => (cell !== '' && Number.isFinite(Number(cell)) ? Number(cell) : cell);
+  return rows
+    .map((row) =>
+      JSON.stringify(Object.fromEntries(row.split(',').map((cell, column) => [names[column], value(cell)]))),
+    )
+    .join('\n');
+}
+
+async function upload({ url }: RunningOwner, name: string, type: string, body: string | Uint8Array): Promise<void> {
+  const headers = { 'content-type': type };
   const response = await fetch(`${url}/datasets?name=${name}`, { method: 'POST', body: Buffer.from(body), headers });
   assert.equal(response.status, 201, await response.text());
 }
@@ -43,7 +55,9 @@ test('a model trains on the data set that it names, and one that names none on w
   const texts = dealtOut(second, 3);
   for (const [index, owner] of owners.entries()) {
     const text = texts[index] ?? '';
-    await upload(owner, 'second', index === 0 ? asParquet(text) : text);
+    if (index === 0) await upload(owner, 'second', 'application/vnd.apache.parquet', asParquet(text));
+    else if (index === 1) await upload(owner, 'second', 'application/jsonl', asJsonLines(text));
+    else await upload(owner, 'second', 'text/csv', text);
   }
   const { data_props } = second.document;
   const named = { ...second.document, ...settings, data_props: { ...data_props, dataset: 'second' } };

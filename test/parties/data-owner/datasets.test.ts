@@ -68,6 +68,7 @@ test('what is no table leaves nothing behind', async () => {
     ['data_invalid', undefined, () => add(datasets, 'a.csv', 'x,y\n1,2,3\n')],
     ['data_invalid', undefined, () => add(datasets, 'a.csv', Buffer.from([0xff, 0xfe, 0]))],
     ['data_invalid', undefined, () => add(datasets, 'a.csv', 'PAR1 and no more')],
+    ['data_invalid', 'x', () => add(datasets, 'a.jsonl', '{"x":{"y":1}}\n')],
     ['body_too_slow', undefined, () => datasets.add({ name: 'a.csv', content: broken(), replace: false }, never)],
     ['message_invalid', 'name', () => add(datasets, '../a.csv', csv)],
     ['message_invalid', 'name', () => add(datasets, '.upload-x', csv)],
@@ -213,6 +214,16 @@ test('over HTTP: uploaded, described, chosen by a job, kept from its removal, re
     { name: 'age', col_idx: 0, missing: 1, values: { kind: 'numbers', whole: true, least: 1, greatest: 2 } },
     { name: 'group', col_idx: 1, missing: 0, values: { kind: 'texts', distinct: 2, levels: ['a', 'b'] } },
   ]);
+  for (const [name, type] of [
+    ['ages.jsonl', 'application/jsonl'],
+    ['ages.ndjson', 'application/x-ndjson; charset=utf-8'],
+  ] as const) {
+    const lines = '{"age":1,"group":"b"}\r\n{"group":"a","age":2}\n{"age":null,"group":"b"}';
+    assert.equal((await ask('POST', `/datasets?name=${name}`, lines, type)).status, 201);
+    const described = (await (await ask('GET', `/datasets/${name}`)).json()) as Record<string, unknown>;
+    assert.deepEqual([described.format, described.records, described.columns], ['json-lines', 3, columns]);
+    assert.equal((await ask('DELETE', `/datasets/${name}`)).status, 204);
+  }
   const { datasets } = (await (await ask('GET', '/datasets')).json()) as { datasets: { name: string }[] };
   assert.deepEqual(
     datasets.map(({ name }) => name),
