@@ -12,10 +12,10 @@ export interface DatasetRoutesDependencies {
 
 const datasetView = z.object({
   name: z.string(),
-  path: z.string(),
-  bytes: z.number(),
-  modified_at: z.string(),
-  format: z.enum(['text', 'json-lines', 'parquet']),
+  path: z.string().openapi({ description: 'Of a query: the database, without the password.' }),
+  bytes: z.number().optional().openapi({ description: 'Of a file.' }),
+  modified_at: z.string().optional().openapi({ description: 'Of a file.' }),
+  format: z.enum(['text', 'json-lines', 'parquet', 'query']),
 });
 
 const column = z.object({
@@ -48,7 +48,7 @@ const routes = {
   list: createRoute({
     method: 'get',
     path: '/datasets',
-    summary: 'The data files this owner computes on: the one of its configuration first',
+    summary: 'The data sets this owner computes on: those of its configuration first',
     responses: { 200: jsonAnswer(z.object({ datasets: z.array(datasetView) }), 'The data sets.') },
   }),
   describe: createRoute({

@@ -1,20 +1,26 @@
-/** An owner's data set: a CSV, TSV, JSON lines or Parquet file that is read when a job asks for it and never leaves. */
+/** An owner's data set: a file or a query that is read when a job asks for it and never leaves. */
 import { basename, resolve } from 'node:path';
 import { statDataFile } from '../../src/config/files.ts';
+import { SealsumError } from '../../src/errors.ts';
 import { type DataFormat, formatOf, readDataFile } from '../../src/learning/data-file.ts';
 import { type DescribedColumn, describeColumns } from '../../src/learning/describe.ts';
 import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
-import type { AnyModel } from '../../src/learning/model-document.ts';
+import { fieldName } from '../../src/learning/fields.ts';
+import { type AnyModel, columnsAsked } from '../../src/learning/model-document.ts';
 import { encodeColumns, type StatisticsMap } from '../../src/learning/statistics/records.ts';
+import type { Table } from '../../src/learning/table.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
 
 /** A data set as its owner's own people see it. */
 export interface DatasetView {
   readonly name: string;
+  /** Of a query: the database, without the password. */
   readonly path: string;
-  readonly bytes: number;
-  /** RFC 3339. */
-  readonly modified_at: string;
-  readonly format: DataFormat;
+  /** Of a file. */
+  readonly bytes?: number;
+  /** Of a file; RFC 3339. */
+  readonly modified_at?: string;
+  readonly format: DataFormat | 'query';
 }
 
 /** What stands in it. */
@@ -25,15 +31,45 @@ export interface DatasetDescription extends DatasetView {
 
 export interface Dataset {
   /**
-   * What the ledger and model.json call it: the file's name. Whatever the file holds, the same name spends the same budget; another
+   * What the ledger and model.json call it: the file's name, or the query's. Whatever it holds, the same name spends the same budget; another
    * name says that the records are others.
    */
   readonly name: string;
   view(): Promise<DatasetView>;
   /** @param header whether a text's first line holds the names of the columns @throws SealsumError data_invalid naming the line */
   describe(header: boolean, signal: AbortSignal): Promise<DatasetDescription>;
+  /** As a job computes on it: the same records however often they are asked for. */
+  heldFor(job: JobId): HeldDataset;
+  /** What was kept for a job goes. */
+  letGo(job: JobId): void;
+}
+
+export interface HeldDataset {
+  readonly name: string;
   /** The records that a model asks for. @throws SealsumError data_invalid naming line and column */
   records(model: AnyModel, map: FeatureMap | StatisticsMap, signal: AbortSignal): Promise<Records>;
+}
+
+/**
+ * The records of a table.
+ *
+ * @throws SealsumError data_invalid; its field is told to others, and is a column of the model or a setting of it, never another one of the data
+ */
+export async function recordsOf(
+  model: AnyModel,
+  map: FeatureMap | StatisticsMap,
+  read: () => Promise<Table>,
+): Promise<Records> {
+  const asked = new Set(columnsAsked(model).map(fieldName));
+  try {
+    const table = await read();
+    return 'features' in map ? encodeTable(map, table) : encodeColumns(map, table);
+  } catch (error) {
+    if (!(error instanceof SealsumError) || error.code !== 'data_invalid' || error.field === undefined) throw error;
+    if (asked.has(error.field) || error.field.startsWith('data_props.')) throw error;
+    const { message, line } = error;
+    throw new SealsumError('data_invalid', message, { cause: error, ...(line === undefined ? {} : { line }) });
+  }
 }
 
 /** Opens a file as a data set. @throws SealsumError data_invalid when there is no such file */
@@ -46,6 +82,10 @@ export async function openDataset(path: string): Promise<Dataset> {
     return { name, path: full, bytes: found.size, modified_at: found.mtime.toISOString(), format };
   };
   await view();
+  const held: HeldDataset = {
+    name,
+    records: (model, map, signal) => recordsOf(model, map, () => readDataFile(full, { ...model.data_props, signal })),
+  };
   return {
     name,
     view,
@@ -53,9 +93,8 @@ export async function openDataset(path: string): Promise<Dataset> {
       const table = await readDataFile(full, { header, signal });
       return { ...(await view()), records: table.rows.length, columns: describeColumns(table) };
     },
-    records: async (model, map, signal) => {
-      const table = await readDataFile(full, { ...model.data_props, signal });
-      return 'features' in map ? encodeTable(map, table) : encodeColumns(map, table);
-    },
+    // The file itself is neither replaced nor removed meanwhile.
+    heldFor: () => held,
+    letGo: () => undefined,
   };
 }

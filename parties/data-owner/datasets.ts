@@ -1,5 +1,5 @@
 /**
- * The data sets of an owner: the file that its config.toml names, and those that its own people have uploaded to a folder.
+ * The data sets of an owner: the file and the queries that its config.toml names, and what its own people have uploaded to a folder.
  *
  * A file is received under another name, read from beginning to end, flushed to the disk, and then given its name, so that whatever has
  * a name is whole. What a job that is not over computes on is neither replaced nor removed.
@@ -12,8 +12,10 @@ import { exists, reasonOf, syncFolder } from '../../src/config/files.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { datasetName } from '../../src/learning/column-schema.ts';
 import { readDataFile } from '../../src/learning/data-file.ts';
+import type { PostgresQuery } from '../../src/learning/postgres-query.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
-import { type Dataset, type DatasetView, openDataset } from './dataset.ts';
+import { type Dataset, type DatasetView, type HeldDataset, openDataset } from './dataset.ts';
+import { openQueryDataset } from './query-dataset.ts';
 
 export interface NewDataset {
   readonly name: string;
@@ -30,13 +32,14 @@ export interface DatasetHolder {
    * @param name what the job's document says; undefined: that of config.toml, or the only one there is
    * @throws SealsumError dataset_unknown, of which others may be told
    */
-  hold(job: JobId, name: string | undefined): Pick<Dataset, 'name' | 'records'>;
+  hold(job: JobId, name: string | undefined): HeldDataset;
+  /** Also for a job of which only an earlier process knew. */
   letGo(job: JobId): void;
 }
 
 /** For the owner's own people. */
 export interface Datasets extends DatasetHolder {
-  /** The one of config.toml first, then by name. @throws SealsumError data_invalid when a file is gone */
+  /** The file of config.toml first, then its queries, then by name. @throws SealsumError data_invalid when a file is gone */
   views(): Promise<readonly DatasetView[]>;
   /** What the ledger may be asked for. */
   names(): readonly string[];
@@ -57,18 +60,22 @@ const uploading = /^\.upload-/;
 
 /**
  * @param file the path of the one that config.toml names
- * @param folder where uploads go; made when there is one
+ * @param queries those that config.toml names
+ * @param folder where uploads go, and what queries gave to jobs; made when there is one
  * @throws SealsumError data_invalid, config_invalid
  */
 export async function openDatasets({
   file,
+  queries = [],
   folder,
 }: {
   readonly file?: string | undefined;
+  readonly queries?: readonly PostgresQuery[];
   readonly folder: string;
 }): Promise<Datasets> {
   const place = resolve(folder);
   const configured = file === undefined ? undefined : await openDataset(file);
+  const asked = new Map(queries.map((query) => [query.name, openQueryDataset(query, place)]));
   const uploaded = new Map<string, Dataset>();
   /** Those under way, and whether their documents name the data set. */
   const held = new Map<JobId, { readonly name: string; readonly asked: boolean }>();
@@ -78,15 +85,17 @@ export async function openDatasets({
   for (const name of await readdir(place).catch(nothingThere)) {
     // What a process that died had not received.
     if (uploading.test(name)) await rm(join(place, name), { force: true });
-    else if (datasetName.test(name) && name !== configured?.name)
+    else if (datasetName.test(name) && name !== configured?.name && !asked.has(name))
       uploaded.set(name, await openDataset(join(place, name)));
   }
 
   const all = (): readonly Dataset[] => [
     ...(configured === undefined ? [] : [configured]),
+    ...asked.values(),
     ...[...uploaded.keys()].sort().flatMap((name) => uploaded.get(name) ?? []),
   ];
-  const find = (name: string): Dataset | undefined => (configured?.name === name ? configured : uploaded.get(name));
+  const find = (name: string): Dataset | undefined =>
+    configured?.name === name ? configured : (asked.get(name) ?? uploaded.get(name));
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = turn.then(work);
@@ -113,6 +122,8 @@ export async function openDatasets({
   function requireFree(name: string): void {
     if (name === configured?.name)
       throw conflict(`${name} is the file that config.toml names; upload under another name, or change it there`);
+    if (asked.has(name))
+      throw conflict(`${name} is a query that config.toml names; upload under another name, or change it there`);
     const job = [...held].find(([, each]) => each.name === name)?.[0];
     if (job !== undefined)
       throw conflict(`job ${job} computes on ${name}; wait for its end, or upload under another name`);
@@ -155,10 +166,11 @@ export async function openDatasets({
     hold: (job, name) => {
       const dataset = chosen(name);
       held.set(job, { name: dataset.name, asked: name !== undefined });
-      return dataset;
+      return dataset.heldFor(job);
     },
     letGo: (job) => {
       held.delete(job);
+      for (const query of asked.values()) query.letGo(job);
     },
     add: async (dataset, signal) => {
       const { name, content } = dataset;
@@ -168,7 +180,7 @@ export async function openDatasets({
           'name: expected letters, digits, dots, dashes and underscores, at most 100, a letter or digit first: trial-2026.csv',
           { field: 'name' },
         );
-      if (name === configured?.name) requireFree(name);
+      if (name === configured?.name || asked.has(name)) requireFree(name);
       const beside = join(place, `.upload-${randomUUID()}`);
       try {
         await receive(beside, content, place, signal);

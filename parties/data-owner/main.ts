@@ -6,6 +6,7 @@ import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
 import { partyOptions } from '../../src/config/party-options.ts';
+import { openQuery } from '../../src/config/query-settings.ts';
 import { systemTerminal } from '../../src/config/terminal.ts';
 import { dataOwnerCheckpoints } from '../../src/contributing/checkpoints.ts';
 import { SealsumError } from '../../src/errors.ts';
@@ -51,7 +52,8 @@ await runParty('data owner', async (signal, fail) => {
   );
   const { host, publicUrls, allowPlaintext } = config.listen;
   requireSafeListening({ host, tls: tls !== undefined, allowPlaintext, needsToken: true, localToken: accessToken });
-  const datasets = await openDatasets({ file: config.data, folder: config.datasets });
+  const queries = await Promise.all(config.queries.map(openQuery));
+  const datasets = await openDatasets({ file: config.data, queries, folder: config.datasets });
   if (datasets.names().length === 0) log.warn('there is no data set yet; upload one with POST /datasets');
 
   const database = await openDatabase(party.store, { role: 'data-owner', signal, checkpoint });

@@ -22,7 +22,7 @@ import type { JobDescriptor, SignedJob } from '../../src/protocol/job-messages.t
 import { decodeParameters } from '../../src/protocol/parameters.ts';
 import { type AnyTerms, termsOf } from '../../src/protocol/terms.ts';
 import { isVectorSum } from '../../src/vector-sum/document.ts';
-import type { Dataset } from './dataset.ts';
+import type { HeldDataset } from './dataset.ts';
 import type { DatasetHolder } from './datasets.ts';
 
 export interface AcceptanceDependencies extends Omit<AnyAcceptanceDependencies, 'dataset'> {
@@ -47,7 +47,7 @@ export async function acceptJob(
   isKnown = false,
 ): Promise<Participation> {
   const { datasets, pool, progress, signal, random = systemRandom } = dependencies;
-  let dataset: Pick<Dataset, 'name' | 'records'> | undefined;
+  let dataset: HeldDataset | undefined;
   const hold = (asked: string | undefined): string => {
     dataset = datasets.hold(signed.descriptor.job, asked);
     return dataset.name;

@@ -105,6 +105,8 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   const owner = ownerIdSchema.parse(identity.name);
   const progress: DataOwnerProgress = checkpoint;
   const records = await openJobRecords(store, clock);
+  // An earlier process may have died before it let go of them.
+  for (const record of records.all()) if (standingOf(record) !== 'ready') datasets.letGo(record.job);
   const contributor = createContributor({ ...dependencies, owner, policy, records, meter, progress });
   const membership = createMembership({
     ...dependencies,

@@ -1,5 +1,5 @@
 /** config.toml: every role has a schema of its own, and what it does not know is refused by name. */
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import { logLevels } from '../http/log.ts';
@@ -20,6 +20,7 @@ import {
   type PartyOptions,
   type UpstreamSettings,
 } from './party-config.ts';
+import { queriesSchema, querySettings } from './query-settings.ts';
 import { checkToml } from './toml-file.ts';
 import { isLoopback, originSchema, partyUrlSchema } from './urls.ts';
 
@@ -96,6 +97,7 @@ const dataOwnerSchema = z.strictObject({
   ...clientFields,
   data: path.exactOptional(),
   datasets: path.default('datasets'),
+  queries: queriesSchema,
   policy: ownerPolicySchema,
 });
 const modelOwnerSchema = z.strictObject({
@@ -194,6 +196,12 @@ function dataOwnerConfig(fields: z.infer<typeof dataOwnerSchema>, place: Place):
     role: 'data-owner',
     ...(data === undefined ? {} : { data }),
     datasets: place.path(fields.datasets),
+    queries: querySettings(
+      fields.queries,
+      data === undefined ? undefined : basename(data),
+      (field, why) => place.refuse(field, why),
+      (written) => place.path(written),
+    ),
     policy,
   };
 }

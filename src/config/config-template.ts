@@ -36,7 +36,7 @@ export function configText({ name, role, passphraseFile, data, port, publicUrls 
     '# key = "tls/key.pem"',
     '# client_ca = "tls/clients.pem" # who signs the certificates that clients must show',
     ...(role === 'facilitator' ? ofFacilitator : ofClient),
-    ...(role === 'data-owner' ? ofPolicy : []),
+    ...(role === 'data-owner' ? ofDataOwner : []),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -67,7 +67,13 @@ const ofClient: readonly string[] = [
   '# ca = "tls/authority.pem" # who signed its certificate, where the system does not know',
 ];
 
-const ofPolicy: readonly string[] = [
+const ofDataOwner: readonly string[] = [
+  '',
+  '# [queries.admissions] # a data set that is read from a PostgreSQL database, by a user who may read and no more',
+  '# postgres = "postgres://reader@db.example.org/ward?sslmode=verify-full"',
+  '# password_file = "reader-password"',
+  '# query = "select age, sex, days from stays where discharged is not null"',
+  '# timeout_seconds = 300',
   '',
   '# [policy] # in which jobs this owner takes part; in all that the protocol allows without it',
   '# rho_total = 0.25 # what may be spent of a data set in all; with any cap, jobs without differential privacy are refused',

@@ -1,5 +1,4 @@
 /** A party from its files: configuration, identity, roster, certificates, all read and checked before it says a word. */
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SealsumError } from '../errors.ts';
 import { createLog, type Logger } from '../http/log.ts';
@@ -13,6 +12,7 @@ import { exists, readPrivateFile, readTextFile } from './files.ts';
 import { oldIdentityFile, readSecrets, type Secrets } from './identity-file.ts';
 import type { ConfigOf, FacilitatorSettings, PartyConfig, PartyOptions } from './party-config.ts';
 import { existingPassphrase } from './passphrase.ts';
+import { protectPasswords } from './query-settings.ts';
 import { entryOf, type Roster } from './roster-file.ts';
 import type { Terminal } from './terminal.ts';
 import { readClientTls, readServerTls } from './tls-files.ts';
@@ -138,17 +138,8 @@ async function readTables(
       { field: '--config' },
     );
   const tables = parseToml(await readTextFile(path, '--config'), path);
-  await protectPassword(tables.store, path);
+  await protectPasswords(tables, path);
   return { path, tables };
-}
-
-/** A URL of a store may hold a password, and then the file is nobody else's to read. */
-async function protectPassword(store: unknown, file: string): Promise<void> {
-  if (typeof store !== 'string' || !URL.canParse(store) || new URL(store).password === '') return;
-  if (process.getuid !== undefined && ((await stat(file)).mode & 0o077) !== 0)
-    throw new SealsumError('config_invalid', `${file} holds the store's password: chmod 600 ${file}`, {
-      field: 'store',
-    });
 }
 
 /** The secrets whose public half the roster names: those of identity.json, or while a rotation is not admitted the old ones. */

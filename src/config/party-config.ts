@@ -3,6 +3,7 @@ import type { LogLevel } from '../http/log.ts';
 import type { OwnerId, PartyId } from '../protocol/identifiers.ts';
 import type { Role } from '../protocol/identity.ts';
 import type { OwnerPolicy } from './owner-policy.ts';
+import type { QuerySettings } from './query-settings.ts';
 
 export interface ListenSettings {
   readonly host: string;
@@ -115,6 +116,8 @@ export interface DataOwnerConfig extends ClientConfig {
   readonly data?: string;
   /** The path of the folder with the data sets that were uploaded. */
   readonly datasets: string;
+  /** Data sets that are queries of a database. */
+  readonly queries: readonly QuerySettings[];
   /** In which jobs it takes part. */
   readonly policy: OwnerPolicy;
 }

@@ -86,6 +86,7 @@ function knownNames(schema: unknown, path: readonly PropertyKey[]): string[] {
   let here = unwrapped(schema);
   for (const part of path) {
     if (here instanceof z.ZodArray) here = unwrapped(here.element);
+    else if (here instanceof z.ZodRecord) here = unwrapped(here.valueType);
     else if (here instanceof z.ZodObject) here = unwrapped((here.shape as Record<PropertyKey, unknown>)[part]);
   }
   return here instanceof z.ZodObject ? Object.keys(here.shape) : [];

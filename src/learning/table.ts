@@ -35,7 +35,7 @@ export interface Table {
   /** The line on which each row begins, counted from 1 as an editor counts; the number of the record where there are no lines. */
   readonly lines: readonly number[];
   /** What `lines` counts. */
-  readonly place: 'line' | 'record';
+  readonly place: 'line' | 'record' | 'row';
 }
 
 /**

@@ -62,6 +62,7 @@ test('what is left out has its default, and paths are seen from the file', () =>
     listen: listen(5000),
     data: '/etc/sealsum/north/data.csv',
     datasets: '/etc/sealsum/north/datasets',
+    queries: [],
     policy: openPolicy,
     facilitator: { allowPlaintext: false },
   });
@@ -284,6 +285,41 @@ test('a text that is no TOML is refused with its line, and is not quoted', () =>
   assert.throws(() => parseToml('__proto__ = 1', 'x'), { code: 'config_invalid' });
 });
 
+test('a data set may be a query of a database', () => {
+  const query = (more: string, url = 'postgres://reader@db.example.org/ward?sslmode=verify-full'): string =>
+    `${owner}[queries.admissions]\npostgres = "${url}"\nquery = "select 1"\n${more}`;
+  assert.deepEqual(configured('data-owner', query('password_file = "secret"\ntimeout_seconds = 5')).queries, [
+    {
+      name: 'admissions',
+      url: 'postgres://reader@db.example.org/ward?sslmode=verify-full',
+      passwordFile: '/etc/sealsum/north/secret',
+      query: 'select 1',
+      timeoutSeconds: 5,
+    },
+  ]);
+  const plain = 'postgres://reader@db.example.org/ward';
+  for (const url of [plain, `${plain}?sslmode=prefer`])
+    refused(
+      'data-owner',
+      query('', url),
+      /perhaps without TLS: add \?sslmode=verify-full/,
+      'queries.admissions.postgres',
+    );
+  for (const [more, url] of [
+    ['allow_plaintext = true', plain],
+    ['', 'postgres://reader@127.0.0.1:5432/ward'],
+    ['', 'postgresql://reader@%2Fvar%2Frun%2Fpostgresql/ward'],
+  ] as const)
+    assert.equal(configured('data-owner', query(more, url)).queries[0]?.timeoutSeconds, 300);
+  refused('data-owner', query('', 'mysql://x/y'), /queries\.admissions\.postgres: expected postgres:/);
+  refused('data-owner', query('timeout = 5'), /queries\.admissions\.timeout is not a known field; .*timeout_seconds/);
+  refused('data-owner', query('').replace('select 1', ' '), /queries\.admissions\.query: expected a SELECT/);
+  refused('data-owner', query('').replace('admissions', '"data.csv"'), /has the name of the file that data names/);
+  refused('data-owner', query('').replace('admissions', '"a b"'), /is no name of a data set/);
+  refused('data-owner', query('password_file = "x"', 'postgres://a:b@127.0.0.1/x'), /beside a password in the URL/);
+  refused('model-owner', `${modelOwner}[queries]`, /it belongs to a data-owner/);
+});
+
 test('what must not stand together is refused with the mend', () => {
   refused('facilitator', owner, 'role is data-owner; this starts a facilitator', 'role');
   refused('facilitator', 'name = "a"', /role: expected one of "facilitator"/, 'role');
@@ -327,7 +363,7 @@ test('what sealsum init writes is read, with every comment taken for what it sho
     const config = configured(role, text);
     assert.deepEqual([config.name, config.role, config.listen.port], [name, role, 1]);
     assert.equal(config.passphraseFile, '/etc/sealsum/north/pass "word"\\');
-    const shown = text.replaceAll(/^# (?=[[\w]+( = |\]))/gm, '');
+    const shown = text.replaceAll(/^# (?=[[\w.]+( = |\]))/gm, '');
     assert.notEqual(shown, text);
     const all = configured(role, shown);
     assert.deepEqual(all.tls?.clientCa, '/etc/sealsum/north/tls/clients.pem');
@@ -335,6 +371,7 @@ test('what sealsum init writes is read, with every comment taken for what it sho
     if (all.role === 'data-owner') {
       assert.deepEqual(all.policy.caps.rhoTotal, rational(1n, 4n));
       assert.deepEqual(all.policy.modelOwners, ['model-owner']);
+      assert.equal(all.queries[0]?.passwordFile, '/etc/sealsum/north/reader-password');
     }
     if (all.role !== 'facilitator') assert.equal(all.accessTokenFile, '/etc/sealsum/north/access-token');
   }

@@ -1,0 +1,92 @@
+/**
+ * A data set that is a query of a database. What it gives when a job is accepted is kept in a file for that job, which nobody else may read,
+ * so that all rounds see the same records, after a restart too; the file goes when the job is over.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, reasonOf, syncFolder } from '../../src/config/files.ts';
+import { SealsumError } from '../../src/errors.ts';
+import { describeColumns } from '../../src/learning/describe.ts';
+import { readJsonLines } from '../../src/learning/json-lines.ts';
+import { databaseName, type PostgresQuery, withQuery } from '../../src/learning/postgres-query.ts';
+import type { Table } from '../../src/learning/table.ts';
+import type { JobId } from '../../src/protocol/identifiers.ts';
+import { type Dataset, type DatasetView, recordsOf } from './dataset.ts';
+
+/** @param folder where the files are, each named after its job: beside the data sets that were uploaded */
+export function openQueryDataset(query: PostgresQuery, folder: string): Dataset {
+  const { name } = query;
+  const view = (): DatasetView => ({ name, path: databaseName(query.url), format: 'query' });
+  const keptFor = (job: JobId): string => join(folder, `.query-${job}@${name}`);
+  let removing: Promise<unknown> = Promise.resolve();
+
+  async function taken(path: string, signal: AbortSignal): Promise<Table> {
+    const beside = join(folder, `.upload-${randomUUID()}`);
+    try {
+      await keepRows(query, beside, folder, signal);
+      await rename(beside, path);
+      await syncFolder(folder);
+    } finally {
+      await rm(beside, { force: true });
+    }
+    return await readRows(path, signal);
+  }
+
+  return {
+    name,
+    view: () => Promise.resolve(view()),
+    describe: async (_header, signal) => {
+      const path = join(folder, `.upload-${randomUUID()}`);
+      try {
+        const table = await taken(path, signal);
+        return { ...view(), records: table.rows.length, columns: describeColumns(table) };
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    heldFor: (job) => ({
+      name,
+      records: (model, map, signal) =>
+        recordsOf(model, map, async () => {
+          await removing;
+          const path = keptFor(job);
+          return (await exists(path)) ? await readRows(path, signal) : await taken(path, signal);
+        }),
+    }),
+    letGo: (job) => {
+      removing = removing.then(() => rm(keptFor(job), { force: true })).catch(() => undefined);
+    },
+  };
+}
+
+/** The names on the first line, then a row a line. Nobody else's to read, and on the disk. */
+async function keepRows(query: PostgresQuery, path: string, folder: string, signal: AbortSignal): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await using file = await open(path, 'wx', 0o600);
+    const rows = await withQuery(query, signal, async ({ names, portions }) => {
+      let count = 0;
+      await file.writeFile(`${JSON.stringify(names)}\n`);
+      for await (const portion of portions) {
+        await file.writeFile(portion.map((row) => `${JSON.stringify(row)}\n`).join(''));
+        count += portion.length;
+      }
+      return count;
+    });
+    if (rows === 0) throw new SealsumError('data_invalid', `data set ${query.name}: the query gives no row`);
+    await file.sync();
+  } catch (cause) {
+    if (!(cause instanceof Error && 'syscall' in cause && 'path' in cause)) throw cause;
+    throw new SealsumError(
+      'config_invalid',
+      `datasets: ${folder} cannot be written to: ${reasonOf(cause)}; name another folder in config.toml`,
+      { field: 'datasets', cause },
+    );
+  }
+}
+
+async function readRows(path: string, signal: AbortSignal): Promise<Table> {
+  const table = await readJsonLines({ path }, { header: true, signal });
+  return { ...table, headerLine: undefined, lines: table.lines.map((_, index) => index + 1), place: 'row' };
+}
