@@ -58,7 +58,7 @@ export async function withQuery<T>(
   const client = new pg.Client({
     connectionString: url,
     ...(password === undefined ? {} : { password }),
-    application_name: 'sealsum data set',
+    application_name: `sealsum data set ${source.name}`.slice(0, 63),
     connectionTimeoutMillis: connectTimeout,
     keepAlive: true,
     types: { getTypeParser: () => (text: string) => text },

@@ -189,16 +189,16 @@ onPostgres('reading ends when it is told to, at any time', async ({ of }) => {
 onPostgres(
   'a line that is cut, a server that is not there and one that stops are matters of the moment',
   async ({ of }) => {
-    const cut = refusal(of("select pg_sleep(60), 'cut this one'"));
+    const cut = refusal(of('select pg_sleep(60)', { name: 'cut' }));
     for (let ended = 0; ended === 0; ) {
       const { rowCount } = await inPostgres(
-        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%sealsum_rows%' and application_name = 'sealsum data set' and wait_event = 'PgSleep'",
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sealsum data set cut' and wait_event = 'PgSleep'",
       );
       ended = rowCount ?? 0;
     }
     const terminated = await cut;
     assert.equal(terminated.code, 'store_unavailable');
-    assert.match(terminated.message, /^data set ward: the database postgres:\/\/\S+ does not answer \(57P01\)$/);
+    assert.match(terminated.message, /^data set cut: the database postgres:\/\/\S+ does not answer \(57P01\)$/);
 
     // A line that breaks without a word, once the server has said hello or before it.
     for (const silent of [true, false]) {
