@@ -83,6 +83,11 @@ export const commands: CommandTable = {
   ],
   'For a model:': [
     {
+      name: 'describe',
+      summary: 'propose a model.json from a data file, on this machine alone',
+      load: async () => (await import('./describe-command.ts')).registerDescribeCommand,
+    },
+    {
       name: 'train',
       summary: 'train a model with the data owners, or sum statistics of their columns',
       load: async () => (await import('./train-command.ts')).registerTrainCommand,

@@ -7,6 +7,7 @@
  */
 import pg from 'pg';
 import { SealsumError } from '../errors.ts';
+import type { Table } from './table.ts';
 
 export interface PostgresQuery {
   /** How errors call it: the data set's name. */
@@ -87,6 +88,24 @@ export async function withQuery<T>(
     until.removeEventListener('abort', leave);
     await client.end().catch(() => undefined);
   }
+}
+
+/** All rows at once. @throws SealsumError as withQuery() */
+export async function readQuery(source: PostgresQuery, signal: AbortSignal): Promise<Table> {
+  return await withQuery(source, signal, async ({ names, portions }) => {
+    const rows: (readonly string[])[] = [];
+    for await (const portion of portions) for (const row of portion) rows.push(row);
+    if (rows.length === 0) throw refusal(source, 'the query gives no row');
+    return {
+      header: names,
+      headerLine: undefined,
+      width: names.length,
+      delimiter: undefined,
+      rows,
+      lines: rows.map((_, index) => index + 1),
+      place: 'row',
+    };
+  });
 }
 
 /** Times are written in one zone and style, whatever the server's settings; numbers so that they are read as the same doubles. */
