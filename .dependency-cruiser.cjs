@@ -19,6 +19,7 @@ const layers = [
   '^src/(index|client|client\\.browser)\\.ts$',
   '^src/cli/',
   '^parties/',
+  '^src/ui/',
   '^(scripts|examples)/',
 ];
 
@@ -52,8 +53,22 @@ module.exports = {
     {
       name: 'not-to-dev-dependencies',
       severity: 'error',
-      from: { path: '^(src|parties)/' },
+      // What the dashboard's pages are made of is built into them.
+      from: { path: '^(src|parties)/', pathNot: '^src/ui/' },
       to: { dependencyTypes: ['npm-dev'] },
+    },
+    {
+      name: 'dashboard-takes-types-alone',
+      comment: 'A page in a browser knows the shapes of what a party answers, and nothing of how it comes about.',
+      severity: 'error',
+      from: { path: '^src/ui/' },
+      to: { path: '^(src|parties)/', pathNot: '^src/ui/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'dashboard-is-for-its-build-alone',
+      severity: 'error',
+      from: { pathNot: '^src/ui/' },
+      to: { path: '^src/ui/' },
     },
   ],
   options: {

@@ -60,7 +60,8 @@ build_alone() {
   install_alone
   local built="$root/dist/.built"
   if [ ! -e "$built" ] || [ -n "$(find "$root/src" "$root/parties" "$root/scripts" "$root/examples" \
-    "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" -newer "$built" \( -name '*.ts' -o -name '*.json' \) -print -quit)" ]; then
+    "$root/package.json" "$root/tsconfig.json" "$root/tsconfig.build.json" -newer "$built" \( -name '*.ts' -o -name '*.json' \
+    -o -name '*.svelte' -o -name '*.css' -o -name '*.html' \) -print -quit)" ]; then
     writable
     echo 'building …' >&2
     # What is saved during the build counts as newer than it.

@@ -54,6 +54,8 @@ export type ErrorCode =
   | 'nonce_reused'
   | 'role_forbidden'
   | 'passphrase_wrong'
+  | 'session_missing'
+  | 'login_invalid'
   // storage
   | 'store_unavailable'
   | 'log_broken'

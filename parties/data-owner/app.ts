@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { createBaseApp } from '../../src/http/base-app.ts';
+import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import { ledgerStatementSchema } from '../../src/http/data-owner-client.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -32,6 +33,8 @@ export interface DataOwnerAppDependencies {
   readonly storeTrouble: () => Promise<string | undefined>;
   /** Who may use this interface. */
   readonly localAccess: LocalAccessOptions;
+  /** Pages for its people; none unless given. */
+  readonly dashboard?: Dashboard;
   /** Where measurements are kept; a registry of its own unless given. */
   readonly metrics?: Registry;
   /** The greatest data set that is received, in bytes; 1 MiB unless given. */
@@ -129,7 +132,17 @@ const routes = {
 };
 
 export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): OpenAPIHono {
-  const { owner, facilitator, dataOwner, ledgerStore, datasets, policy = openPolicy, signal, metrics } = dependencies;
+  const {
+    owner,
+    facilitator,
+    dataOwner,
+    ledgerStore,
+    datasets,
+    policy = openPolicy,
+    signal,
+    metrics,
+    dashboard,
+  } = dependencies;
   const app = createBaseApp({
     party: 'data owner',
     description: 'Computes on its own records, encrypts, and contributes to sums.',
@@ -137,6 +150,7 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
     bodyLimit: dependencies.bodyLimit ?? 2 ** 20,
     localAccess: { covers: 'everything', ...dependencies.localAccess },
     ...(metrics === undefined ? {} : { metrics }),
+    ...(dashboard === undefined ? {} : { dashboard }),
     notReady: async () => {
       if (signal.aborted) return 'stopping';
       const trouble = await dependencies.storeTrouble();

@@ -2,6 +2,7 @@
 /** A data owner as a process. */
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
+import { openDashboard } from '../../src/config/dashboard.ts';
 import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
@@ -93,6 +94,8 @@ await runParty('data owner', async (signal, fail) => {
     });
     registerOwnerGauges(metrics, ledger, dataOwner);
     let names: readonly string[] = publicUrls.map(authorityOf);
+    const authorities = (): readonly string[] => names;
+    const { dashboard, announcement } = await openDashboard(config, { clock, random, log, authorities });
     const app = createDataOwnerApp({
       owner: identity.name,
       facilitator,
@@ -105,11 +108,12 @@ await runParty('data owner', async (signal, fail) => {
       storeTrouble: createReadiness({ ping: () => database.ping(), store: party.store }),
       localAccess: {
         token: accessToken,
-        authorities: () => names,
+        authorities,
         loopback: isLoopback(host),
       },
       metrics,
       bodyLimit: config.limits.datasetBytes,
+      ...(dashboard === undefined ? {} : { dashboard }),
     });
     let following: Promise<void> = Promise.resolve();
     const server = await startServer({
@@ -128,7 +132,7 @@ await runParty('data owner', async (signal, fail) => {
       if (!known) log.error({ err: cause }, 'following the facilitator failed');
       fail(new SealsumError('request_failed', `${facilitator.url} does not take this owner: ${why}`, { cause }));
     });
-    return server;
+    return { server, announcement };
   } catch (error) {
     await release();
     throw error;

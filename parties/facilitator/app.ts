@@ -6,6 +6,7 @@ import { SealsumError } from '../../src/errors.ts';
 import { type AuthenticatedEnv, streamedBody } from '../../src/http/authentication.ts';
 import { type BaseAppOptions, createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
 import { allowOrigins } from '../../src/http/cross-origin.ts';
+import { type Dashboard, serveLiveUpdates } from '../../src/http/dashboard/serve.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { parseMessage } from '../../src/http/problem.ts';
@@ -50,6 +51,8 @@ export interface FacilitatorAppDependencies {
   readonly notReady?: () => Promise<string | undefined>;
   /** Who may read /metrics; everybody unless said otherwise. */
   readonly localAccess?: BaseAppOptions['localAccess'];
+  /** Pages for its people; none unless given. */
+  readonly dashboard?: Dashboard;
   /** The registry in which the service counts. */
   readonly metrics?: Registry;
   /** Whose pages may be clients in browsers, such as https://owners.example.org; none unless said otherwise. */
@@ -216,7 +219,17 @@ const routes = {
 };
 
 export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): OpenAPIHono<AuthenticatedEnv> {
-  const { facilitator, authentication, clock, log, signal, localAccess, metrics, origins = [] } = dependencies;
+  const {
+    facilitator,
+    authentication,
+    clock,
+    log,
+    signal,
+    localAccess,
+    metrics,
+    dashboard,
+    origins = [],
+  } = dependencies;
   const app = createBaseApp<AuthenticatedEnv>({
     party: 'facilitator',
     description: 'Multiplies the ciphertexts of data owners, round by round, and sees no value.',
@@ -225,8 +238,10 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     notReady: async () => (signal.aborted ? 'stopping' : dependencies.notReady?.()),
     ...(localAccess === undefined ? {} : { localAccess }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...(dashboard === undefined ? {} : { dashboard }),
   });
   describeSignatures(app);
+  if (dashboard !== undefined) serveLiveUpdates(app, dashboard, { bell: facilitator.bell, clock, signal });
   // "/jobs/*" is also "/jobs".
   const signedPaths = ['/jobs/*', '/events', '/owners'];
   // Where no page is meant, nothing is answered that is not signed.

@@ -24,6 +24,8 @@ export interface Feed {
   doubt(): void;
   /** Rings when there may be events for a party. */
   bellOf(party: Party): Bell;
+  /** Rings whenever anything has been committed: for the facilitator's own people. */
+  readonly bell: Bell;
   /**
    * What reads the events that a party may see: of one job, or of all that it belongs to. For one reader, which goes forward
    * only: it looks once at each event that is not for it.
@@ -66,6 +68,7 @@ const eventsAtATime = 1000;
 export function createFeed(dependencies: FeedDependencies, register: Register): Feed {
   const { store, parties, clock, newestRound } = dependencies;
   const boxes = new Map<PartyId, Box>();
+  const everything = createBell();
 
   function boxOf(party: PartyId): Box {
     const box = boxes.get(party) ?? { bell: createBell(), events: [], floor: undefined, later: undefined };
@@ -130,6 +133,7 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
         if (!isPrivate(event)) for (const owner of standing.owners) put(owner, event);
         else if (event.owner !== undefined) put(event.owner, event);
       }
+      everything.ring();
     },
     doubt: () => {
       for (const box of boxes.values()) {
@@ -137,7 +141,9 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
         box.floor = undefined;
         ring(box);
       }
+      everything.ring();
     },
+    bell: everything,
     bellOf: ({ name }) => boxOf(name).bell,
     reader: (party, job) => {
       const box = boxOf(party.name);

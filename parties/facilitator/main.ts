@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The facilitator as a process. */
 import { Command } from 'commander';
+import { openDashboard } from '../../src/config/dashboard.ts';
 import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty, upstreamAccess } from '../../src/config/load.ts';
 import type { PartyOptions } from '../../src/config/party-config.ts';
@@ -84,6 +85,7 @@ await runParty('facilitator', async (signal) => {
   });
   let server: RunningServer | undefined;
   const authorities = (): readonly string[] => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)];
+  const { dashboard, announcement } = await openDashboard(config, { clock, random: systemRandom, log, authorities });
   const app = createFacilitatorApp({
     facilitator,
     authentication: authenticate({
@@ -107,6 +109,7 @@ await runParty('facilitator', async (signal) => {
     localAccess: { covers: 'metrics', authorities, loopback: isLoopback(host) },
     metrics: metrics.registry,
     origins: config.origins,
+    ...(dashboard === undefined ? {} : { dashboard }),
   });
   try {
     await facilitator.start();
@@ -117,7 +120,7 @@ await runParty('facilitator', async (signal) => {
       // Turns under way are finished, closings are parked, and then nothing needs the store any more.
       drain: () => facilitator.drained().then(release),
     });
-    return server;
+    return { server, announcement };
   } catch (error) {
     facilitator.stop();
     await facilitator.drained();

@@ -65,6 +65,8 @@ export interface Facilitator {
   lastEvent(): Promise<number>;
   /** Rings when there may be events for a party. */
   bellOf(party: Party): Bell;
+  /** Rings when anything may have changed that the facilitator's own people see. */
+  readonly bell: Bell;
   /** Notes that an owner's stream stands; returns the way to note that it does not any more. */
   connect(owner: OwnerId): () => void;
   connectedOwners(party: Party): readonly OwnerId[];
@@ -199,13 +201,17 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
 
     bellOf: (party) => books.feed.bellOf(party),
 
+    bell: books.feed.bell,
+
     connect: (owner) => {
       connections.set(owner, (connections.get(owner) ?? 0) + 1);
+      books.feed.bell.ring();
       log.info({ owner }, 'owner connected');
       return () => {
         const left = (connections.get(owner) ?? 1) - 1;
         if (left > 0) connections.set(owner, left);
         else connections.delete(owner);
+        books.feed.bell.ring();
         log.info({ owner }, 'owner disconnected');
       };
     },

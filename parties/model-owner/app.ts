@@ -2,6 +2,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
 import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import { type Dashboard, serveLiveUpdates } from '../../src/http/dashboard/serve.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -24,6 +25,8 @@ export interface ModelOwnerAppDependencies {
   readonly notReady?: () => Promise<string | undefined>;
   /** Where measurements are kept. */
   readonly metrics?: Registry;
+  /** Pages for its people; none unless given. */
+  readonly dashboard?: Dashboard;
   /** The greatest body of a request, in bytes; 64 MiB unless said otherwise. */
   readonly bodyLimit?: number;
 }
@@ -170,7 +173,7 @@ const routes = {
 const greatestBody = 64 * 2 ** 20;
 
 export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): OpenAPIHono {
-  const { modelOwner, clock, log, signal, access, metrics } = dependencies;
+  const { modelOwner, clock, log, signal, access, metrics, dashboard } = dependencies;
   const app = createBaseApp({
     party: 'model owner',
     description:
@@ -180,7 +183,9 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     notReady: () => notReady(dependencies),
     ...(access === undefined ? {} : { localAccess: { ...access, covers: 'everything' } }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...(dashboard === undefined ? {} : { dashboard }),
   });
+  if (dashboard !== undefined) serveLiveUpdates(app, dashboard, { bell: modelOwner.bell, clock, signal });
   app.use('/models/*', async (context, next) => {
     if (context.req.method === 'POST') requireMediaType(context.req.header('content-type'), 'application/json');
     await next();

@@ -2,6 +2,7 @@
 /** A model owner as a process. */
 import { Command } from 'commander';
 import { Registry } from 'prom-client';
+import { openDashboard } from '../../src/config/dashboard.ts';
 import { statDataFile } from '../../src/config/files.ts';
 import { listeningOf } from '../../src/config/listening.ts';
 import { loadParty } from '../../src/config/load.ts';
@@ -80,6 +81,8 @@ await runParty('model owner', async (signal) => {
     ...(evaluationFile === undefined ? {} : { evaluationFile }),
   });
   let server: RunningServer | undefined;
+  const authorities = (): readonly string[] => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)];
+  const { dashboard, announcement } = await openDashboard(config, { clock, random, log, authorities });
   const app = createModelOwnerApp({
     modelOwner,
     clock,
@@ -87,12 +90,13 @@ await runParty('model owner', async (signal) => {
     signal,
     access: {
       token: accessToken,
-      authorities: () => [...(server?.authorities ?? []), ...publicUrls.map(authorityOf)],
+      authorities,
       loopback: isLoopback(host),
     },
     notReady: createReadiness({ ping: () => database.ping(), store: party.store }),
     metrics,
     bodyLimit: limits.bodyBytes,
+    ...(dashboard === undefined ? {} : { dashboard }),
   });
   const release = async (): Promise<void> => {
     await pool.close();
@@ -106,7 +110,7 @@ await runParty('model owner', async (signal) => {
       ...listeningOf(config, tls),
       drain: () => modelOwner.idle().then(release),
     });
-    return server;
+    return { server, announcement };
   } catch (error) {
     await release();
     throw error;

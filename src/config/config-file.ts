@@ -10,6 +10,7 @@ import {
   type ClientConfig,
   type CommonConfig,
   type ConfigOf,
+  type DashboardSettings,
   type DataOwnerConfig,
   defaultLimits,
   defaultPorts,
@@ -44,6 +45,7 @@ const commonFields = {
       allow_plaintext: z.boolean().default(false),
     })
     .prefault({}),
+  dashboard: z.strictObject({ enabled: z.boolean().exactOptional(), sessions: path.exactOptional() }).prefault({}),
   tls: z.strictObject({ certificate: path, key: path, client_ca: path.exactOptional() }).exactOptional(),
   limits: z
     .strictObject({
@@ -255,13 +257,14 @@ function commonConfig(fields: CommonFields, role: Role, place: Place): CommonCon
     throw place.refuse('listen.allow_plaintext', 'has no use beside [tls]; take one of them away');
   const name = options.name ?? fields.name;
   if (name === undefined) throw place.refuse('name', 'is missing: say what the roster calls this party');
+  const store = options.store === undefined ? place.store(fields.store, place.folder) : place.store(options.store, '.');
   return {
     file: place.file,
     name: checkToml(partyIdSchema, name, '--name'),
     identity: place.path(fields.identity),
     ...place.paths({ passphraseFile: fields.passphrase_file }),
     roster: place.path(fields.roster),
-    store: options.store === undefined ? place.store(fields.store, place.folder) : place.store(options.store, '.'),
+    store,
     listen: {
       host,
       port: options.port ?? listen.port ?? defaultPorts[role],
@@ -290,7 +293,34 @@ function commonConfig(fields: CommonFields, role: Role, place: Place): CommonCon
       contributionBytes: limits.contribution_bytes,
       datasetBytes: limits.dataset_bytes,
     },
+    dashboard: dashboardSettings(fields, host, store, place),
   };
+}
+
+/** On unless said otherwise, but never where its cookie would travel in the clear. */
+function dashboardSettings(
+  { dashboard, tls, listen }: CommonFields,
+  host: string,
+  store: string,
+  place: Place,
+): DashboardSettings {
+  if (dashboard.enabled === false) return { enabled: false };
+  const secure = tls !== undefined || listen.public_urls.some((url) => url.startsWith('https:'));
+  if (!secure && !isLoopback(host)) {
+    const reason = `whoever signs in at ${host} would do so without TLS; give [tls], or an https: address in listen.public_urls where something in front does TLS`;
+    if (dashboard.enabled === true) throw place.refuse('dashboard.enabled', `is true, and ${reason}`);
+    return { enabled: false, reason };
+  }
+  return { enabled: true, secure, ...place.paths({ sessions: dashboard.sessions ?? sessionsBeside(store, place) }) };
+}
+
+/** Beside the store, which is where a party may write; beside config.toml where the store is a database elsewhere. */
+function sessionsBeside(store: string, place: Place): string | undefined {
+  if (store === ':memory:') return undefined;
+  return resolve(
+    store.includes('://') ? place.folder : dirname(store),
+    `${basename(store.includes('://') ? 'state' : store, '.sqlite')}.sessions.json`,
+  );
 }
 
 /** What stands on the command line is checked like what stands in the file. */

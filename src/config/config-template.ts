@@ -35,6 +35,9 @@ export function configText({ name, role, passphraseFile, data, port, publicUrls 
     '# certificate = "tls/certificate.pem"',
     '# key = "tls/key.pem"',
     '# client_ca = "tls/clients.pem" # who signs the certificates that clients must show',
+    '',
+    '# [dashboard] # pages for your own people at /ui; the party prints a link to sign in when it starts',
+    '# enabled = false # on without it',
     ...(role === 'facilitator' ? ofFacilitator : ofClient),
     ...(role === 'data-owner' ? ofDataOwner : []),
   ];

@@ -65,6 +65,18 @@ export interface Limits {
   readonly datasetBytes: number;
 }
 
+/** The pages for a party's own people, where it serves them. */
+export type DashboardSettings =
+  | {
+      readonly enabled: true;
+      /** The path of the file that keeps what sessions are signed with; without one, sessions end with the process. */
+      readonly sessions?: string;
+      /** Whether browsers come by https:. */
+      readonly secure: boolean;
+    }
+  /** `reason` says why not, where nobody has asked for that. */
+  | { readonly enabled: false; readonly reason?: string };
+
 /** What a facilitator keeps; see defaultRetention for what holds unless given. */
 export interface Retention {
   /** How many of a running job's last ended rounds keep their ciphertexts. */
@@ -92,6 +104,7 @@ export interface CommonConfig {
   /** How much the clocks of others may differ from this one. */
   readonly clockToleranceSeconds: number;
   readonly limits: Limits;
+  readonly dashboard: DashboardSettings;
 }
 
 export interface FacilitatorConfig extends CommonConfig {

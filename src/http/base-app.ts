@@ -14,6 +14,7 @@ import { SealsumError } from '../errors.ts';
 import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import type { Party } from '../protocol/identity.ts';
 import { version } from '../version.ts';
+import { type Dashboard, isDashboardPath, serveDashboard, sessionOf } from './dashboard/serve.ts';
 import { type LocalAccessOptions, localAccess } from './local-access.ts';
 import type { Logger } from './log.ts';
 import { invalidMessage, problemResponse } from './problem.ts';
@@ -41,6 +42,8 @@ export interface BaseAppOptions {
   readonly notReady: () => Promise<string | undefined>;
   /** Who may use what the party has for its own people, and what that is; left out, it is open. */
   readonly localAccess?: LocalAccessOptions & { readonly covers: 'everything' | 'metrics' };
+  /** Pages for the party's own people, at /ui; none unless given. */
+  readonly dashboard?: Dashboard;
   /** Where measurements are kept, when the party adds its own. */
   readonly metrics?: Registry;
   /** For the names of requests; the operating system's unless said otherwise. */
@@ -60,7 +63,8 @@ export function createBaseApp<E extends Env = Env>(options: BaseAppOptions): Ope
   const metrics = prometheus({ registry: options.metrics ?? new Registry(), collectDefaultMetrics: true });
   app.use('*', nameAndLog(log, random));
   app.use('*', metrics.registerMetrics);
-  if (options.localAccess !== undefined) app.use('*', guardLocally(options.localAccess));
+  const { dashboard, localAccess: access } = options;
+  if (access !== undefined) app.use('*', guardLocally(access, dashboard));
   app.use('*', limitBodies(options.bodyLimit));
   app.onError((error, context) => answerProblem(context, error, log));
   app.notFound((context) => {
@@ -82,6 +86,7 @@ export function createBaseApp<E extends Env = Env>(options: BaseAppOptions): Ope
   });
   serveDocumentation(app, options.party);
   serveProblems(app);
+  if (dashboard !== undefined) serveDashboard(app, dashboard);
   return app;
 }
 
@@ -102,10 +107,17 @@ function nameAndLog(log: Logger, random: RandomBytes): MiddlewareHandler {
   };
 }
 
-function guardLocally({ covers, ...access }: NonNullable<BaseAppOptions['localAccess']>): MiddlewareHandler {
-  const guard = localAccess(access);
+function guardLocally(
+  { covers, ...access }: NonNullable<BaseAppOptions['localAccess']>,
+  dashboard: Dashboard | undefined,
+): MiddlewareHandler {
+  const isSignedIn = dashboard && {
+    isSignedIn: (context: Context): boolean => sessionOf(context, dashboard) !== undefined,
+  };
+  const guard = localAccess({ ...access, ...isSignedIn });
   return (context, next) => {
     const { path } = context.req;
+    if (dashboard !== undefined && isDashboardPath(path)) return next();
     const governed = covers === 'metrics' ? path === '/metrics' : !openPaths.test(path);
     return governed ? guard(context, next) : next();
   };

@@ -4,7 +4,7 @@
  * for those who have it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { SealsumError } from '../errors.ts';
 import { authorityOf, isLoopback } from './authority.ts';
 
@@ -15,10 +15,12 @@ export interface LocalAccessOptions {
   readonly authorities: () => readonly string[];
   /** Whether the server listens on loopback only; beyond it nothing is served without a token. */
   readonly loopback: boolean;
+  /** Whether the request shows a session of the dashboard, which is as good as the token. */
+  readonly isSignedIn?: (context: Context) => boolean;
 }
 
 /** @throws SealsumError role_forbidden for a foreign name, signature_missing without the token */
-export function localAccess({ token, authorities, loopback }: LocalAccessOptions): MiddlewareHandler {
+export function localAccess({ token, authorities, loopback, isSignedIn }: LocalAccessOptions): MiddlewareHandler {
   const isOurs = (url: string): boolean =>
     URL.canParse(url) && (isLoopback(new URL(url).hostname) || authorities().includes(authorityOf(url)));
   return async (context, next) => {
@@ -29,6 +31,10 @@ export function localAccess({ token, authorities, loopback }: LocalAccessOptions
     const origin = context.req.header('origin');
     if (origin !== undefined && !isOurs(origin))
       throw new SealsumError('role_forbidden', 'pages of other sites may not use this interface', { field: 'Origin' });
+    if (isSignedIn?.(context) === true) {
+      await next();
+      return;
+    }
     if (token !== undefined && !isToken(context.req.header('authorization'), token)) {
       throw new SealsumError('signature_missing', 'send the token of this party as Authorization: Bearer TOKEN', {
         field: 'Authorization',

@@ -1,5 +1,5 @@
 /**
- * One party as a process: a line that says where it listens, a clean stop on Ctrl-C or SIGTERM, and one clear line when it
+ * One party as a process: a line that says where it listens, another with a link to its dashboard, a clean stop on Ctrl-C or SIGTERM, and one clear line when it
  * cannot start.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -29,8 +29,14 @@ export function collectOften(): void {
   setFlagsFromString('--heap-growing-percent=15');
 }
 
+export interface StartedParty {
+  readonly server: RunningServer;
+  /** What is printed after the line that says where it listens, and again at SIGUSR2: a link to sign in, or why there is none. */
+  readonly announcement: (url: string) => string | undefined;
+}
+
 /** Starts a party; `fail` ends it later, when what it lives for turns out to be impossible. */
-export type PartyStart = (signal: AbortSignal, fail: (error: unknown) => void) => Promise<RunningServer>;
+export type PartyStart = (signal: AbortSignal, fail: (error: unknown) => void) => Promise<StartedParty>;
 
 /** What was wrong, and which field or option said it where the message itself does not. */
 function complaintOf(error: unknown): string {
@@ -55,8 +61,18 @@ export async function runParty(party: string, start: PartyStart): Promise<void> 
   ended.catch(() => undefined);
   let server: RunningServer | undefined;
   try {
-    server = await start(stop.signal, fail);
-    console.log(`sealsum ${party} listens at ${server.url}`);
+    const started = await start(stop.signal, fail);
+    server = started.server;
+    const { url } = server;
+    console.log(`sealsum ${party} listens at ${url}`);
+    // Beside the log and never in it: a link lets in whoever opens it first.
+    const announce = (): void => {
+      const line = started.announcement(url);
+      if (line !== undefined) console.log(line);
+    };
+    announce();
+    // Windows has no such signal, and says so.
+    if (process.platform !== 'win32') process.on('SIGUSR2', announce);
     await ended;
   } catch (error) {
     console.error(`sealsum ${party}: ${complaintOf(error)}`);

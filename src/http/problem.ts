@@ -51,6 +51,8 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   nonce_reused: [401, 'The request was sent before'],
   role_forbidden: [403, 'The party may not do this'],
   passphrase_wrong: [422, 'The passphrase does not open the key'],
+  session_missing: [401, 'Nobody is signed in'],
+  login_invalid: [401, 'The login link is not valid'],
   store_unavailable: [503, 'The store does not answer'],
   log_broken: [422, 'The audit log was changed'],
   config_invalid: [422, 'The configuration makes no sense'],

@@ -44,6 +44,7 @@ test('what is left out has its default, and paths are seen from the file', () =>
     logLevel: 'warn',
     clockToleranceSeconds: 60,
     limits: defaultLimits,
+    dashboard: { enabled: true, secure: false, sessions: '/etc/sealsum/north/state.sessions.json' },
   };
   const listen = (port: number): object => ({ host: '127.0.0.1', port, publicUrls: [], allowPlaintext: false });
   assert.deepEqual(configured('facilitator', facilitator), {
@@ -125,6 +126,7 @@ dataset_bytes = 8000
     store: 'postgres://user@db.example.org/sealsum',
     logLevel: 'debug',
     clockToleranceSeconds: 5,
+    dashboard: { enabled: true, secure: true, sessions: at('state.sessions.json') },
     evaluationData: at('evaluation.csv'),
     owners: ['north', 'south'],
     accessTokenFile: at('token'),
@@ -181,6 +183,30 @@ test('pages are meant by their origins, as browsers name them', () => {
       'browsers.origins 2',
     );
   refused('data-owner', `${owner}[browsers]\norigins = []`, /it belongs to a facilitator, and this is a data-owner$/);
+});
+
+test('a dashboard is on unless it says otherwise, and never where people would sign in in the clear', () => {
+  const at = (text: string, options: PartyOptions = {}): unknown =>
+    configured('facilitator', `${facilitator}${text}`, options).dashboard;
+  assert.deepEqual(at('[dashboard]\nenabled = false'), { enabled: false });
+  assert.deepEqual(at('', { store: ':memory:' }), { enabled: true, secure: false });
+  assert.deepEqual(at('store = "/var/lib/sealsum/sums.sqlite"'), {
+    enabled: true,
+    secure: false,
+    sessions: '/var/lib/sealsum/sums.sessions.json',
+  });
+  assert.deepEqual(at('[dashboard]\nsessions = "kept/s.json"'), {
+    enabled: true,
+    secure: false,
+    sessions: '/etc/sealsum/north/kept/s.json',
+  });
+  const open = '[listen]\nhost = "0.0.0.0"\nallow_plaintext = true\n';
+  const off = at(open) as { enabled: boolean; reason: string };
+  assert.equal(off.enabled, false);
+  assert.match(off.reason, /^whoever signs in at 0\.0\.0\.0 would do so without TLS/);
+  refused('facilitator', `${facilitator}${open}[dashboard]\nenabled = true`, /without TLS/, 'dashboard.enabled');
+  const proxied = at(`${open}public_urls = ["https://sums.example.org"]\n`) as { enabled: boolean; secure: boolean };
+  assert.deepEqual([proxied.enabled, proxied.secure], [true, true]);
 });
 
 test('what the command line says goes before the file, and its paths are seen from the current folder', () => {

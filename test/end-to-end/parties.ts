@@ -13,6 +13,7 @@ import type { ModelView } from '../../parties/model-owner/views.ts';
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { authenticate } from '../../src/http/authentication.ts';
 import { authorityOf } from '../../src/http/authority.ts';
+import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import { createFacilitatorClient, type FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { createLog } from '../../src/http/log.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
@@ -99,6 +100,7 @@ export interface FacilitatorOptions {
   /** By which its deadlines pass; the system's unless given. Signatures are looked at by the system's in any case. */
   readonly clock?: Clock;
   readonly database?: Database;
+  readonly dashboard?: Dashboard;
   /** Whose pages may be clients in browsers. */
   readonly origins?: readonly string[];
   /** Where it forwards what it folds as a part of a tree. */
@@ -140,6 +142,7 @@ export async function startFacilitator(options: FacilitatorOptions): Promise<Run
     log,
     signal,
     ...(options.origins === undefined ? {} : { origins: options.origins }),
+    ...(options.dashboard === undefined ? {} : { dashboard: options.dashboard }),
   });
   await facilitator.start();
   const onStop = facilitator.stop;
@@ -187,6 +190,7 @@ export interface OwnerOptions {
   readonly policy?: OwnerPolicy;
   /** That of an owner that was here before. */
   readonly database?: Database;
+  readonly dashboard?: Dashboard | undefined;
 }
 
 /** Resolves once the facilitator lists the owner as connected. */
@@ -228,6 +232,7 @@ export async function startOwner(options: OwnerOptions): Promise<RunningOwner> {
     signal,
     storeTrouble: () => Promise.resolve(undefined),
     localAccess: { authorities: () => [], loopback: true },
+    ...(known.dashboard === undefined ? {} : { dashboard: known.dashboard }),
   });
   const server = await startServer({ fetch: app.fetch, port: 0, host, drain: () => dataOwner.idle() });
   const party = stoppable(ending, server, database);
@@ -249,13 +254,16 @@ export interface ModelOwnerOptions
   readonly database?: Database;
   /** What its people must show. */
   readonly token?: string;
+  readonly dashboard?: Dashboard | undefined;
+  /** Any free one unless given. */
+  readonly port?: number;
 }
 
 /** @param facilitator the URL of the facilitator */
 export async function startModelOwner(
   cast: Cast,
   facilitator: string,
-  { database: known, token, ...options }: ModelOwnerOptions = {},
+  { database: known, token, dashboard, port = 0, ...options }: ModelOwnerOptions = {},
 ): Promise<RunningParty> {
   const { clock = systemClock, log = createLog('model owner', 'silent') } = options;
   const ending = new AbortController();
@@ -275,9 +283,16 @@ export async function startModelOwner(
     signal,
   });
   const access = { authorities: () => [], loopback: true, ...(token === undefined ? {} : { token }) };
-  const app = createModelOwnerApp({ modelOwner, clock, log, signal, access });
+  const app = createModelOwnerApp({
+    modelOwner,
+    clock,
+    log,
+    signal,
+    access,
+    ...(dashboard === undefined ? {} : { dashboard }),
+  });
   await modelOwner.start();
-  const server = await startServer({ fetch: app.fetch, port: 0, host, drain: () => modelOwner.idle() });
+  const server = await startServer({ fetch: app.fetch, port, host, drain: () => modelOwner.idle() });
   return stoppable(ending, server, database);
 }
 
@@ -299,6 +314,8 @@ export interface ConsortiumOptions extends ModelOwnerOptions {
   readonly lineOf?: (owner: string, facilitator: string) => string | undefined;
   /** What an owner agrees to; everything unless given. */
   readonly policyOf?: (owner: string) => OwnerPolicy | undefined;
+  /** The pages that a party serves; none unless given. */
+  readonly dashboardOf?: (party: Identity) => Dashboard | undefined;
 }
 
 /** Every party, started in the order in which people would, and stopped in the reverse one. */
@@ -306,6 +323,7 @@ export async function startConsortium({
   data,
   lineOf,
   policyOf = () => undefined,
+  dashboardOf = () => undefined,
   facilitator: given,
   cast = createCast(data.length),
   ...options
@@ -320,16 +338,21 @@ export async function startConsortium({
   };
   try {
     const folder = use(await Folder.create());
-    const facilitator = given ?? use(await startFacilitator({ cast }));
+    const shown = dashboardOf(cast.facilitator);
+    const facilitator =
+      given ?? use(await startFacilitator({ cast, ...(shown === undefined ? {} : { dashboard: shown }) }));
     const owners: RunningOwner[] = [];
     for (const [index, text] of data.entries()) {
       const name = `owner-${index + 1}`;
       const line = lineOf?.(name, facilitator.url) ?? facilitator.url;
       const path = await folder.write(`${name}.csv`, text);
       const policy = policyOf(name) ?? openPolicy;
-      owners.push(use(await startOwner({ cast, name, facilitator: line, data: path, policy })));
+      const identity = cast.owners[index];
+      const dashboard = identity === undefined ? undefined : dashboardOf(identity);
+      owners.push(use(await startOwner({ cast, name, facilitator: line, data: path, policy, dashboard })));
     }
-    const modelOwner = use(await startModelOwner(cast, facilitator.url, options));
+    const dashboard = dashboardOf(cast.modelOwner);
+    const modelOwner = use(await startModelOwner(cast, facilitator.url, { ...options, dashboard }));
     return { cast, folder, facilitator, owners, modelOwner, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();

@@ -65,7 +65,10 @@ test('all of them, by options, by environment and from their folder: train with 
   second.kill();
   const { code, output, complaint } = await second.ended;
   assert.deepEqual([code, complaint], [0, '']);
-  assert.match(output, /^sealsum data owner listens at http:\S+\nsealsum data owner has stopped\n$/);
+  assert.match(
+    output,
+    /^sealsum data owner listens at http:\S+\nDashboard: http:\S+\/ui\/#login=[\w-]{43}\nsealsum data owner has stopped\n$/,
+  );
   for (const [name, script] of Object.entries(parties).reverse()) {
     script.pressControlC();
     const ended = await script.ended;
