@@ -85,6 +85,15 @@ export {
 export { type CrossValidation, crossValidate, type FoldResult, type FoldSums } from './learning/cross-validation.ts';
 export { readDataFile } from './learning/data-file.ts';
 export {
+  type ExportedModel,
+  type ExportedPredictor,
+  exportJson,
+  readExportedModel,
+} from './learning/export/exported-model.ts';
+export type { ExportOrigin, FittedModel } from './learning/export/fitted-model.ts';
+export { exportOnnx } from './learning/export/onnx.ts';
+export { exportPmml } from './learning/export/pmml.ts';
+export {
   compileFeatures,
   encodeRows,
   encodeTable,
