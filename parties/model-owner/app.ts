@@ -10,6 +10,7 @@ import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { ModelEventRecord } from '../../src/storage/model-store.ts';
+import { cardFormats, type ExportedFile, exportFormats } from './exports.ts';
 import type { ModelOwner } from './service.ts';
 import { statisticsView } from './statistics-schema.ts';
 import type { ModelView, PredictionView } from './views.ts';
@@ -91,6 +92,14 @@ const parameters = z.object({
   classes: z.array(z.string()).optional(),
 });
 
+const expectedOneOf = (formats: readonly string[]): string => `expected one of ${formats.join(', ')}`;
+
+/** A file in one of some formats. */
+function file(mediaTypes: readonly string[], description: string) {
+  const schema = { type: 'string', format: 'binary' } as const;
+  return { description, content: Object.fromEntries(mediaTypes.map((each) => [each, { schema }])) };
+}
+
 const routes = {
   start: createRoute({
     method: 'post',
@@ -154,6 +163,34 @@ const routes = {
       'Predict rows with a finished model; null for a row that a missing value drops; 422 for one of the type STATISTICS',
     request: { params: modelPath, body: jsonBody(rows) },
     responses: { 200: jsonAnswer(predicted, 'One prediction per row.'), default: refusal },
+  }),
+  export: createRoute({
+    method: 'get',
+    path: '/models/{id}/export',
+    summary:
+      'A finished model as a file: JSON that sealsum reads back, PMML 4.4, or ONNX; 422 for one of the type STATISTICS',
+    request: {
+      params: modelPath,
+      query: z.strictObject({ format: z.enum(exportFormats, { error: expectedOneOf(exportFormats) }).default('json') }),
+    },
+    responses: {
+      200: file(
+        ['application/json', 'application/xml', 'application/octet-stream'],
+        'The file; Content-Disposition names it.',
+      ),
+      default: refusal,
+    },
+  }),
+  card: createRoute({
+    method: 'get',
+    path: '/models/{id}/card',
+    summary:
+      "A finished model's card: data, owners, settings, fit, privacy, coefficients, rounds with their digests, limitations",
+    request: {
+      params: modelPath,
+      query: z.strictObject({ format: z.enum(cardFormats, { error: expectedOneOf(cardFormats) }).default('markdown') }),
+    },
+    responses: { 200: file(['text/markdown', 'application/json'], 'The card.'), default: refusal },
   }),
   newest: createRoute({
     method: 'get',
@@ -232,11 +269,25 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     const sent: { readonly rows: readonly FeatureRow[] } = context.req.valid('json');
     return context.json({ predictions: await modelOwner.predictRows(context.req.valid('param').id, sent.rows) }, 200);
   });
+  app.openapi(routes.export, async (context) => {
+    const { id } = context.req.valid('param');
+    return answerFile(await modelOwner.export(id, context.req.valid('query').format));
+  });
+  app.openapi(routes.card, async (context) => {
+    const { id } = context.req.valid('param');
+    return answerFile(await modelOwner.card(id, context.req.valid('query').format));
+  });
   app.openapi(routes.newest, async (context) => context.json(await modelOwner.newestPrediction(), 200));
   app.openapi(routes.predictions, async (context) =>
     context.json({ models: [...(await modelOwner.predictions())] }, 200),
   );
   return app;
+}
+
+function answerFile({ name, mediaType, content }: ExportedFile): Response {
+  return new Response(content, {
+    headers: { 'content-type': mediaType, 'content-disposition': `attachment; filename="${name}"` },
+  });
 }
 
 /** What is not ready, or undefined when everything is. */

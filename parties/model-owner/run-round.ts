@@ -29,7 +29,7 @@ import type { RoundView, SignedRound } from '../../src/protocol/round-messages.t
 import { objectDigest } from '../../src/protocol/signed.ts';
 import type { TagContext } from '../../src/protocol/tags.ts';
 import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
-import type { RoundReport } from '../../src/storage/model-store.ts';
+import type { RoundDigests, RoundReport } from '../../src/storage/model-store.ts';
 import type { Reach } from './checkpoints.ts';
 import { askedBefore, askedWith, type Hiding } from './hidden-parameters.ts';
 import type { Journal } from './journal.ts';
@@ -84,11 +84,13 @@ export async function runRound(
   const seconds = (clock.monotonic() - started) / 1000;
   const { evaluated } = trainer;
   const { clip } = asked.signed.descriptor;
+  const digests = digestsOf(closed);
   const report: RoundReport = {
     round,
     contributors,
     seconds,
     bytes: aggregate.length,
+    ...(digests === undefined ? {} : { digests }),
     ...(evaluated === undefined ? {} : { metrics: evaluated }),
     ...(clip === undefined ? {} : { clip }),
   };
@@ -101,12 +103,23 @@ export async function runRound(
       {
         type: 'sum.opened',
         round,
-        details: { manifest_digest: objectDigest('manifest', closed.manifest?.manifest), contributors },
+        details: { manifest_digest: digests?.manifest ?? '', contributors },
       },
     ],
   });
   reach('model-owner.sum.committed');
   measures.round('summed', seconds);
+}
+
+/** A round that was verified has a manifest. */
+function digestsOf({ manifest: signed }: RoundView): RoundDigests | undefined {
+  if (signed === undefined) return undefined;
+  const { manifest } = signed;
+  return {
+    round: manifest.round_digest,
+    manifest: objectDigest('manifest', manifest),
+    aggregate: manifest.aggregate_digest,
+  };
 }
 
 /** A round that was asked for, and when that was, as the clock's monotonic() tells. */

@@ -23,9 +23,11 @@ import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
 import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Reach } from './checkpoints.ts';
+import { type CardFormat, type ExportedFile, type ExportFormat, exportCard, exportModel, program } from './exports.ts';
 import { openJobKeys } from './job-keys.ts';
 import { openJournal } from './journal.ts';
 import { type Measures, noMeasures } from './measures.ts';
+import { modelCard } from './model-card.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
 import { createTrainings } from './trainings.ts';
 import { type ModelView, type PredictionView, type StatisticsView, viewModel, viewStatistics } from './views.ts';
@@ -83,6 +85,9 @@ export interface ModelOwner {
   /** @throws SealsumError model_invalid for a model that asks for statistics, here and where rows are predicted */
   parameters(id: string): Promise<DataUnitParameters>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;
+  /** A finished model as a file. @throws SealsumError model_unfinished; model_invalid for one that asks for statistics, here and for its card */
+  export(id: string, format: ExportFormat): Promise<ExportedFile>;
+  card(id: string, format: CardFormat): Promise<ExportedFile>;
   /** The newest finished model's final cost and predicted values. */
   newestPrediction(): Promise<PredictionView>;
   predictions(): Promise<readonly PredictionView[]>;
@@ -253,6 +258,12 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     },
     parameters: async (id) => predictions.parametersOf(await finished(id, 'parameters')),
     predictRows: async (id, rows) => predictions.ofRows(await finished(id, 'predictions'), rows),
+    export: async (id, format) => exportModel(await finished(id, 'parameters to export'), format),
+    card: async (id, format) => {
+      const record = await finished(id, 'model card');
+      const card = modelCard(record, await store.rounds(id), predictions.parametersOf(record), program);
+      return exportCard(record, card, format);
+    },
 
     newestPrediction: async () => {
       const newest = (await finishedModels()).at(-1);

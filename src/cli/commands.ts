@@ -93,6 +93,11 @@ export const commands: CommandTable = {
       load: async () => (await import('./train-command.ts')).registerTrainCommand,
     },
     {
+      name: 'export',
+      summary: 'take a finished model away: as JSON, PMML, ONNX or a model card',
+      load: async () => (await import('./export-command.ts')).registerExportCommand,
+    },
+    {
       name: 'privacy',
       summary: 'find the noise for a promise of privacy, or what noise promises',
       load: async () => (await import('./privacy-command.ts')).registerPrivacyCommand,

@@ -13,6 +13,7 @@ import {
   signedManifestSchema,
   signedReceiptSchema,
 } from '../protocol/round-messages.ts';
+import { objectDigest } from '../protocol/signed.ts';
 import { JsonFiles } from './files.ts';
 import { usageError } from './program.ts';
 
@@ -32,6 +33,9 @@ interface Verdict {
   readonly owner: string;
   /** SHA-256 of the contribution. */
   readonly digest: string;
+  /** Of the manifest and of the aggregate, as the model's card has them. */
+  readonly manifest_digest: string;
+  readonly aggregate_digest: string;
   readonly reason?: string;
 }
 
@@ -109,11 +113,19 @@ function receiptFor({ manifest: { job, round } }: SignedManifest, receipts: read
 
 function judge(parties: Parties, facilitator: PartyId, signed: SignedReceipt, manifest: SignedManifest): Verdict {
   const { job, round, owner, digest } = signed.receipt;
+  const said = {
+    job,
+    round,
+    owner,
+    digest,
+    manifest_digest: objectDigest('manifest', manifest.manifest),
+    aggregate_digest: manifest.manifest.aggregate_digest,
+  };
   try {
     verifyInclusion(parties, facilitator, signed, manifest);
-    return { included: true, job, round, owner, digest };
+    return { included: true, ...said };
   } catch (error) {
     if (!(error instanceof SealsumError)) throw error;
-    return { included: false, job, round, owner, digest, reason: error.message };
+    return { included: false, ...said, reason: error.message };
   }
 }

@@ -27,6 +27,18 @@ export interface RoundReport {
   readonly seconds: number;
   /** Of one owner's contribution. */
   readonly bytes: number;
+  /** By which everybody who took part finds the round again; absent of rounds that an older version kept. */
+  readonly digests?: RoundDigests;
+}
+
+/** SHA-256, lowercase hexadecimal. */
+export interface RoundDigests {
+  /** Of the round's descriptor, as it stands in every owner's receipt. */
+  readonly round: string;
+  /** Of the manifest that the facilitator signed, which names the contributions. */
+  readonly manifest: string;
+  /** Of the aggregate's bytes. */
+  readonly aggregate: string;
 }
 
 /** Why a training failed, in the terms of a problem. */

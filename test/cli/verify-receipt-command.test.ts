@@ -17,7 +17,7 @@ import type {
   SignedManifest,
   SignedReceipt,
 } from '../../src/protocol/round-messages.ts';
-import { signObject } from '../../src/protocol/signed.ts';
+import { objectDigest, signObject } from '../../src/protocol/signed.ts';
 import { program } from '../support/program.ts';
 
 interface Context {
@@ -152,7 +152,10 @@ test('says that a contribution is included', async ({ folder }) => {
     'facilitator',
   );
   const { digest } = statementOf(anna);
-  assert.deepEqual([code, JSON.parse(output)], [0, { included: true, job: 'job', round: 3, owner: 'anna', digest }]);
+  const { manifest: summed } = manifestOf([bert, anna]);
+  const digests = { manifest_digest: objectDigest('manifest', summed), aggregate_digest: summed.aggregate_digest };
+  const expected = { included: true, job: 'job', round: 3, owner: 'anna', digest, ...digests };
+  assert.deepEqual([code, JSON.parse(output)], [0, expected]);
 });
 
 test('reads what the parties answer, and takes the receipt for the round of the manifest', async ({ folder }) => {
