@@ -147,7 +147,7 @@ function privacyLines(privacy: PrivacyStatement, settings: ModelCard['settings']
       ],
     ),
     '',
-    `- What is hidden: ${privacy.unit === 'record' ? 'one record' : 'all records of one data owner'}, from data sets that differ in it by ${privacy.neighbours}`,
+    `- What is hidden: ${privacy.unit === 'record' ? 'one record' : 'all records of one data owner'} (neighbouring data sets by ${privacy.neighbours})`,
     `- Who adds the noise: ${privacy.place}`,
     `- Noise: ${noise.distribution}, variance ${noise.variance} for a sensitivity of ${noise.sensitivity}, in integer units${noise.shares === undefined ? '' : `, at least ${noise.shares} draws in a sum`}`,
     ...(privacy.sampling === undefined

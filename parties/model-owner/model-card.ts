@@ -118,7 +118,7 @@ function limitationsOf(
       ? ['How well it fits is known to each data owner for its own records only.']
       : heldOut
         ? []
-        : ['Its metrics are of the records that it was fitted to; of others they are worse.']),
+        : ['Its metrics are of the records that it was fitted to; it may do worse on others.']),
     ...(model.privacy === undefined
       ? []
       : ['Coefficients and metrics come from sums with noise: differences smaller than the noise mean nothing.']),
