@@ -24,6 +24,7 @@ export type ErrorCode =
   // privacy
   | 'privacy_invalid'
   | 'policy_refused'
+  | 'consent_conflict'
   // learning
   | 'model_invalid'
   | 'data_invalid'

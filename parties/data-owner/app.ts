@@ -4,14 +4,16 @@ import type { Registry } from 'prom-client';
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { createBaseApp } from '../../src/http/base-app.ts';
 import type { Dashboard } from '../../src/http/dashboard/serve.ts';
-import { ledgerStatementSchema } from '../../src/http/data-owner-client.ts';
+import { ledgerStatementSchema } from '../../src/http/ledger-schema.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { jsonAnswer, refusal } from '../../src/http/route-parts.ts';
 import type { LedgerStore } from '../../src/privacy/ledger.ts';
 import { ledgerStatement } from '../../src/privacy/ledger-statement.ts';
+import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
+import { addConsentRoutes, jobViewSchema } from './consent-routes.ts';
 import { addDatasetRoutes } from './dataset-routes.ts';
 import type { Datasets } from './datasets.ts';
 import type { DataOwner } from './service.ts';
@@ -26,6 +28,8 @@ export interface DataOwnerAppDependencies {
   readonly datasets: Datasets;
   /** What is left follows from its caps; nothing is limited unless given. */
   readonly policy?: OwnerPolicy;
+  /** For the heartbeat of event streams; the system's unless given. */
+  readonly clock?: Clock;
   readonly log: Logger;
   /** Aborts when the process stops. */
   readonly signal: AbortSignal;
@@ -40,16 +44,6 @@ export interface DataOwnerAppDependencies {
   /** The greatest data set that is received, in bytes; 1 MiB unless given. */
   readonly bodyLimit?: number;
 }
-
-const jobView = z.object({
-  job: z.string(),
-  status: z.enum(['joining', 'ready', 'refused', 'withdrawn', 'ended']),
-  records: z.number().optional(),
-  dropped: z.number().optional(),
-  round: z.number().optional(),
-  reason: z.string().optional(),
-  updated_at: z.string(),
-});
 
 const jobPath = z.object({ job: jobIdSchema });
 const roundPath = jobPath.extend({
@@ -83,7 +77,7 @@ const routes = {
     method: 'get',
     path: '/jobs',
     summary: 'The jobs that name this owner, and why it refused what it refused',
-    responses: { 200: jsonAnswer(z.object({ jobs: z.array(jobView) }), 'The jobs.') },
+    responses: { 200: jsonAnswer(z.object({ jobs: z.array(jobViewSchema) }), 'The jobs.') },
   }),
   receipts: createRoute({
     method: 'get',
@@ -132,21 +126,12 @@ const routes = {
 };
 
 export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): OpenAPIHono {
-  const {
-    owner,
-    facilitator,
-    dataOwner,
-    ledgerStore,
-    datasets,
-    policy = openPolicy,
-    signal,
-    metrics,
-    dashboard,
-  } = dependencies;
+  const { owner, facilitator, dataOwner, ledgerStore, datasets, policy = openPolicy, signal, metrics } = dependencies;
+  const { clock = systemClock, log, dashboard } = dependencies;
   const app = createBaseApp({
     party: 'data owner',
     description: 'Computes on its own records, encrypts, and contributes to sums.',
-    log: dependencies.log,
+    log,
     bodyLimit: dependencies.bodyLimit ?? 2 ** 20,
     localAccess: { covers: 'everything', ...dependencies.localAccess },
     ...(metrics === undefined ? {} : { metrics }),
@@ -178,6 +163,10 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
     const known = datasets.names().flatMap((dataset) => policy.units.map((unit) => ({ dataset, unit })));
     return context.json(ledgerStatement(await ledgerStore.entries(), policy.caps, known), 200);
   });
-  addDatasetRoutes(app, { datasets, signal });
+  addConsentRoutes(app, { dataOwner, clock, log, signal });
+  const onChanged = (): void => {
+    dataOwner.events.tell({ type: 'datasets.changed' });
+  };
+  addDatasetRoutes(app, { datasets, onChanged, signal });
   return app;
 }

@@ -6,6 +6,8 @@ import type { Datasets } from './datasets.ts';
 
 export interface DatasetRoutesDependencies {
   readonly datasets: Datasets;
+  /** Told when there is one more, another or one less. */
+  readonly onChanged: () => void;
   /** Aborts when the process stops. */
   readonly signal: AbortSignal;
 }
@@ -105,7 +107,8 @@ const routes = {
   }),
 };
 
-export function addDatasetRoutes(app: OpenAPIHono, { datasets, signal }: DatasetRoutesDependencies): void {
+export function addDatasetRoutes(app: OpenAPIHono, dependencies: DatasetRoutesDependencies): void {
+  const { datasets, onChanged, signal } = dependencies;
   app.use('/datasets', async (context, next) => {
     if (context.req.method === 'POST') requireDataType(context.req.header('content-type'));
     await next();
@@ -124,11 +127,13 @@ export function addDatasetRoutes(app: OpenAPIHono, { datasets, signal }: Dataset
         field: 'body',
       });
     const { created, view } = await datasets.add({ name, replace, content: body }, signal);
+    onChanged();
     context.header('Location', `/datasets/${view.name}`);
     return context.json(view, created ? 201 : 200);
   });
   app.openapi(routes.remove, async (context) => {
     await datasets.remove(context.req.valid('param').name);
+    onChanged();
     return context.body(null, 204);
   });
 }

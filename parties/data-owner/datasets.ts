@@ -33,6 +33,8 @@ export interface DatasetHolder {
    * @throws SealsumError dataset_unknown, of which others may be told
    */
   hold(job: JobId, name: string | undefined): HeldDataset;
+  /** The same without holding it. @throws SealsumError dataset_unknown */
+  chosen(name: string | undefined): Pick<Dataset, 'name'>;
   /** Also for a job of which only an earlier process knew. */
   letGo(job: JobId): void;
 }
@@ -163,6 +165,7 @@ export async function openDatasets({
     views: () => Promise.all(all().map((dataset) => dataset.view())),
     names: () => all().map(({ name }) => name),
     named,
+    chosen,
     hold: (job, name) => {
       const dataset = chosen(name);
       held.set(job, { name: dataset.name, asked: name !== undefined });

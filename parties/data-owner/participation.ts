@@ -29,7 +29,7 @@ export interface AcceptanceDependencies extends Omit<AnyAcceptanceDependencies, 
   readonly datasets: Pick<DatasetHolder, 'hold'>;
 }
 
-interface Training extends Understood {
+export interface Training extends Understood {
   readonly settings: AnyModel;
   readonly terms: AnyTerms;
 }
@@ -93,7 +93,8 @@ function encryptedContributions(
   };
 }
 
-function readTraining(document: JobDescriptor['model'], owners: number): Training {
+/** As a data owner reads what trainings ask of it. @throws SealsumError model_invalid, plan_unsafe, privacy_invalid */
+export function readTraining(document: JobDescriptor['model'], owners: number): Training {
   if (isVectorSum(document))
     throw new SealsumError(
       'model_invalid',

@@ -8,6 +8,7 @@
  */
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import type { DataOwnerProgress } from '../../src/contributing/checkpoints.ts';
+import type { Decision } from '../../src/contributing/consent.ts';
 import { createContributor, Withdrawal } from '../../src/contributing/contributor.ts';
 import { findInclusion, type Inclusion } from '../../src/contributing/inclusion.ts';
 import { openJobRecords, standingOf } from '../../src/contributing/job-records.ts';
@@ -16,6 +17,7 @@ import { createMembership } from '../../src/contributing/membership.ts';
 import { noMeter, type OwnerMeter } from '../../src/contributing/meter.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
+import type { JobRequest } from '../../src/http/job-request.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
@@ -24,13 +26,16 @@ import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
+import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundView, SignedReceipt } from '../../src/protocol/round-messages.ts';
-import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { Consent, DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
 import type { DatasetHolder } from './datasets.ts';
+import { createOwnerEvents, type OwnerEvents } from './events.ts';
 import { acceptJob } from './participation.ts';
+import { describeRequest } from './request.ts';
 
 export interface DataOwnerDependencies {
   /** This owner's; its name is the one on rosters. */
@@ -71,6 +76,8 @@ export interface OwnedJobView {
   readonly round?: number;
   /** In full, for the owner's own people: names lines where the data do not fit. */
   readonly reason?: string;
+  /** What a person has said of it. */
+  readonly consent?: { readonly decision: Consent['decision']; readonly reason?: string; readonly at: string };
   readonly updated_at: string;
 }
 
@@ -80,6 +87,20 @@ export interface DataOwner {
   readonly connected: () => boolean;
   /** Oldest first. */
   jobs(): readonly OwnedJobView[];
+  /**
+   * What a job asks for, and what it would cost: of one that waits, what would be released if it were approved.
+   *
+   * @throws SealsumError job_unknown, job_conflict; what makes this owner refuse the job; and what the client throws
+   */
+  request(job: JobId): Promise<JobRequest>;
+  /**
+   * Keeps what a person says of a job that waits for it, and sees to it that the facilitator hears of it. The same once more changes nothing.
+   *
+   * @throws SealsumError job_unknown, job_conflict, job_ended, consent_conflict; store_unavailable
+   */
+  decide(job: JobId, decision: Decision): Promise<OwnedJobView>;
+  /** What its people are told as it happens. */
+  readonly events: OwnerEvents;
   /** By round. @throws SealsumError job_unknown */
   receipts(job: JobId): Promise<readonly SignedReceipt[]>;
   /**
@@ -104,16 +125,33 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   const { policy = openPolicy } = dependencies;
   const owner = ownerIdSchema.parse(identity.name);
   const progress: DataOwnerProgress = checkpoint;
-  const records = await openJobRecords(store, clock);
+  const events = createOwnerEvents(clock);
+  const tellOf = (record: OwnedJobRecord): void => {
+    events.tell({ type: 'job.changed', job: record.job, status: viewOf(record).status });
+  };
+  const records = await openJobRecords(store, clock, tellOf);
   // An earlier process may have died before it let go of them.
   for (const record of records.all()) if (standingOf(record) !== 'ready') datasets.letGo(record.job);
-  const contributor = createContributor({ ...dependencies, owner, policy, records, meter, progress });
+  const ledger: Ledger = {
+    ...dependencies.ledger,
+    charge: async (charge, caps) => {
+      const isNew = await dependencies.ledger.charge(charge, caps);
+      if (isNew) events.tell({ type: 'ledger.changed', job: charge.job });
+      return isNew;
+    },
+  };
+  const contributor = createContributor({ ...dependencies, ledger, owner, policy, records, meter, progress });
   const membership = createMembership({
     ...dependencies,
+    ledger,
     owner,
     records,
     progress,
-    accept: (signed, isKnown) => acceptJob(signed, { ...dependencies, owner, policy, keys, meter, progress }, isKnown),
+    asks: policy.consent === 'ask',
+    accept: (signed, isKnown) => {
+      if (!isKnown) events.tell({ type: 'job.changed', job: signed.descriptor.job, status: 'joining' });
+      return acceptJob(signed, { ...dependencies, ledger, owner, policy, keys, meter, progress }, isKnown);
+    },
     drop: (job) => {
       datasets.letGo(job);
       return contributor.drop(job);
@@ -121,8 +159,18 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   });
   const agenda = createAgenda({ join, settle, attend, end, clock, random, log, signal });
   let connected = false;
+  const setConnected = (stands: boolean): void => {
+    if (connected !== stands) events.tell({ type: 'connection.changed', connected: stands });
+    connected = stands;
+  };
   /** Rounds as the facilitator showed them when it told of them, until they are looked at, and when that was. */
   const shown = new Map<JobId, { readonly view: RoundView; readonly at: number }>();
+
+  function known(job: JobId): OwnedJobRecord {
+    const record = records.get(job);
+    if (record !== undefined) return record;
+    throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });
+  }
 
   async function join(job: JobId): Promise<void> {
     if (!(await membership.join(job))) await end(job);
@@ -205,11 +253,11 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
       const onBroken = (error: unknown): void => {
         if (!told) log.warn({ reason: reasonOf(error) }, 'no line to the facilitator; trying again');
         told = true;
-        connected = false;
+        setConnected(false);
       };
       const onConnected = async (): Promise<void> => {
         await catchUp();
-        connected = true;
+        setConnected(true);
         told = false;
         log.info('following the facilitator');
       };
@@ -224,9 +272,25 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
       }));
       return [...records.all().map(viewOf), ...fresh.filter(({ job }) => records.get(job) === undefined)];
     },
+    request: async (job) => {
+      const record = known(job);
+      const view: JobView = await client.job(job, signal);
+      return await describeRequest(view, record, {
+        ...dependencies,
+        owner,
+        policy,
+        dataset: (asked) => datasets.chosen(asked).name,
+        status: viewOf(record).status,
+      });
+    },
+    decide: async (job, decision) => {
+      await membership.decide(job, decision);
+      agenda.note(job, { join: true });
+      return viewOf(known(job));
+    },
+    events,
     receipts: async (job) => {
-      if (records.get(job) === undefined)
-        throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });
+      known(job);
       return await store.receipts(job);
     },
     inclusion: (job, round) => findInclusion({ client, store, parties, facilitator }, job, round, signal),
@@ -243,14 +307,17 @@ function reasonOf(error: unknown): string {
 }
 
 function viewOf(record: OwnedJobRecord): OwnedJobView {
-  const { job, records, dropped, round, reason, updatedAt } = record;
+  const { job, records, dropped, round, reason, consent, updatedAt } = record;
+  const standing = standingOf(record);
   return {
     job,
-    status: standingOf(record),
+    // Approved, and not found good once more yet.
+    status: standing === 'asking' && consent !== undefined ? 'joining' : standing,
     ...(records === undefined ? {} : { records }),
     ...(dropped === undefined ? {} : { dropped }),
     ...(round === undefined ? {} : { round }),
     ...(reason === undefined ? {} : { reason }),
+    ...(consent === undefined ? {} : { consent: { ...consent, at: timestamp(consent.at) } }),
     updated_at: timestamp(updatedAt),
   };
 }

@@ -45,7 +45,8 @@ export function recordsOf(owner: number, owners: number, map: FeatureMap): Recor
 export function datasetsOf(owner: number, owners: number): DatasetHolder {
   const records = (_model: unknown, map: FeatureMap): Promise<Records> =>
     Promise.resolve(recordsOf(owner, owners, map));
-  return { hold: () => ({ name: 'one-hot', records }), letGo: () => undefined };
+  const dataset = { name: 'one-hot', records };
+  return { hold: () => dataset, chosen: () => dataset, letGo: () => undefined };
 }
 
 function columns(owners: number): string[] {

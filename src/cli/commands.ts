@@ -94,7 +94,7 @@ export const commands: CommandTable = {
     },
     {
       name: 'export',
-      summary: 'take a finished model away: as JSON, PMML, ONNX or a model card',
+      summary: 'write a finished model as JSON, PMML or ONNX, or its card',
       load: async () => (await import('./export-command.ts')).registerExportCommand,
     },
     {

@@ -90,4 +90,5 @@ const ofDataOwner: readonly string[] = [
   '# least_quorum = 3 # contributors that every round must have at least',
   '# model_owners = ["model-owner"] # who may propose jobs; every one of the roster without it',
   '# features = ["age", "outcome"] # the columns that jobs may use, the target too; all without it',
+  '# consent = "ask" # a person approves every job (sealsum consent, or the dashboard); "automatic" without it',
 ];

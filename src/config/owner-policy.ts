@@ -5,6 +5,9 @@ import { type Caps, createCaps, isLimited } from '../privacy/budget.ts';
 import type { Neighbours, NoisePlace, PrivacyUnit } from '../privacy/mode.ts';
 import { type PartyId, partyIdSchema } from '../protocol/identifiers.ts';
 
+/** Whether a job that the policy allows waits for a person of the owner's to approve it, or is taken part in at once. */
+export type ConsentRule = 'ask' | 'automatic';
+
 export interface OwnerPolicy {
   /** What may be spent of each data set, for each unit. */
   readonly caps: Caps;
@@ -25,11 +28,13 @@ export interface OwnerPolicy {
   readonly modelOwners?: readonly PartyId[];
   /** Which columns jobs may use, the target's too: names, or numbers counted from 0. All unless given. */
   readonly features?: readonly (string | number)[];
+  readonly consent: ConsentRule;
 }
 
 const everyPlace: readonly NoisePlace[] = ['model-owner', 'facilitator', 'data-owners'];
 const everyUnit: readonly PrivacyUnit[] = ['record', 'owner'];
 const bothNeighbours: readonly Neighbours[] = ['zero-out', 'substitution'];
+const consentRules: readonly ConsentRule[] = ['ask', 'automatic'];
 
 /** Nothing is refused that the protocol allows, but a promise of privacy that rests on what nobody can check. */
 export const openPolicy: OwnerPolicy = {
@@ -40,6 +45,7 @@ export const openPolicy: OwnerPolicy = {
   neighbours: bothNeighbours,
   trustParameterBound: false,
   leastQuorum: 2,
+  consent: 'automatic',
 };
 
 const column = z.union([z.string().min(1), z.number().int().min(0).max(99_999)], {
@@ -60,6 +66,7 @@ export interface PolicyTable {
   readonly least_quorum?: number;
   readonly model_owners?: readonly PartyId[];
   readonly features?: readonly (string | number)[];
+  readonly consent?: ConsentRule;
 }
 
 export const ownerPolicySchema: z.ZodType<PolicyTable> = z
@@ -76,6 +83,7 @@ export const ownerPolicySchema: z.ZodType<PolicyTable> = z
     least_quorum: z.number().int().min(2).max(1_000_000).exactOptional(),
     model_owners: z.array(partyIdSchema).exactOptional(),
     features: z.array(column).exactOptional(),
+    consent: z.enum(consentRules, { error: 'expected "ask" or "automatic"' }).exactOptional(),
   })
   .prefault({});
 
@@ -84,6 +92,7 @@ export function ownerPolicy(fields: PolicyTable, refuse: (field: string, why: st
   const { rho_per_round, rho_total, epsilon, delta, require_privacy, places, units, neighbours } = fields;
   const { trust_parameter_bound: trustParameterBound = openPolicy.trustParameterBound } = fields;
   const { least_quorum: leastQuorum = openPolicy.leastQuorum, model_owners, features } = fields;
+  const { consent = openPolicy.consent } = fields;
   for (const [field, list] of Object.entries({ places, units, neighbours, model_owners, features })) {
     if (list?.length === 0) throw refuse(field, 'is empty, so that every job would be refused; leave it out for all');
     const twice = list?.find((each, index) => (list as readonly unknown[]).indexOf(each) !== index);
@@ -105,6 +114,7 @@ export function ownerPolicy(fields: PolicyTable, refuse: (field: string, why: st
     neighbours: neighbours ?? openPolicy.neighbours,
     trustParameterBound,
     leastQuorum,
+    consent,
     ...(model_owners === undefined ? {} : { modelOwners: model_owners }),
     ...(features === undefined ? {} : { features }),
   };

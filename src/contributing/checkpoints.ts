@@ -8,6 +8,8 @@ export const dataOwnerCheckpoints = [
   'data-owner.job-verified',
   'data-owner.key-verified',
   'data-owner.records-read',
+  'data-owner.question-kept',
+  'data-owner.approval-kept',
   'data-owner.participation-restored',
   'data-owner.acceptance-kept',
   'data-owner.refusal-kept',

@@ -21,8 +21,15 @@ export function standingOf({ status, answer }: OwnedJobRecord): OwnedJobRecord['
 /** Jobs that are over and still shown. */
 const endedJobsKept = 100;
 
-/** @throws SealsumError store_unavailable */
-export async function openJobRecords(store: DataOwnerStore, clock: Clock): Promise<JobRecords> {
+/**
+ * @param onKept told of every record that was kept
+ * @throws SealsumError store_unavailable
+ */
+export async function openJobRecords(
+  store: DataOwnerStore,
+  clock: Clock,
+  onKept: (record: OwnedJobRecord) => void = () => undefined,
+): Promise<JobRecords> {
   const records = new Map((await store.jobs()).map((record) => [record.job, record]));
   return {
     get: (job) => records.get(job),
@@ -31,6 +38,7 @@ export async function openJobRecords(store: DataOwnerStore, clock: Clock): Promi
       const record = { ...change, updatedAt: clock.now() };
       await store.commit({ ...also, job: record });
       records.set(record.job, record);
+      onKept(record);
     },
     forgetOldest: async () => {
       const before = [...records.keys()];

@@ -1,50 +1,8 @@
 /** What a data owner's own people ask of it over HTTP. */
-import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
 import type { LedgerStatement } from '../privacy/ledger-statement.ts';
+import { ledgerStatementSchema } from './ledger-schema.ts';
 import { fromProblem, parseMessage } from './problem.ts';
-
-const rho = z.object({ numerator: z.string(), denominator: z.string(), value: z.number() });
-const amount = z.object({ rho, epsilon: z.number().nullable() });
-const unit = z.enum(['record', 'owner']);
-const neighbours = z.enum(['zero-out', 'substitution']).nullable();
-const count = z.number().int();
-
-/** The answer to GET /ledger. */
-export const ledgerStatementSchema: z.ZodType<LedgerStatement> = z.object({
-  spent_rho: rho,
-  rounds: count,
-  unprotected_rounds: count,
-  caps: z.object({
-    rho_per_round: rho.nullable(),
-    rho_total: rho.nullable(),
-    epsilon: z.number().nullable(),
-    delta: z.number().nullable(),
-  }),
-  accounts: z.array(
-    z.object({
-      dataset: z.string().nullable(),
-      unit,
-      neighbours,
-      rounds: count,
-      unprotected_rounds: count,
-      spent: amount,
-      left: amount.nullable(),
-    }),
-  ),
-  entries: z.array(
-    z.object({
-      job: z.string(),
-      round: count,
-      dataset: z.string().nullable(),
-      rho: rho.nullable(),
-      unit: unit.nullable(),
-      neighbours,
-      sampling: z.number().nullable(),
-      at: z.string(),
-    }),
-  ),
-});
 
 /**
  * Asks a data owner for its ledger.

@@ -24,6 +24,7 @@ const problems: Readonly<Record<ErrorCode, readonly [status: number, title: stri
   weight_zero: [422, 'The sum has no weight'],
   privacy_invalid: [422, 'The privacy parameters make no sense'],
   policy_refused: [403, "The data owner's policy does not allow it"],
+  consent_conflict: [409, 'The job does not wait for this decision'],
   model_invalid: [422, 'The model makes no sense'],
   data_invalid: [422, 'The data do not fit the model'],
   dataset_unknown: [404, 'There is no such data set'],

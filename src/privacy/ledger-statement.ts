@@ -1,8 +1,8 @@
 /** What a data owner's ledger says to its own people: spent and left, as data for JSON (names as on the wire). */
-import { type Composition, epsilonOf, rhoOf } from './accounting/composition.ts';
+import { type Composition, compose, epsilonOf, NO_ROUNDS, rhoOf, roundsOf } from './accounting/composition.ts';
 import { composeRho } from './accounting/zcdp.ts';
 import { type Caps, leftOf } from './budget.ts';
-import { isCharged, type LedgerEntry, spentOn } from './ledger.ts';
+import { type Cost, isCharged, type LedgerEntry, spentOn } from './ledger.ts';
 import type { Neighbours, PrivacyUnit } from './mode.ts';
 import { multiplyRationals, type Rational, rational, rationalFromNumber, toNumberAbove } from './rational.ts';
 
@@ -57,6 +57,14 @@ export interface LedgerStatement {
   readonly entries: readonly LedgerEntryView[];
 }
 
+/** Rounds that are still to be charged. */
+export interface ComingRounds {
+  /** Of each of them. */
+  readonly cost: Omit<Cost, 'dataset'>;
+  /** At least 0. */
+  readonly rounds: number;
+}
+
 /** An account to be shown although nothing may have been spent of it. */
 export interface KnownAccount {
   readonly dataset: string;
@@ -71,16 +79,17 @@ export function ledgerStatement(
 ): LedgerStatement {
   const rhos = entries.flatMap(({ rho }) => (rho === null ? [] : [rho]));
   return {
-    spent_rho: atLeast(composeRho(rhos)),
+    spent_rho: rhoView(composeRho(rhos)),
     rounds: entries.length,
     unprotected_rounds: entries.length - rhos.length,
     caps: capsView(caps),
     accounts: accountsOf(entries, known).map((account) => accountView(entries, caps, account)),
-    entries: entries.map(({ rho, ...entry }) => ({ ...entry, rho: rho === null ? null : atLeast(rho) })),
+    entries: entries.map(({ rho, ...entry }) => ({ ...entry, rho: rho === null ? null : rhoView(rho) })),
   };
 }
 
-function capsView({ rhoPerRound, rhoTotal, target }: Caps): CapsView {
+/** Caps as they are shown. */
+export function capsView({ rhoPerRound, rhoTotal, target }: Caps): CapsView {
   return {
     rho_per_round: rhoPerRound === undefined ? null : atMost(rhoPerRound),
     rho_total: rhoTotal === undefined ? null : atMost(rhoTotal),
@@ -108,10 +117,30 @@ function accountsOf(entries: readonly LedgerEntry[], known: readonly KnownAccoun
   return [...found.values()];
 }
 
-function accountView(entries: readonly LedgerEntry[], caps: Caps, { dataset, unit }: Account): AccountView {
+/** An account as it will be once these rounds are charged to it too, by the same arithmetic. */
+export function accountAfter(
+  entries: readonly LedgerEntry[],
+  caps: Caps,
+  account: KnownAccount,
+  coming: ComingRounds,
+): AccountView {
+  return accountView(entries, caps, account, coming);
+}
+
+const nothingComing: ComingRounds = { cost: { rho: null, unit: null, neighbours: null, sampling: null }, rounds: 0 };
+
+function accountView(
+  entries: readonly LedgerEntry[],
+  caps: Caps,
+  { dataset, unit }: Account,
+  { cost, rounds: more }: ComingRounds = nothingComing,
+): AccountView {
   const charged = entries.filter((entry) => isCharged(entry, dataset, unit));
-  const unprotected = entries.filter((entry) => isCharged(entry, dataset, null)).length;
-  const spent = spentOn(charged);
+  const isProtected = cost.rho !== null && cost.unit === unit && more > 0;
+  const unprotected =
+    entries.filter((entry) => isCharged(entry, dataset, null)).length + (cost.rho === null ? more : 0);
+  const after = isProtected ? roundsOf({ rho: cost.rho, sampling: cost.sampling ?? 1 }, more) : NO_ROUNDS;
+  const spent = compose([spentOn(charged), after]);
   const left = leftOf(caps, spent);
   const delta = caps.target?.delta;
   const epsilon = (of: Composition): number | null => {
@@ -123,19 +152,21 @@ function accountView(entries: readonly LedgerEntry[], caps: Caps, { dataset, uni
     rho,
     epsilon: epsilon({ rho: rationalFromNumber(rho.value), sampled: [] }),
   });
-  const substitution = charged.every(({ neighbours }) => neighbours === 'substitution');
+  const all = [...charged, ...(isProtected ? [cost] : [])];
+  const substitution = all.every(({ neighbours }) => neighbours === 'substitution');
   return {
     dataset,
     unit,
-    neighbours: charged.length === 0 ? null : substitution ? 'substitution' : 'zero-out',
-    rounds: charged.length,
+    neighbours: all.length === 0 ? null : substitution ? 'substitution' : 'zero-out',
+    rounds: charged.length + (isProtected ? more : 0),
     unprotected_rounds: unprotected,
-    spent: { rho: atLeast(rhoOf(spent)), epsilon: epsilon(spent) },
+    spent: { rho: rhoView(rhoOf(spent)), epsilon: epsilon(spent) },
     left: left === undefined ? null : leftAmount(atMost(left)),
   };
 }
 
-function atLeast(value: Rational): RhoView {
+/** A ρ that is spent, as it is shown. */
+export function rhoView(value: Rational): RhoView {
   return { ...fraction(value), value: toNumberAbove(value) };
 }
 

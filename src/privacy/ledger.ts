@@ -70,6 +70,8 @@ export interface Ledger {
    * @param caps of its data set and unit; unlimited unless given
    */
   charge(charge: Charge, caps?: Caps): Promise<boolean>;
+  /** All that was charged, and what may have been. */
+  entries(): Promise<readonly LedgerEntry[]>;
   /** What was spent in all, or by one job. */
   spent(job?: string): Promise<Spent>;
   /** What was spent on one data set for one unit, by all jobs but one. */
@@ -127,6 +129,7 @@ export function createLedger(store: LedgerStore, now: () => Date = () => new Dat
         known = held;
         return true;
       }),
+    entries: () => inTurn(allEntries),
     spent: (job) =>
       inTurn(async () => {
         const entries = (await allEntries()).filter((entry) => job === undefined || entry.job === job);

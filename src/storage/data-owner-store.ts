@@ -7,12 +7,23 @@ import type { OwnerAnswer } from '../protocol/job-messages.ts';
 import type { SignedReceipt } from '../protocol/round-messages.ts';
 import type { AuditBody } from './audit.ts';
 
+/** What a person of the owner's has said of a job that waited for it. */
+export interface Consent {
+  readonly decision: 'approve' | 'refuse';
+  /** Why, as it was typed; others are told with a refusal. */
+  readonly reason?: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** One job as this owner's own people see it, and what it said to others. */
 export interface OwnedJobRecord {
   readonly job: JobId;
   /** Of the descriptor that was considered. */
   readonly digest: string;
-  readonly status: 'joining' | 'ready' | 'refused' | 'withdrawn' | 'ended';
+  /** `asking`: found good, and nothing said to anybody until a person has decided. */
+  readonly status: 'joining' | 'asking' | 'ready' | 'refused' | 'withdrawn' | 'ended';
+  readonly consent?: Consent;
   readonly answer?: OwnerAnswer;
   readonly records?: number;
   readonly dropped?: number;

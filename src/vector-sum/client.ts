@@ -422,7 +422,14 @@ function notTaken({ round, roster, status, reason, contributors }: RoundView, ow
   return new SealsumError('round_closed', `round ${round} was closed without this contribution`, { field: 'round' });
 }
 
+/** A program that calls join() has decided, so that nobody is left to be asked; what a configuration says is never passed over. */
 function policyOf(table: PolicyTable | OwnerPolicy | undefined): OwnerPolicy {
+  if (table?.consent === 'ask')
+    throw new SealsumError(
+      'config_invalid',
+      'policy.consent: "ask" is for the process of a data owner, which its people use; a program asks them before it calls join(): give it a policy without consent',
+      { field: 'policy.consent' },
+    );
   if (table !== undefined && 'caps' in table) return table;
   const fields = parseMessage(ownerPolicySchema, table ?? {}, 'policy');
   return ownerPolicy(

@@ -33,7 +33,8 @@ neighbours = ["substitution"]
 trust_parameter_bound = true
 least_quorum = 5
 model_owners = ["research", "clinic"]
-features = ["age", 3, "outcome"]`),
+features = ["age", 3, "outcome"]
+consent = "ask"`),
     {
       caps: {
         rhoPerRound: rationalFromNumber(0.1),
@@ -48,6 +49,7 @@ features = ["age", 3, "outcome"]`),
       leastQuorum: 5,
       modelOwners: ['research', 'clinic'],
       features: ['age', 3, 'outcome'],
+      consent: 'ask',
     },
   );
 });

@@ -223,6 +223,7 @@ const anyPolicy: fc.Arbitrary<OwnerPolicy> = fc
     units: someOf(openPolicy.units),
     neighbours: someOf(openPolicy.neighbours),
     leastQuorum: fc.integer({ min: 2, max: 5 }),
+    consent: fc.constantFrom('ask' as const, 'automatic' as const),
     rhoPerRound: maybe(fc.double({ min: 0.01, max: 0.5, noNaN: true })),
     rhoTotal: maybe(fc.double({ min: 0.05, max: 3, noNaN: true })),
   })

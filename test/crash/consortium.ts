@@ -47,7 +47,7 @@ export interface Consortium extends AsyncDisposable {
   /** Waits until a model is as it should be, and fails when it ends otherwise. */
   modelIs(what: string, id: string, holds: (model: ModelView) => boolean): Promise<ModelView>;
   /** Asks a party and returns its answer; undefined when there is none, be it for now. */
-  readonly ask: (party: Supervised, path: string, method?: string) => Promise<Answer | undefined>;
+  readonly ask: (party: Supervised, path: string, method?: string, json?: unknown) => Promise<Answer | undefined>;
   /** Asks until the answer is a success, and reads its JSON. */
   read(party: Supervised, path: string): Promise<unknown>;
   /** What is known of everybody, for the report of a failure. */
@@ -181,7 +181,10 @@ export async function createConsortium(options: ConsortiumOptions): Promise<Cons
           throw new Error(`model ${id}: ${what}: it is ${view.status}: ${JSON.stringify(view.failure)}`);
         return undefined;
       }),
-    ask: (from, path, method = 'GET') => ask(from, path, { method }),
+    ask: (from, path, method = 'GET', json?: unknown) => {
+      if (json === undefined) return ask(from, path, { method });
+      return ask(from, path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) });
+    },
     read,
     report: () => parties.map(reportOf).join('\n'),
     [Symbol.asyncDispose]: async () => {

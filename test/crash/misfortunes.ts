@@ -3,6 +3,7 @@
  * upload. One consortium lives through all of them.
  */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { suite, type Test } from 'uvu';
 import { openDatabase } from '../../src/storage/database.ts';
 import { readStore } from '../../src/storage/store-reader.ts';
@@ -82,6 +83,30 @@ export function misfortunesWith(kind: StoreKind): Test<World> {
     await nobodyIsLost(consortium, id, ['north', 'east']);
     assert.deepEqual(await chargesOf(consortium, 'south', id), []);
     await consortium.writeData('south', dataOf('south'));
+  });
+
+  misfortune('an owner that asks its people asks them once, and does what they said', async (consortium) => {
+    const { south } = consortium.owners;
+    const config = consortium.project.configOf(south.name);
+    const text = await readFile(config, 'utf8');
+    await south.hold();
+    await writeFile(config, `${text}\n[policy]\nconsent = "ask"\n`);
+    const places = ['data-owner.question-kept', 'data-owner.approval-kept'];
+    south.arm(places);
+    south.start();
+    const document = gradientModel({ rounds: 2 });
+    const id = await consortium.post(document);
+    await diesAt(consortium, south, places[0] ?? '');
+    await consortium.modelIs('north and east are ready', id, isReady('north', 'east'));
+    assert.equal((await consortium.model(id))?.owners.find(({ owner }) => owner === 'south')?.status, 'invited');
+    await eventually('south to have died of the approval, and to know it', consortium.signal, async () => {
+      const answer = await consortium.ask(south, `/jobs/${id}/consent`, 'PUT', { decision: 'approve' });
+      return answer?.status === 200;
+    });
+    assert.deepEqual(south.diedAt().slice(-2), places);
+    assert.equal(await finishedAnswer(consortium, id), await expectedAnswer(document, ownerNames));
+    await nobodyIsLost(consortium, id, ownerNames);
+    await restartWith(south, () => writeFile(config, text));
   });
 
   misfortune('a model that is removed is removed, however often its owner dies over it', async (consortium) => {
@@ -217,6 +242,13 @@ export function misfortunesWith(kind: StoreKind): Test<World> {
 }
 
 /** Kills a party, which starts anew with places to die at. */
+/** Stops a party, changes something of it, and starts it again. */
+async function restartWith(party: Supervised, change: () => Promise<void>): Promise<void> {
+  await party.hold();
+  await change();
+  party.start();
+}
+
 async function restartTo(party: Supervised, places: readonly string[], then?: 'restart' | 'hold'): Promise<void> {
   await party.hold();
   party.arm(places, then);

@@ -31,7 +31,13 @@ export const placesOfMisfortune: Readonly<Record<Role, readonly string[]>> = {
     'facilitator.closing.block-kept',
   ],
   'model-owner': ['model-owner.removal.stopped', 'model-owner.removal.committed'],
-  'data-owner': ['data-owner.refusal-kept', 'data-owner.contribution-forgotten', 'data-owner.withdrawal-kept'],
+  'data-owner': [
+    'data-owner.question-kept',
+    'data-owner.approval-kept',
+    'data-owner.refusal-kept',
+    'data-owner.contribution-forgotten',
+    'data-owner.withdrawal-kept',
+  ],
 };
 
 export type Route = Readonly<Record<'facilitator' | 'modelOwner' | OwnerName, readonly string[]>>;

@@ -107,8 +107,10 @@ const routesOf = (job: string): readonly LineRequest[] =>
   [
     '/status',
     '/jobs',
+    `/jobs/${job}/request`,
     `/jobs/${job}/receipts`,
     `/jobs/${job}/rounds/1/manifest`,
+    '/events',
     '/ledger',
     '/datasets',
     '/metrics',
@@ -121,6 +123,7 @@ function untimely({ over: past, standing }: Scene): fc.Arbitrary<Sending> {
     ...(
       [
         ['/jobs/nowhere/receipts', 'job_unknown'],
+        ['/jobs/nowhere/request', 'job_unknown'],
         ['/jobs/nowhere/rounds/1/manifest', 'job_unknown'],
         [`/jobs/${'a'.repeat(63)}/receipts`, 'job_unknown'],
         [`/jobs/${'a'.repeat(64)}/receipts`, 'message_invalid'],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { ledgerStatementSchema } from '../../src/http/data-owner-client.ts';
+import { ledgerStatementSchema } from '../../src/http/ledger-schema.ts';
 import { epsilonOf, roundsOf } from '../../src/privacy/accounting/composition.ts';
 import { epsilonFromRho } from '../../src/privacy/accounting/zcdp.ts';
 import { createCaps } from '../../src/privacy/budget.ts';

@@ -260,8 +260,11 @@ test('describes itself, and refuses what it does not know as a problem', async (
   assert.deepEqual(Object.keys(paths).sort(), [
     '/datasets',
     '/datasets/{name}',
+    '/events',
     '/jobs',
+    '/jobs/{job}/consent',
     '/jobs/{job}/receipts',
+    '/jobs/{job}/request',
     '/jobs/{job}/rounds/{round}/manifest',
     '/ledger',
     '/status',

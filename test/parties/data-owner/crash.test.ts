@@ -33,6 +33,7 @@ const { rhoPerRound, rounds } = termsOf(parseModel(document), 3).calibration ?? 
 const policy: OwnerPolicy = {
   ...openPolicy,
   caps: { rhoTotal: multiplyRationals(rational(BigInt(3 + rounds)), rhoPerRound) },
+  consent: 'ask',
 };
 
 /** Starts a process again whenever it dies. */
@@ -58,6 +59,21 @@ class Supervisor {
       });
     })();
     await this.#starting;
+  }
+
+  /** Says yes to a job once it waits for that, to one process after the other until one has heard it. */
+  async approve(job: JobId): Promise<void> {
+    await this.world.passUntil(`${job} waits, or is approved`, async () => {
+      const kept = await this.world.store().job(job);
+      if (kept === undefined || kept.status === 'joining') return false;
+      if (kept.consent !== undefined) return true;
+      const life = this.#life;
+      if (life === undefined || life.dead) return false;
+      // Who dies while it hears it answers nothing.
+      const said = life.owner.decide(job, { decision: 'approve' }).catch(() => undefined);
+      await Promise.race([said, life.death]);
+      return false;
+    });
   }
 
   /** Stops the process in order and starts another one, unless it dies meanwhile. */
@@ -94,6 +110,7 @@ async function story(world: World, supervisor: Supervisor): Promise<void> {
   await parts(refused.job, 'ended');
 
   script.propose(signJob(trained));
+  await supervisor.approve(job);
   await world.passUntil('the other is accepted', () => script.standing(job) === 'ready');
   script.openRound(signRound(describeRound(trained, 1, parameters)));
   await settled(1);
@@ -115,6 +132,7 @@ async function story(world: World, supervisor: Supervisor): Promise<void> {
   await parts(job, 'ended');
 
   script.propose(signJob(left));
+  await supervisor.approve(left.job);
   await world.passUntil('the last is accepted', () => script.standing(left.job) === 'ready');
   script.openRound(signRound(describeRound(left, 1, [1])));
   await world.passUntil('it is left again', () => script.standing(left.job) === 'withdrawn');
@@ -125,6 +143,8 @@ async function story(world: World, supervisor: Supervisor): Promise<void> {
 const untold = {
   [refused.job]: ['job.refused', 'job.ended'],
   [trained.job]: [
+    'job.asked',
+    'job.approved',
     'job.accepted',
     'round.charged 1',
     'contribution.kept 1',
@@ -137,7 +157,7 @@ const untold = {
     'contribution.acknowledged 3',
     'job.ended',
   ],
-  [left.job]: ['job.accepted', 'job.withdrawn', 'job.ended'],
+  [left.job]: ['job.asked', 'job.approved', 'job.accepted', 'job.withdrawn', 'job.ended'],
 };
 
 /** What must be true at the end, however often the process died on the way. */
