@@ -13,6 +13,7 @@ import { ledgerStatement } from '../../src/privacy/ledger-statement.ts';
 import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import { addConsentRoutes, jobViewSchema } from './consent-routes.ts';
 import { addDatasetRoutes } from './dataset-routes.ts';
 import type { Datasets } from './datasets.ts';
@@ -41,6 +42,8 @@ export interface DataOwnerAppDependencies {
   readonly dashboard?: Dashboard;
   /** Where measurements are kept; a registry of its own unless given. */
   readonly metrics?: Registry;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool;
   /** The greatest data set that is received, in bytes; 1 MiB unless given. */
   readonly bodyLimit?: number;
 }
@@ -167,6 +170,6 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
   const onChanged = (): void => {
     dataOwner.events.tell({ type: 'datasets.changed' });
   };
-  addDatasetRoutes(app, { datasets, onChanged, signal });
+  addDatasetRoutes(app, { datasets, onChanged, pool: dependencies.pool, signal });
   return app;
 }

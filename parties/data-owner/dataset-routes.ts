@@ -2,12 +2,15 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { SealsumError } from '../../src/errors.ts';
 import { jsonAnswer, refusal } from '../../src/http/route-parts.ts';
+import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Datasets } from './datasets.ts';
 
 export interface DatasetRoutesDependencies {
   readonly datasets: Datasets;
   /** Told when there is one more, another or one less. */
   readonly onChanged: () => void;
+  /** Threads for what takes long; none unless given. */
+  readonly pool?: ThreadPool | undefined;
   /** Aborts when the process stops. */
   readonly signal: AbortSignal;
 }
@@ -33,8 +36,41 @@ const column = z.object({
     .openapi({ description: 'Left out where every value is missing. `levels` are there where they are few.' }),
 });
 
+const numbersSummary = z.object({
+  kind: z.literal('numbers'),
+  whole: z.boolean(),
+  distinct: z.number(),
+  minimum: z.number(),
+  maximum: z.number(),
+  mean: z.number(),
+  standard_deviation: z.number().nullable(),
+  quartiles: z.array(z.number()).length(3).readonly(),
+  histogram: z.object({ edges: z.array(z.number()).readonly(), counts: z.array(z.number()).readonly() }),
+});
+
+const textsSummary = z.object({
+  kind: z.literal('texts'),
+  distinct: z.number(),
+  most_frequent: z.array(z.object({ value: z.string(), count: z.number() })).readonly(),
+});
+
+const summarisedColumn = z.object({
+  name: z.string().optional(),
+  col_idx: z.number(),
+  count: z.number(),
+  missing: z.number(),
+  values: z.union([numbersSummary, textsSummary]).optional(),
+});
+
 const truth = z.enum(['true', 'false']).transform((text) => text === 'true');
 const namePath = z.object({ name: z.string() });
+const headerQuery = z.object({
+  header: truth.default(true).openapi({
+    type: 'string',
+    enum: ['true', 'false'],
+    description: "Whether a text's first line holds the names of the columns.",
+  }),
+});
 /** Described and never parsed: as a schema of zod it would have JSON lines read as one document. */
 const file = { schema: { type: 'string', format: 'binary' } } as const;
 const mediaTypes = [
@@ -59,16 +95,27 @@ const routes = {
     summary: 'What stands in the columns of a data set, for declaring them in model.json',
     request: {
       params: namePath,
-      query: z.object({
-        header: truth.default(true).openapi({
-          type: 'string',
-          enum: ['true', 'false'],
-          description: "Whether a text's first line holds the names of the columns.",
-        }),
-      }),
+      query: headerQuery,
     },
     responses: {
       200: jsonAnswer(datasetView.extend({ records: z.number(), columns: z.array(column).readonly() }), 'Its columns.'),
+      default: refusal,
+    },
+  }),
+  summary: createRoute({
+    method: 'get',
+    path: '/datasets/{name}/summary',
+    summary:
+      'What the columns of a data set look like: moments, quartiles, histograms, frequent values; for its own people only',
+    description:
+      'Computed from the records without any noise, once for a file as it is, and told to nobody else: share it as you would share the records. A ' +
+      'column whose values are all numbers is summarised as such.',
+    request: { params: namePath, query: headerQuery },
+    responses: {
+      200: jsonAnswer(
+        datasetView.extend({ records: z.number(), columns: z.array(summarisedColumn).readonly() }),
+        'Its columns.',
+      ),
       default: refusal,
     },
   }),
@@ -108,7 +155,7 @@ const routes = {
 };
 
 export function addDatasetRoutes(app: OpenAPIHono, dependencies: DatasetRoutesDependencies): void {
-  const { datasets, onChanged, signal } = dependencies;
+  const { datasets, onChanged, pool, signal } = dependencies;
   app.use('/datasets', async (context, next) => {
     if (context.req.method === 'POST') requireDataType(context.req.header('content-type'));
     await next();
@@ -118,6 +165,11 @@ export function addDatasetRoutes(app: OpenAPIHono, dependencies: DatasetRoutesDe
     const { header } = context.req.valid('query');
     const dataset = datasets.named(context.req.valid('param').name);
     return context.json(await dataset.describe(header, signal), 200);
+  });
+  app.openapi(routes.summary, async (context) => {
+    const { header } = context.req.valid('query');
+    const dataset = datasets.named(context.req.valid('param').name);
+    return context.json(await dataset.summary({ header, pool, signal }), 200);
   });
   app.openapi(routes.add, async (context) => {
     const { name, replace } = context.req.valid('query');

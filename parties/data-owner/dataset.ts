@@ -8,6 +8,8 @@ import { encodeTable, type FeatureMap, type Records } from '../../src/learning/f
 import { fieldName } from '../../src/learning/fields.ts';
 import { type AnyModel, columnsAsked } from '../../src/learning/model-document.ts';
 import { encodeColumns, type StatisticsMap } from '../../src/learning/statistics/records.ts';
+import type { FileSummary } from '../../src/learning/summarise.ts';
+import { type SummaryOptions, summariseFile } from '../../src/learning/summarise-file.ts';
 import type { Table } from '../../src/learning/table.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 
@@ -29,6 +31,9 @@ export interface DatasetDescription extends DatasetView {
   readonly columns: readonly DescribedColumn[];
 }
 
+/** What its columns look like. Exact: nothing of it goes to anybody but its owner's people. */
+export type DatasetSummary = DatasetView & FileSummary;
+
 export interface Dataset {
   /**
    * What the ledger and model.json call it: the file's name, or the query's. Whatever it holds, the same name spends the same budget; another
@@ -38,6 +43,8 @@ export interface Dataset {
   view(): Promise<DatasetView>;
   /** @param header whether a text's first line holds the names of the columns @throws SealsumError data_invalid naming the line */
   describe(header: boolean, signal: AbortSignal): Promise<DatasetDescription>;
+  /** Computed once for a file as it is. @throws SealsumError data_invalid naming the line; aborted */
+  summary(options: SummaryOptions): Promise<DatasetSummary>;
   /** As a job computes on it: the same records however often they are asked for. */
   heldFor(job: JobId): HeldDataset;
   /** What was kept for a job goes. */
@@ -86,9 +93,28 @@ export async function openDataset(path: string): Promise<Dataset> {
     name,
     records: (model, map, signal) => recordsOf(model, map, () => readDataFile(full, { ...model.data_props, signal })),
   };
+  const summaries = new Map<boolean, { readonly of: string; readonly summary: Promise<FileSummary> }>();
+
+  /** Who asks meanwhile waits for the same. */
+  function summarised(of: string, options: SummaryOptions): Promise<FileSummary> {
+    const { header } = options;
+    const known = summaries.get(header);
+    if (known?.of === of) return known.summary;
+    const summary = summariseFile(full, options);
+    summaries.set(header, { of, summary });
+    summary.catch(() => {
+      if (summaries.get(header)?.summary === summary) summaries.delete(header);
+    });
+    return summary;
+  }
+
   return {
     name,
     view,
+    summary: async (options) => {
+      const seen = await view();
+      return { ...seen, ...(await summarised(`${seen.bytes} ${seen.modified_at}`, options)) };
+    },
     describe: async (header, signal) => {
       const table = await readDataFile(full, { header, signal });
       return { ...(await view()), records: table.rows.length, columns: describeColumns(table) };

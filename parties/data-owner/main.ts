@@ -112,6 +112,7 @@ await runParty('data owner', async (signal, fail) => {
         loopback: isLoopback(host),
       },
       metrics,
+      pool,
       bodyLimit: config.limits.datasetBytes,
       ...(dashboard === undefined ? {} : { dashboard }),
     });

@@ -10,6 +10,7 @@ import { SealsumError } from '../../src/errors.ts';
 import { describeColumns } from '../../src/learning/describe.ts';
 import { readJsonLines } from '../../src/learning/json-lines.ts';
 import { databaseName, type PostgresQuery, withQuery } from '../../src/learning/postgres-query.ts';
+import { summariseTable } from '../../src/learning/summarise.ts';
 import type { Table } from '../../src/learning/table.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import { type Dataset, type DatasetView, recordsOf } from './dataset.ts';
@@ -33,18 +34,24 @@ export function openQueryDataset(query: PostgresQuery, folder: string): Dataset 
     return await readRows(path, signal);
   }
 
+  /** What the query gives at the moment, and nobody keeps. */
+  async function now(signal: AbortSignal): Promise<Table> {
+    const path = join(folder, `.upload-${randomUUID()}`);
+    try {
+      return await taken(path, signal);
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
   return {
     name,
     view: () => Promise.resolve(view()),
     describe: async (_header, signal) => {
-      const path = join(folder, `.upload-${randomUUID()}`);
-      try {
-        const table = await taken(path, signal);
-        return { ...view(), records: table.rows.length, columns: describeColumns(table) };
-      } finally {
-        await rm(path, { force: true });
-      }
+      const table = await now(signal);
+      return { ...view(), records: table.rows.length, columns: describeColumns(table) };
     },
+    summary: async ({ signal }) => ({ ...view(), ...(await summariseTable(await now(signal))) }),
     heldFor: (job) => ({
       name,
       records: (model, map, signal) =>

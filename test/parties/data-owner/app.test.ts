@@ -260,6 +260,7 @@ test('describes itself, and refuses what it does not know as a problem', async (
   assert.deepEqual(Object.keys(paths).sort(), [
     '/datasets',
     '/datasets/{name}',
+    '/datasets/{name}/summary',
     '/events',
     '/jobs',
     '/jobs/{job}/consent',

@@ -1,5 +1,7 @@
 /** Consent over HTTP: who may ask and decide, what is refused by name, and the events that tell of it. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import { z } from 'zod';
 import { createDataOwnerApp } from '../../../parties/data-owner/app.ts';
@@ -188,6 +190,69 @@ test('events tell of jobs, charges, data sets and the line, and of each thing th
   assert.equal(kept.filter(({ type }) => type === 'job.changed').length, 1);
   assert.equal(kept.find(({ type }) => type === 'job.changed')?.status, 'ready');
   assert.deepEqual(after(newest()), []);
+});
+
+test('columns are summarised for its own people, anew where a file is another, and no log or measurement has a value of them', async () => {
+  await using world = await World.create('age,city\n40.25,Aarau\n41.5,Bern\n,Bern\n');
+  await using served = await serve(world);
+  const read = async (query = ''): Promise<{ status: number; body: Record<string, unknown> }> => {
+    const response = await fetch(`${served.url}/datasets/data.csv/summary${query}`);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  // Who asks at once is told the same.
+  const [first, second] = await Promise.all([read(), read()]);
+  assert.deepEqual(first, second);
+  const { name, records, columns } = first.body;
+  assert.deepEqual([first.status, name, records], [200, 'data.csv', 3]);
+  assert.deepEqual(columns, [
+    {
+      name: 'age',
+      col_idx: 0,
+      count: 2,
+      missing: 1,
+      values: {
+        kind: 'numbers',
+        whole: false,
+        distinct: 2,
+        minimum: 40.25,
+        maximum: 41.5,
+        mean: 40.875,
+        standard_deviation: Math.hypot(0.625, 0.625),
+        quartiles: [40.25, 40.25, 41.5],
+        histogram: (columns as [{ values: { histogram: object } }])[0].values.histogram,
+      },
+    },
+    {
+      name: 'city',
+      col_idx: 1,
+      count: 3,
+      missing: 0,
+      values: {
+        kind: 'texts',
+        distinct: 2,
+        most_frequent: [
+          { value: 'Bern', count: 2 },
+          { value: 'Aarau', count: 1 },
+        ],
+      },
+    },
+  ]);
+  assert.equal((await read('?header=false')).body.records, 4);
+  const metrics = await (await fetch(`${served.url}/metrics`)).text();
+  for (const value of ['40.25', '40.875', 'Aarau', 'Bern'])
+    assert.ok(![...served.lines, ...world.lines, metrics].some((text) => text.includes(value)), value);
+
+  await writeFile(join(world.folder.path, 'data.csv'), 'age,city\n1,Basel\n');
+  assert.equal((await read()).body.records, 1);
+  await writeFile(join(world.folder.path, 'data.csv'), 'age,city\n1,Basel,2\n');
+  const broken = await read();
+  assert.deepEqual([broken.status, broken.body.line], [422, 2]);
+  assert.equal((await fetch(`${served.url}/datasets/none.csv/summary`)).status, 404);
+  assert.equal((await fetch(`${served.url}/datasets/data.csv/summary?header=x`)).status, 400);
+  assert.equal(
+    (await fetch(`${served.url}/datasets/data.csv/summary`, { headers: { origin: 'http://evil.example' } })).status,
+    403,
+  );
 });
 
 test('numbers of events grow over restarts, so that nobody who comes back misses any', async () => {
