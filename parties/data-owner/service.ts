@@ -131,7 +131,7 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
   };
   const records = await openJobRecords(store, clock, tellOf);
   // An earlier process may have died before it let go of them.
-  for (const record of records.all()) if (standingOf(record) !== 'ready') datasets.letGo(record.job);
+  for (const record of records.all()) if (!['ready', 'asking'].includes(standingOf(record))) datasets.letGo(record.job);
   const ledger: Ledger = {
     ...dependencies.ledger,
     charge: async (charge, caps) => {
