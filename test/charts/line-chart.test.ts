@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { lineChart } from '../../src/cli/line-chart.ts';
+import { lineChart } from '../../src/charts/line-chart.ts';
 
 const test = suite('line chart');
 

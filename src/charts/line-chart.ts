@@ -1,5 +1,7 @@
 /** Lines over two axes as an SVG file: one page of shapes and text, readable on a light and on a dark background. */
 
+import { at, escaped } from './text.ts';
+
 /** Finite, not negative. */
 export interface Point {
   readonly x: number;
@@ -14,6 +16,8 @@ export interface Line {
 
 export interface LineChart {
   readonly title: string;
+  /** What it shows, for people who do not see it. */
+  readonly description?: string;
   /** What is counted along each axis, and in what. */
   readonly axes: { readonly x: string; readonly y: string };
   /** At most as many as there are strokes (six), at least one. */
@@ -35,7 +39,7 @@ const strokes = [
 ] as const;
 
 /** The chart as the text of an SVG file, with a newline at its end. Both axes begin at 0. */
-export function lineChart({ title, axes, lines }: LineChart): string {
+export function lineChart({ title, description, axes, lines }: LineChart): string {
   const legendRows = Math.ceil(lines.length / 2);
   const top = 56 + legendRows * legendRow;
   const bottom = top + plot.height;
@@ -48,6 +52,7 @@ export function lineChart({ title, axes, lines }: LineChart): string {
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
+    ...(description === undefined ? [] : [`<desc>${escaped(description)}</desc>`]),
     `<style>${style()}</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
     `<text class="title" x="${plot.left}" y="30">${escaped(title)}</text>`,
@@ -111,13 +116,4 @@ function axisUpTo(greatest: number): { end: number; ticks: readonly { value: num
       return { value, label: value < 1e7 ? String(value) : value.toExponential().replace('+', '') };
     }),
   };
-}
-
-/** A place on the page, in hundredths of its unit. */
-function at(place: number): string {
-  return String(Math.round(place * 100) / 100);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
