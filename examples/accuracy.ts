@@ -6,7 +6,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Line, lineChart } from '../src/cli/line-chart.ts';
+import { type Line, lineChart } from '../src/charts/line-chart.ts';
 import {
   contribution,
   createTrainer,

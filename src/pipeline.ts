@@ -21,6 +21,7 @@ import type { ClippingReport } from './learning/clipped-sums.ts';
 import { contribute } from './learning/contribute.ts';
 import { boundedIntegers, linearSums } from './learning/encrypted-gradient.ts';
 import type { Records } from './learning/features.ts';
+import { closingStatistics } from './learning/inference/closing-sums.ts';
 import { type AnyTask, sumsOf } from './learning/statistics/task.ts';
 import { type EncryptedTask, type Statistics, statisticsOf } from './learning/task.ts';
 import { decryptMany } from './paillier/decrypt-many.ts';
@@ -206,6 +207,7 @@ export async function open(
   check?: TagCheck,
 ): Promise<Statistics> {
   const sum = await openIntegers(opener, aggregate, contributors, check);
+  if (task.solver === 'closing') return closingStatistics(task, sum);
   return task.solver === 'statistics' ? sumsOf(task, sum, contributors) : statisticsOf(task, sum, contributors);
 }
 

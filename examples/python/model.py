@@ -17,6 +17,8 @@ NOT_DONE = {
     "freeze": "this owner sends the gradient of every coefficient; leave it out",
     "validation": "this owner holds no records out; leave it out",
     "cross_validation": "this owner divides no records into folds; leave it out",
+    "inference": "this owner takes no part in closing rounds; leave it out",
+    "diagnostics": "this owner takes no part in closing rounds; leave it out",
 }
 OTHER_JOBS = {"STATISTICS": "statistics of columns", "VECTOR_SUM": "sums of vectors"}
 

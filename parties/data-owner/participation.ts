@@ -64,13 +64,24 @@ export async function acceptJob(
     records: records.count,
     dropped: records.dropped,
     contribution: (round, roundDigest, observe) => {
-      const { round: number, parameters, encrypted_parameters: ciphertexts, clip } = round.descriptor;
+      const { round: number, parameters, encrypted_parameters: ciphertexts, clip, closing } = round.descriptor;
+      if (closing === true) {
+        const { task, plan } = requireClosing(terms);
+        const sealer = { ...accepted.sealer, task, plan, observe };
+        return seal(sealer, records, decodeParameters(parameters), accepted.tags(number, roundDigest, plan));
+      }
       const task = atClip(terms.task, clip);
       const tags = accepted.tags(number, roundDigest);
       if (ciphertexts !== undefined) return onEncrypted(ciphertexts, tags, observe);
       return seal({ ...accepted.sealer, task, random, observe }, records, decodeParameters(parameters), tags);
     },
   };
+}
+
+/** checkRound() has seen to it that there are such terms. */
+function requireClosing({ closing }: AnyTerms): NonNullable<AnyTerms['closing']> {
+  if (closing !== undefined) return closing;
+  throw new SealsumError('plan_mismatch', 'the model has no closing round', { field: 'closing' });
 }
 
 /** Contributions on parameters that this owner does not see; what it has of its records for them is computed before the first. */

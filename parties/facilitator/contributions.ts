@@ -7,6 +7,7 @@ import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { Party } from '../../src/protocol/identity.ts';
 import type { AcceptedContribution } from '../../src/protocol/round.ts';
 import type { ContributionStatement, SignedReceipt } from '../../src/protocol/round-messages.ts';
+import { roundPlan } from '../../src/protocol/round-plan.ts';
 import { type ObjectSignature, signObject, verifyObject } from '../../src/protocol/signed.ts';
 import { createAcceptance } from './acceptance.ts';
 import { blocksOf } from './blocks.ts';
@@ -66,7 +67,7 @@ export function createContribute(
     const record = await books.existingJob(job);
     const found = await books.existingRound(job, round);
     const statement: ContributionStatement = { job, round, round_digest: found.digest, owner, digest, bytes };
-    const blocks = blocksOf(record.signed.descriptor.plan, limits.blockBytes);
+    const blocks = blocksOf(roundPlan(record.signed.descriptor, found.signed?.descriptor), limits.blockBytes);
     if (bytes > blocks.bytes) throw tooLong(blocks);
     if (bytes < blocks.bytes) throw tooShort(blocks, bytes);
     // Many may have waited for the same round.

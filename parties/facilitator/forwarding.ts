@@ -3,11 +3,13 @@
  * contribution, the same bytes however often and after any restart, until the parent's receipt is kept or the parent says that the
  * round is over. Of a round that was abandoned the parent is told that there will be nothing.
  */
+
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
 import { missingOwners } from '../../src/protocol/round.ts';
 import type { ContributionStatement, GroupReport, SignedReceipt } from '../../src/protocol/round-messages.ts';
+import { roundPlan } from '../../src/protocol/round-plan.ts';
 import { objectDigest, signObject, verifyObject } from '../../src/protocol/signed.ts';
 import type { BlockPlace, JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
@@ -68,11 +70,11 @@ export function createForwarding(context: FacilitatorContext): Forwarding {
     client: FacilitatorClient,
     parent: PartyId,
     { signed: { descriptor } }: JobRecord,
-    { state: { job, round }, digest: roundDigest }: RoundRecord,
+    { state: { job, round }, signed, digest: roundDigest }: RoundRecord,
     digest: string,
     signal: AbortSignal,
   ): Promise<SignedReceipt> {
-    const { count } = blocksOf(descriptor.plan, limits.blockBytes);
+    const { count } = blocksOf(roundPlan(descriptor, signed?.descriptor), limits.blockBytes);
     const bytes = await aggregateOf({ job, round, series: 'aggregate' }, count);
     const statement: ContributionStatement = {
       job,

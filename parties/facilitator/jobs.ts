@@ -9,7 +9,7 @@ import type { JobDescriptor, JobOutcome, OwnerView, SignedAnswer, SignedJob } fr
 import { withdrawOwner } from '../../src/protocol/round.ts';
 import { canonicalDigest, objectDigest, verifyObject } from '../../src/protocol/signed.ts';
 import { facilitatorsOf, parentOf } from '../../src/protocol/tree.ts';
-import { planFromWire } from '../../src/protocol/wire-plan.ts';
+import { planFromWire, type WirePlan } from '../../src/protocol/wire-plan.ts';
 import type { JobRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
 import type { FacilitatorContext } from './context.ts';
@@ -67,27 +67,28 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
       );
   }
 
-  /** Refuses a key that is none and a plan that does not follow from what it asks for. */
-  function requirePlan({ public_key, plan, roster }: JobDescriptor): void {
+  /** Refuses a key that is none and plans that do not follow from what they ask for. */
+  function requirePlans({ public_key, plan, closing_plan: closingPlan, roster }: JobDescriptor): void {
     // What is checked of a modulus takes the longer the larger it is, so none larger than the plan's is.
     const bits = bitLength(modulusFromJwk({ ...public_key }, ''));
     if (bits <= plan.key_bits) publicKeyFromJwk(public_key);
+    requirePlan('plan', plan, bits, roster.length);
+    if (closingPlan !== undefined) requirePlan('closing_plan', closingPlan, bits, roster.length);
+  }
+
+  function requirePlan(name: string, plan: WirePlan, bits: number, rosterLength: number): void {
+    const refuse = (field: string, why: string): SealsumError =>
+      new SealsumError('plan_mismatch', why, { field: `${name}.${field}` });
     if (bits !== plan.key_bits)
-      throw new SealsumError('plan_mismatch', `plan.key_bits is ${plan.key_bits}, the key has ${bits} bits`, {
-        field: 'plan.key_bits',
-      });
-    const { owners } = planFromWire(plan);
-    if (owners < roster.length)
-      throw new SealsumError('plan_mismatch', `plan.owners is ${owners}, the roster names ${roster.length}`, {
-        field: 'plan.owners',
-      });
+      throw refuse('key_bits', `${name}.key_bits is ${plan.key_bits}, the key has ${bits} bits`);
+    const { owners } = planFromWire(plan, name);
+    if (owners < rosterLength) throw refuse('owners', `${name}.owners is ${owners}, the roster names ${rosterLength}`);
     const { bytes } = blocksOf(plan, limits.blockBytes);
     if (bytes > limits.contributionBytes)
-      throw new SealsumError(
-        'plan_mismatch',
+      throw refuse(
+        'ciphertexts',
         `a contribution of ${plan.ciphertexts} ciphertexts takes ${bytes} bytes, this facilitator takes at most ` +
           `${limits.contributionBytes}; raise limits.contribution_bytes there, or train a smaller model`,
-        { field: 'plan.ciphertexts' },
       );
   }
 
@@ -121,7 +122,7 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
       if (existing?.digest === digest) return { created: false, value: existing };
       if (existing !== undefined)
         throw new SealsumError('job_conflict', `job ${job} exists with another descriptor`, { field: 'job' });
-      requirePlan(descriptor);
+      requirePlans(descriptor);
       if (books.register.openJobs(party.name) >= limits.openJobs)
         throw new SealsumError(
           'too_many_requests',

@@ -3,6 +3,7 @@
  * about to contribute, verified down to the owners, or that there will be none. A report is kept before it is acknowledged, and the
  * contribution that it announces is taken only if it is the aggregate of its manifest.
  */
+
 import { isDeepStrictEqual } from 'node:util';
 import { SealsumError } from '../../src/errors.ts';
 import { type OwnerId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
@@ -14,6 +15,7 @@ import type {
   ManifestLine,
   SignedManifest,
 } from '../../src/protocol/round-messages.ts';
+import { roundPlan } from '../../src/protocol/round-plan.ts';
 import { type Group, groupAt } from '../../src/protocol/tree.ts';
 import type { BlockPlace, JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
@@ -75,7 +77,7 @@ export function createReports(context: FacilitatorContext): Reports {
           field: 'manifest',
         });
       if (report.status === 'closed') {
-        const { bytes } = blocksOf(job.descriptor.plan, limits.blockBytes);
+        const { bytes } = blocksOf(roundPlan(job.descriptor, signed.descriptor), limits.blockBytes);
         requireSound({ job: job.descriptor, facilitator: child, round: signed, bytes }, report.manifest);
       }
       const bytes = Buffer.from(JSON.stringify(report));

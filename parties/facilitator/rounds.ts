@@ -19,6 +19,7 @@ import {
 } from '../../src/protocol/round.ts';
 import { roundDigest, verifyRound } from '../../src/protocol/round-digest.ts';
 import type { Manifest, SignedRound } from '../../src/protocol/round-messages.ts';
+import { roundPlan } from '../../src/protocol/round-plan.ts';
 import { signObject } from '../../src/protocol/signed.ts';
 import { contributingTo, levelsBelow, parentOf, requireGroups } from '../../src/protocol/tree.ts';
 import type { JobRecord, RoundRecord } from '../../src/storage/facilitator-store.ts';
@@ -193,7 +194,7 @@ export function createRounds(
     const count = contributions.length;
     const closing = new AbortController();
     closings.set(name, closing);
-    const blocks = blocksOf(descriptor.plan, limits.blockBytes);
+    const blocks = blocksOf(roundPlan(descriptor, record.signed?.descriptor), limits.blockBytes);
     const encryptor = keys.encryptorOf(job);
     // Once in a sum, however many facilitators fold it.
     const isLast = parentOf(descriptor, identity.name) === undefined;
@@ -250,6 +251,7 @@ export function createRounds(
           `descriptor.${field}: the job says ${agreed[field]}, the round says ${round.descriptor[field]}`,
           { field: `descriptor.${field}` },
         );
+    roundPlan(descriptor, round.descriptor);
     requireGroups(descriptor, round.descriptor);
   }
 

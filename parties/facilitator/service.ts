@@ -11,6 +11,7 @@ import type { Party, Role } from '../../src/protocol/identity.ts';
 import type { JobOutcome, JobSummary, JobView, SignedAnswer, SignedJob } from '../../src/protocol/job-messages.ts';
 import { roundOver, withdrawOwner } from '../../src/protocol/round.ts';
 import type { GroupReport, RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
+import { roundPlan } from '../../src/protocol/round-plan.ts';
 import type { BlockPlace } from '../../src/storage/facilitator-store.ts';
 import { blocksOf } from './blocks.ts';
 import { createContext, type FacilitatorDependencies } from './context.ts';
@@ -179,11 +180,11 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
           { field: 'job' },
         );
       const { signed } = await books.openJob(job);
-      const { state, manifest } = await books.existingRound(job, round);
+      const { state, manifest, signed: asked } = await books.existingRound(job, round);
       if (state.status === 'open') throw new SealsumError('round_open', `round ${round} of job ${job} is still open`);
       if (manifest === undefined) throw roundOver(state);
       const place: BlockPlace = { job, round, series: 'aggregate' };
-      const { bytes, count } = blocksOf(signed.descriptor.plan, limits.blockBytes);
+      const { bytes, count } = blocksOf(roundPlan(signed.descriptor, asked?.descriptor), limits.blockBytes);
       // Looked for before anything is promised.
       if ((await store.block(place, 0)) === undefined)
         throw new SealsumError('round_unknown', notKept(job, round), { field: 'round' });

@@ -54,6 +54,7 @@ const modelView = z.custom<ModelView>().openapi('Model', {
     metrics: { type: 'object' },
     kept_update: { type: 'integer' },
     cross_validation: { type: 'object' },
+    diagnostics: { type: 'object' },
     at_parameter_bound: { type: 'boolean' },
     settings: { type: 'object' },
     privacy: { type: 'object' },
@@ -90,6 +91,15 @@ const parameters = z.object({
   columns: z.array(z.string()),
   coefficients: z.union([z.array(z.number()), z.array(z.array(z.number()))]),
   classes: z.array(z.string()).optional(),
+  standard_errors: z.array(z.number()).optional().describe('of the coefficients, in their order and units'),
+  intervals: z
+    .object({ level: z.number(), lower: z.array(z.number()), upper: z.array(z.number()) })
+    .optional()
+    .describe('confidence intervals of the coefficients'),
+  p_values: z.array(z.number()).optional().describe('two-sided, of the hypothesis that the coefficient is 0'),
+  degrees_of_freedom: z.number().optional().describe("linear: of Student's t"),
+  residual_standard_error: z.number().optional().describe("linear: in the target's own unit"),
+  inference_unavailable: z.string().optional().describe('why there are no standard errors'),
 });
 
 const expectedOneOf = (formats: readonly string[]): string => `expected one of ${formats.join(', ')}`;
@@ -152,9 +162,30 @@ const routes = {
   parameters: createRoute({
     method: 'get',
     path: '/models/{id}/parameters',
-    summary: "A finished model's coefficients in the data's own units; 422 for one of the type STATISTICS",
+    summary:
+      "A finished model's coefficients in the data's own units, with standard errors and intervals or why there are none; 422 for one of the type STATISTICS",
     request: { params: modelPath },
     responses: { 200: jsonAnswer(parameters, 'The coefficients.'), default: refusal },
+  }),
+  plot: createRoute({
+    method: 'get',
+    path: '/models/{id}/plots/{plot}',
+    summary:
+      'A picture of a model: its loss by round, its residuals (linear) or its calibration (classifiers); the last two where training.diagnostics asked for them',
+    request: {
+      params: modelPath.extend({
+        plot: z.enum(['loss.svg', 'residuals.svg', 'calibration.svg'], {
+          error: 'expected one of loss.svg, residuals.svg, calibration.svg',
+        }),
+      }),
+    },
+    responses: {
+      200: {
+        description: 'An SVG page that loads nothing from elsewhere.',
+        content: { 'image/svg+xml': { schema: z.string() } },
+      },
+      default: refusal,
+    },
   }),
   predict: createRoute({
     method: 'post',
@@ -205,6 +236,8 @@ const routes = {
     responses: { 200: jsonAnswer(z.object({ models: z.array(predictionView) }), 'Costs and predictions.') },
   }),
 };
+
+const plotNames = { 'loss.svg': 'loss', 'residuals.svg': 'residuals', 'calibration.svg': 'calibration' } as const;
 
 /** The greatest body: rows to predict, in bytes. */
 const greatestBody = 64 * 2 ** 20;
@@ -259,11 +292,13 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     context.json(await modelOwner.statistics(context.req.valid('param').id), 200),
   );
   app.openapi(routes.parameters, async (context) => {
-    const { columns, coefficients, classes } = await modelOwner.parameters(context.req.valid('param').id);
-    return context.json(
-      { columns: [...columns], coefficients, ...(classes === undefined ? {} : { classes: [...classes] }) },
-      200,
-    );
+    const found = await modelOwner.parameters(context.req.valid('param').id);
+    return context.json(found as z.output<typeof parameters>, 200);
+  });
+  app.openapi(routes.plot, async (context) => {
+    const { id, plot } = context.req.valid('param');
+    const page = await modelOwner.plot(id, plotNames[plot]);
+    return context.body(page, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
   });
   app.openapi(routes.predict, async (context) => {
     const sent: { readonly rows: readonly FeatureRow[] } = context.req.valid('json');

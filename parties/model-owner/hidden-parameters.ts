@@ -34,8 +34,8 @@ export function hidingOf(
 }
 
 /** @throws SealsumError aborted */
-export async function askedWith(hiding: Hiding | undefined, { parameters, clip }: Trainer): Promise<Asked> {
-  if (hiding === undefined) return { parameters, clip };
+export async function askedWith(hiding: Hiding | undefined, { parameters, clip, closing }: Trainer): Promise<Asked> {
+  if (hiding === undefined) return { parameters, clip, ...(closing === true ? { closing } : {}) };
   const bytes = await encryptParameters(hiding.task, hiding.encryptor, parameters, hiding.spreading);
   return { parameters, clip, encrypted: encodeEncryptedParameters(bytes) };
 }

@@ -3,13 +3,9 @@ import { SealsumError } from '../../src/errors.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { compileFeatures, encodeRows } from '../../src/learning/features.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
+import { notAskedFor, type ReportedParameters } from '../../src/learning/inference/standard-errors.ts';
 import type { Model } from '../../src/learning/model.ts';
-import {
-  type DataUnitParameters,
-  type Prediction,
-  parametersInDataUnits,
-  predict,
-} from '../../src/learning/prediction.ts';
+import { type Prediction, parametersInDataUnits, predict } from '../../src/learning/prediction.ts';
 import { isStatistics } from '../../src/learning/statistics/model.ts';
 import type { ModelRecord } from '../../src/storage/model-store.ts';
 import { evaluationRows } from './evaluation.ts';
@@ -29,7 +25,7 @@ export interface Predictions {
   of(record: FinishedModel): Promise<PredictionView>;
   /** One prediction for every row; null for one that a missing value drops. @throws SealsumError model_invalid */
   ofRows(record: FinishedModel, rows: readonly FeatureRow[]): (Prediction | null)[];
-  parametersOf(record: FinishedModel): DataUnitParameters;
+  parametersOf(record: FinishedModel): ReportedParameters;
   forget(id: string): void;
 }
 
@@ -98,8 +94,10 @@ export function createPredictions({ evaluationFile, log, signal }: PredictionsOp
       const map = compileFeatures(model);
       return predict(model, map, Float64Array.from(parameters), encodeRows(map, rows));
     },
-    parametersOf: ({ model, parameters }) =>
-      parametersInDataUnits(model, compileFeatures(model), Float64Array.from(parameters)),
+    parametersOf: ({ model, parameters, inference = notAskedFor(model) }) => ({
+      ...parametersInDataUnits(model, compileFeatures(model), Float64Array.from(parameters)),
+      ...inference,
+    }),
     forget: (id) => {
       encoded.delete(id);
     },

@@ -15,9 +15,11 @@ import {
   tagContext,
   verifyClosed,
 } from '../../src/collecting/round-checks.ts';
+import type { Plan } from '../../src/encoding/plan.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { AnyModel } from '../../src/learning/model-document.ts';
+import type { AnyTask } from '../../src/learning/statistics/task.ts';
 import { atClip, type Statistics } from '../../src/learning/task.ts';
 import type { Trainer } from '../../src/learning/trainer.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
@@ -53,8 +55,8 @@ export interface Work {
   readonly opener: Opener;
   /** Undefined where owners see the parameters. */
   readonly hiding: Hiding | undefined;
-  /** Of one contribution, and of an aggregate. */
-  readonly bytes: number;
+  /** Of one ciphertext. */
+  readonly ciphertextBytes: number;
   /** Contexts of the newest rounds, newest first: what a contribution may be a replay of. */
   readonly earlier: TagContext[];
 }
@@ -83,7 +85,7 @@ export async function runRound(
   reach('model-owner.sum.absorbed');
   const seconds = (clock.monotonic() - started) / 1000;
   const { evaluated } = trainer;
-  const { clip } = asked.signed.descriptor;
+  const { clip, closing } = asked.signed.descriptor;
   const digests = digestsOf(closed);
   const report: RoundReport = {
     round,
@@ -91,7 +93,7 @@ export async function runRound(
     seconds,
     bytes: aggregate.length,
     ...(digests === undefined ? {} : { digests }),
-    ...(evaluated === undefined ? {} : { metrics: evaluated }),
+    ...(closing === true ? { closing } : evaluated === undefined ? {} : { metrics: evaluated }),
     ...(clip === undefined ? {} : { clip }),
   };
   await options.journal.commit({
@@ -209,6 +211,13 @@ function privacyAfter({ model, terms, options }: Work, round: number, contributo
   return statementAfter(promise, round, contributors, spentRho(options.journal.model().privacy));
 }
 
+/** What a round sums, and by which plan. */
+function roundTermsOf({ terms }: Work, { descriptor }: SignedRound): { readonly task: AnyTask; readonly plan: Plan } {
+  if (descriptor.closing !== true) return terms;
+  if (terms.closing !== undefined) return terms.closing;
+  throw new SealsumError('plan_mismatch', 'the job has no closing round', { field: 'closing' });
+}
+
 async function openVerified(
   work: Work,
   signed: SignedRound,
@@ -218,7 +227,8 @@ async function openVerified(
   const { roundTerms, options, earlier } = work;
   const { journal, clock, measures, reach } = options;
   const { round, clip } = signed.descriptor;
-  const contributors = verifyClosed(roundTerms, signed, closed, aggregate, work.bytes);
+  const { task, plan } = roundTermsOf(work, signed);
+  const contributors = verifyClosed(roundTerms, signed, closed, aggregate, plan.ciphertexts * work.ciphertextBytes);
   reach('model-owner.manifest.verified');
   // From here on its privacy is spent, whatever becomes of the sum: it is decrypted next.
   if (journal.training().opened < round) {
@@ -232,7 +242,7 @@ async function openVerified(
   const started = clock.monotonic();
   // Noise that was drawn before a restart was shown to nobody; only the sum that is kept counts.
   const check = tagCheck(work.register, contributors, [context, ...earlier]);
-  const opener = { ...work.opener, task: atClip(work.opener.task, clip) };
+  const opener = { ...work.opener, plan, task: atClip(task, clip) };
   const statistics = await open(opener, aggregate, contributors.length, check);
   measures.crypto('decrypt', clock.monotonic() - started);
   reach('model-owner.sum.decrypted');

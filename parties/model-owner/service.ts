@@ -9,8 +9,9 @@ import { type Bell, createBell } from '../../src/http/event-stream.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
+import type { ReportedParameters } from '../../src/learning/inference/standard-errors.ts';
 import { type AnyModel, parseDocument, requireTrained } from '../../src/learning/model-document.ts';
-import type { DataUnitParameters, Prediction } from '../../src/learning/prediction.ts';
+import type { Prediction } from '../../src/learning/prediction.ts';
 import { isStatistics } from '../../src/learning/statistics/model.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
@@ -28,6 +29,7 @@ import { openJobKeys } from './job-keys.ts';
 import { openJournal } from './journal.ts';
 import { type Measures, noMeasures } from './measures.ts';
 import { modelCard } from './model-card.ts';
+import { type PlotName, plotOf } from './plots.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
 import { createTrainings } from './trainings.ts';
 import { type ModelView, type PredictionView, type StatisticsView, viewModel, viewStatistics } from './views.ts';
@@ -83,7 +85,13 @@ export interface ModelOwner {
   /** What a model that asks for statistics has found. @throws SealsumError model_invalid for one that is trained */
   statistics(id: string): Promise<StatisticsView>;
   /** @throws SealsumError model_invalid for a model that asks for statistics, here and where rows are predicted */
-  parameters(id: string): Promise<DataUnitParameters>;
+  parameters(id: string): Promise<ReportedParameters>;
+  /**
+   * An SVG page; the loss while the model is trained too.
+   *
+   * @throws SealsumError model_unknown; model_unfinished where there is nothing to draw yet; model_invalid where there never will be
+   */
+  plot(id: string, name: PlotName): Promise<string>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;
   /** A finished model as a file. @throws SealsumError model_unfinished; model_invalid for one that asks for statistics, here and for its card */
   export(id: string, format: ExportFormat): Promise<ExportedFile>;
@@ -257,6 +265,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
       return viewStatistics(record, record.report);
     },
     parameters: async (id) => predictions.parametersOf(await finished(id, 'parameters')),
+    plot: async (id, name) => {
+      const record = await existing(id);
+      return plotOf(name, record, name === 'loss' ? await store.rounds(id) : []);
+    },
     predictRows: async (id, rows) => predictions.ofRows(await finished(id, 'predictions'), rows),
     export: async (id, format) => exportModel(await finished(id, 'parameters to export'), format),
     card: async (id, format) => {

@@ -145,7 +145,7 @@ async function begin(options: TrainingOptions, model: AnyModel, terms: AnyTerms)
       spreading,
     },
     hiding: hidingOf(terms, keys.keyPair, decryptor, { random: options.random, spreading }),
-    bytes: plan.ciphertexts * ciphertextBytes(keys.keyPair.publicKey),
+    ciphertextBytes: ciphertextBytes(keys.keyPair.publicKey),
     earlier: [],
   };
 }

@@ -260,7 +260,15 @@ const cancelled: Partial<ModelRecord> = {
   failure: { code: 'aborted', detail: 'the training was stopped' },
 };
 
-function finished({ parameters, metrics, keptRound, crossValidation, report }: Trainer): Partial<ModelRecord> {
+function finished({
+  parameters,
+  metrics,
+  keptRound,
+  crossValidation,
+  inference,
+  diagnostics,
+  report,
+}: Trainer): Partial<ModelRecord> {
   if (report !== undefined) return { status: 'finished', report };
   return {
     status: 'finished',
@@ -268,6 +276,8 @@ function finished({ parameters, metrics, keptRound, crossValidation, report }: T
     ...(metrics === undefined ? {} : { metrics }),
     ...(keptRound === undefined ? {} : { keptUpdate: keptRound }),
     ...(crossValidation === undefined ? {} : { crossValidation }),
+    ...(inference === undefined ? {} : { inference }),
+    ...(diagnostics === undefined ? {} : { diagnostics }),
   };
 }
 

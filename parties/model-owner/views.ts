@@ -1,6 +1,7 @@
 /** What a model owner shows of a model, in snake_case as on the wire. */
 import { publicOwners } from '../../src/collecting/owner-register.ts';
 import type { CrossValidation } from '../../src/learning/cross-validation.ts';
+import type { Diagnostics } from '../../src/learning/inference/diagnostics.ts';
 import type { Metrics } from '../../src/learning/metrics.ts';
 import type { Model } from '../../src/learning/model.ts';
 import type { AnyModel } from '../../src/learning/model-document.ts';
@@ -30,6 +31,8 @@ export interface ModelView {
   /** Once finished, where records were held out: after how many updates the parameters were those that are kept. */
   readonly kept_update?: number;
   readonly cross_validation?: CrossValidation;
+  /** Once finished, where the model asks for residuals or calibration; /models/{id}/plots draws them. */
+  readonly diagnostics?: Diagnostics;
   /** Once finished: the parameters are as long as `training.parameter_bound` lets them be, and may fit better with a greater one. */
   readonly at_parameter_bound?: true;
   /** The model's settings with every default filled in, without the parameters that it began with: there may be a million. */
@@ -70,7 +73,8 @@ export function viewStatistics({ id, model, privacy }: ModelRecord, report: Stat
 }
 
 export function viewModel(record: ModelRecord): ModelView {
-  const { id, model, status, owners, updates, metrics, keptUpdate, crossValidation, privacy, failure } = record;
+  const { id, model, status, owners, updates, metrics, keptUpdate, crossValidation, diagnostics } = record;
+  const { privacy, failure } = record;
   const { encryption, participation } = model;
   const { lastRound: last } = record;
   return {
@@ -87,6 +91,7 @@ export function viewModel(record: ModelRecord): ModelView {
     ...(metrics === undefined ? {} : { metrics }),
     ...(keptUpdate === undefined ? {} : { kept_update: keptUpdate }),
     ...(crossValidation === undefined ? {} : { cross_validation: crossValidation }),
+    ...(diagnostics === undefined ? {} : { diagnostics }),
     ...(isAtBound(record) ? { at_parameter_bound: true } : {}),
     settings: {
       ...('model_visibility' in model ? { model_visibility: model.model_visibility } : {}),

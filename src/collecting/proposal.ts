@@ -53,7 +53,15 @@ export function agreedTerms({
   settings,
   terms,
   roster,
-}: Agreement): Pick<JobDescriptor, 'plan' | 'roster' | 'quorum' | 'deadline_seconds' | 'noise'> {
+}: Agreement): Pick<JobDescriptor, 'plan' | 'closing_plan' | 'roster' | 'quorum' | 'deadline_seconds' | 'noise'> {
   const { quorum, deadline_seconds } = settings.participation;
-  return { plan: planToWire(terms.plan), roster, quorum, deadline_seconds, noise: noiseToWire(settings, terms) };
+  const closing = terms.closing === undefined ? {} : { closing_plan: planToWire(terms.closing.plan) };
+  return {
+    plan: planToWire(terms.plan),
+    ...closing,
+    roster,
+    quorum,
+    deadline_seconds,
+    noise: noiseToWire(settings, terms),
+  };
 }

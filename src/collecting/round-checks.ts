@@ -30,7 +30,7 @@ export interface RoundTerms {
 }
 
 /** What a round is asked with. */
-export interface Asked extends Pick<Trainer, 'parameters' | 'clip'> {
+export interface Asked extends Pick<Trainer, 'parameters' | 'clip' | 'closing'> {
   /** Where owners do not see the parameters: their encryptions, in place of them (encodeEncryptedParameters). */
   readonly encrypted?: string | undefined;
   /** Where the job is folded as a tree. */
@@ -47,7 +47,7 @@ function describeRound(
   { signed, jobDigest }: RoundTerms,
   round: number,
   roster: readonly OwnerId[],
-  { parameters, encrypted, clip, groups }: Asked,
+  { parameters, encrypted, clip, closing, groups }: Asked,
 ): RoundDescriptor {
   const { job, model_hash, quorum, deadline_seconds } = signed.descriptor;
   return {
@@ -61,6 +61,7 @@ function describeRound(
     parameters: encodeParameters(encrypted === undefined ? parameters : []),
     ...(encrypted === undefined ? {} : { encrypted_parameters: encrypted }),
     ...(clip === undefined ? {} : { clip }),
+    ...(closing === true ? { closing } : {}),
     ...(groups === undefined ? {} : { groups }),
   };
 }
@@ -91,6 +92,7 @@ export function adoptRound(terms: RoundTerms, view: RoundView, round: number, as
     'parameters',
     'encrypted_parameters',
     'clip',
+    'closing',
     'groups',
   ] as const;
   for (const field of fields)

@@ -6,6 +6,7 @@
  * well formed. What it tells others of a refusal names fields of the document, never anything of its data.
  */
 import type { OwnerPolicy } from '../config/owner-policy.ts';
+import type { Plan } from '../encoding/plan.ts';
 import { SealsumError } from '../errors.ts';
 import type { FieldPlace } from '../learning/fields.ts';
 import { bitLength } from '../paillier/bytes.ts';
@@ -102,8 +103,8 @@ export interface Accepted<Job extends Understood>
   extends Omit<Participation, 'contribution' | 'records' | 'dropped'>,
     Considered<Job> {
   readonly sealer: IntegerSealer;
-  /** This owner's tags for a contribution. @param roundDigest of the round's descriptor */
-  tags(round: number, roundDigest: string): bigint[];
+  /** This owner's tags for a contribution. @param roundDigest of the round's descriptor; `plan` that of the round, the job's unless given */
+  tags(round: number, roundDigest: string, plan?: Pick<Plan, 'ciphertexts'>): bigint[];
 }
 
 /** Ciphertexts of the next contribution for which there is something in memory, at most: some 800 kB at 3072 bits. */
@@ -177,8 +178,10 @@ export async function acceptSum<Job extends Understood>(
     digest,
     tagKey: tagSecret.publicKey,
     sealer: { plan: terms.plan, encryptor, noise: noiseShare(job, random), spreading: { pool, signal } },
-    tags: (round, roundDigest) => tagsOf(tagKey, { job: digest, round, roundDigest }, ciphertexts),
-    check: (round, view) => checkRound(parties(), { ...job, encrypted, job: descriptor, digest, owner }, round, view),
+    tags: (round, roundDigest, plan = terms.plan) =>
+      tagsOf(tagKey, { job: digest, round, roundDigest }, plan.ciphertexts),
+    check: (round, view) =>
+      checkRound(parties(), { ...job, closing: terms.closing, encrypted, job: descriptor, digest, owner }, round, view),
     requireSigned: (round) => {
       requireSignedRound(parties(), descriptor, round);
     },
@@ -248,12 +251,26 @@ function requireTerms<Job extends Understood>(descriptor: JobDescriptor, read: R
       `the model gives another plan than the job states, in ${differences.join(', ')}`,
       { field: `plan.${differences[0] ?? ''}` },
     );
+  requireClosingPlan(terms, descriptor);
   if (canonicalDigest(noiseToWire(settings, terms)) !== canonicalDigest(descriptor.noise))
     throw new SealsumError('privacy_invalid', 'the noise that the job states is not what its privacy settings give', {
       field: 'noise',
     });
   requireParticipation(descriptor, settings);
   return job;
+}
+
+/** A round that closes the job has the plan that its document gives, and is there if and only if that says so. */
+function requireClosingPlan({ closing }: SumTerms, { closing_plan: stated }: JobDescriptor): void {
+  const refuse = (why: string, field: string): SealsumError =>
+    new SealsumError('plan_mismatch', `the model gives another plan for a closing round than the job states: ${why}`, {
+      field,
+    });
+  if (closing === undefined && stated === undefined) return;
+  if (closing === undefined) throw refuse('it has no such round', 'closing_plan');
+  if (stated === undefined) throw refuse('the job states none', 'closing_plan');
+  const [field] = planDifferences(planToWire(closing.plan), stated);
+  if (field !== undefined) throw refuse(field, `closing_plan.${field}`);
 }
 
 /** Who takes part, how many at least, and how long a round waits must be what the model says. */

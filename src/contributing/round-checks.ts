@@ -24,6 +24,8 @@ export interface RoundTerms {
   readonly encrypted?: { readonly count: number; readonly publicKey: PublicKey } | undefined;
   /** Whether every round states a clip of its own. */
   readonly adaptsClip: boolean;
+  /** Of the round that closes the job, where there is one. */
+  readonly closing?: { readonly parameterCount: number } | undefined;
 }
 
 /** Checks that the job's model owner signed a round. @throws SealsumError signature_invalid, party_unknown, role_forbidden */
@@ -65,8 +67,8 @@ function requireSame({ job, digest }: RoundTerms, round: number, descriptor: Rou
 }
 
 function requireAllowed(
-  { job, owner, rounds, parameterCount, encrypted, adaptsClip }: RoundTerms,
-  { round, roster, parameters, encrypted_parameters: ciphertexts, clip }: RoundDescriptor,
+  { job, owner, rounds, parameterCount, encrypted, adaptsClip, closing }: RoundTerms,
+  { round, roster, parameters, encrypted_parameters: ciphertexts, clip, closing: isClosing }: RoundDescriptor,
 ): void {
   if (round > rounds)
     throw new SealsumError('privacy_invalid', `round ${round} is more than the ${rounds} rounds that the job stated`, {
@@ -88,9 +90,12 @@ function requireAllowed(
     throw new SealsumError('owner_not_on_roster', `the roster of round ${round} does not name ${owner}`, {
       field: 'roster',
     });
+  if (isClosing === true && closing === undefined)
+    throw invalid('closing', `round ${round} is to close the job, which has no such round`);
   const found = countParameters(parameters);
-  if (found !== parameterCount)
-    throw invalid('parameters', `round ${round} gives ${found} parameters, the model has ${parameterCount}`);
+  const expected = isClosing === true ? closing?.parameterCount : parameterCount;
+  if (found !== expected)
+    throw invalid('parameters', `round ${round} gives ${found} parameters, the model has ${expected}`);
   if ((ciphertexts !== undefined) !== (encrypted !== undefined))
     throw invalid(
       'encrypted_parameters',

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 import type { CrossValidation } from '../learning/cross-validation.ts';
 import { crossValidationFrom, type FoldTrainings, foldTrainingsOf } from '../learning/fold-trainings.ts';
+import type { ReportedParameters } from '../learning/inference/standard-errors.ts';
 import type { Metrics } from '../learning/metrics.ts';
-import type { DataUnitParameters, Prediction } from '../learning/prediction.ts';
+import type { Prediction } from '../learning/prediction.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
 import { standardisationOf } from '../learning/statistics/standardisation.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
@@ -36,7 +37,7 @@ export interface TrainedModel {
   readonly metrics: Partial<Metrics>;
   /** Where the model asks for it. */
   readonly crossValidation?: CrossValidation;
-  readonly parameters: DataUnitParameters;
+  readonly parameters: ReportedParameters;
   readonly predictions: readonly Prediction[];
   readonly rounds: readonly RoundReport[];
   /** What was promised about the records and what was spent of it. */
@@ -115,7 +116,7 @@ export async function followModel(given: FollowModelOptions): Promise<TrainedMod
   const crossed = trainings && (await followFolds(ranged, trainings));
   const options = trainings === undefined ? ranged : inTurn(ranged, trainings.all, trainings.folds.length, trainings);
   const { base, id, updates, rounds } = await postAndFollow(options);
-  const parameters = (await request(options, `${base}/models/${id}/parameters`)) as DataUnitParameters;
+  const parameters = (await request(options, `${base}/models/${id}/parameters`)) as ReportedParameters;
   const { privacy } = (await request(options, `${base}/models/${id}`)) as Pick<TrainedModel, 'privacy'>;
   const all = (await request(options, `${base}/predictions`)) as {
     readonly models: readonly (Pick<TrainedModel, 'cost' | 'metrics' | 'predictions'> & {

@@ -6,6 +6,7 @@ import type { Spreading } from '../threads/spread.ts';
 import { type ClippingReport, sampleRecords } from './clipped-sums.ts';
 import type { ContributionOrder, OwnContribution } from './contribution-thread.ts';
 import type { Records } from './features.ts';
+import { closingSums } from './inference/closing-sums.ts';
 import { type AnyTask, statisticsSums } from './statistics/task.ts';
 import { ownSums, ownVector } from './task.ts';
 import { matrixTriangleLength } from './visibility.ts';
@@ -37,7 +38,15 @@ export async function contribute(
   const products = task.encrypted === undefined ? task.statistics : matrixTriangleLength(task.width);
   const isMuch = records.count * products >= muchWork;
   if (pool?.usable() === true && random === systemRandom && isMuch) {
-    const order: ContributionOrder = { model, sign: clipping?.sign, clip: clipping?.clip, records, parameters };
+    const closing = task.solver === 'closing';
+    const order: ContributionOrder = {
+      model,
+      sign: clipping?.sign,
+      clip: clipping?.clip,
+      closing,
+      records,
+      parameters,
+    };
     const work = { beside: import.meta.url, file: './contribution-thread', name: 'contribute' };
     try {
       const { sums, report } = await pool.run<OwnContribution>(work, order, signal);
@@ -49,6 +58,7 @@ export async function contribute(
     }
   }
   if (task.solver === 'statistics') return statisticsSums(task, records);
+  if (task.solver === 'closing') return ownVector(task, closingSums(task, records, parameters));
   const chosen = clipping === undefined ? records : sampleRecords(clipping, records, random);
   return ownVector(task, ownSums(task, chosen, parameters, { random, observe }));
 }

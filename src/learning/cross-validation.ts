@@ -38,7 +38,7 @@ export interface FoldSums {
 }
 
 /**
- * The fit to all folds, and how fits to all but one do.
+ * The fit to all folds with the triangle it is from, and how fits to all but one do.
  *
  * @param deviation the standard deviation of the noise in every sum of every fold; 0: none
  * @throws SealsumError `matrix_singular`, `weight_zero` naming the fold
@@ -48,7 +48,7 @@ export function crossValidate(
   { sums, records, weight }: FoldSums,
   penalties: Penalties,
   deviation: number,
-): LeastSquaresFit & { readonly crossValidation: CrossValidation } {
+): LeastSquaresFit & { readonly crossValidation: CrossValidation; readonly total: Float64Array } {
   const count = records.length;
   const length = sums.length / count;
   const blocks = records.map((_, fold) => sums.subarray(fold * length, (fold + 1) * length));
@@ -65,7 +65,7 @@ export function crossValidate(
     return { records: size, metrics: evaluateNormalEquations(map, block, size, parameters) };
   });
   const fit = solveNormalEquations(map, total, weight, penalties, deviation * Math.sqrt(count));
-  return { ...fit, crossValidation: { folds, ...summaryOf(folds.map(({ metrics }) => metrics)) } };
+  return { ...fit, total, crossValidation: { folds, ...summaryOf(folds.map(({ metrics }) => metrics)) } };
 }
 
 /** Mean and standard deviation of the metrics that all of them have. */

@@ -62,11 +62,14 @@ export function foldTrainingsOf(document: unknown): FoldTrainings | undefined {
   };
   // What is to be predicted is predicted by the one with all records.
   const shared = Object.fromEntries(Object.entries(all).filter(([field]) => field !== 'evaluation'));
+  // And so are standard errors and residuals.
+  const examined = ['inference', 'diagnostics'];
+  const fitting = Object.fromEntries(Object.entries(all.training).filter(([field]) => !examined.includes(field)));
   return {
     folds: Array.from({ length: folds }, (_fold, index) => ({
       ...shared,
       ...(typeof document.name === 'string' ? { name: `${document.name}: without fold ${index + 1}` } : {}),
-      training: { ...all.training, validation: { fold: index + 1, folds, seed } },
+      training: { ...fitting, validation: { fold: index + 1, folds, seed } },
     })),
     all,
   };

@@ -31,8 +31,28 @@ export interface CrossValidationSettings {
   readonly seed: number;
 }
 
+/** Standard errors and intervals (inference/standard-errors.ts). */
+export interface InferenceSettings {
+  /** The share of repetitions in which an interval covers what it is about; above 0, below 1. */
+  readonly level: number;
+}
+
+/** Residuals or calibration in bins, from a round of their own (inference/closing-task.ts). */
+export interface DiagnosticsSettings {
+  /** 2 to 100. */
+  readonly bins: number;
+}
+
+/** What is asked for beside the fit. */
+interface Examination {
+  /** Absent: for normal equations intervals of 95 %, which cost nothing; for the gradient solver none. */
+  readonly inference?: InferenceSettings | undefined;
+  /** Absent: none. */
+  readonly diagnostics?: DiagnosticsSettings | undefined;
+}
+
 /** One round that sums XᵀX, Xᵀy and yᵀy exactly, then a solve; linear regression only. */
-export interface NormalEquationsTraining extends Penalties {
+export interface NormalEquationsTraining extends Penalties, Examination {
   readonly solver: 'normal-equations';
   /** Absent: none. Each fold is summed by itself: the fits without one, and how they fit it, follow from the same round. */
   readonly cross_validation?: CrossValidationSettings | undefined;
@@ -72,7 +92,7 @@ export interface HeldOutFold {
 
 export type ValidationSettings = EarlyStoppingSettings | HeldOutFold;
 
-export interface GradientTraining extends Penalties {
+export interface GradientTraining extends Penalties, Examination {
   readonly solver: 'gradient';
   /** Updates; one more round evaluates the final parameters. */
   readonly rounds: number;

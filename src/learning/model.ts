@@ -6,6 +6,7 @@
  */
 import type { Feature, FieldPlace } from './fields.ts';
 import { featureWidth } from './fields.ts';
+import { hasClosingRound, partsOf } from './inference/closing-round.ts';
 import { modelSchema } from './model-schema.ts';
 import type { DataProperties, Model, ParsedModel, PrivacySettings, Training } from './model-types.ts';
 import {
@@ -70,6 +71,11 @@ export function parseModel(json: unknown): Model {
         expected: `${values} values would be encrypted per owner and round; at most ${MAXIMUM_VALUES}: use fewer features or levels${folds}, or the gradient solver`,
       },
     ]);
+  }
+  const closing = closingValues(model);
+  if (closing > MAXIMUM_VALUES) {
+    const expected = `${closing} values would be encrypted per owner in its round; at most ${MAXIMUM_VALUES}: remove it, or use fewer features or levels`;
+    throw refuse([{ field: 'training.inference', expected }]);
   }
   if (model.evaluation !== undefined) {
     encodeFeatureRows(model.data_props.features, model.data_props.target, model.evaluation.rows, {
@@ -183,12 +189,20 @@ function adaptiveProblems({ adaptive_clip: adaptive, unit }: PrivacySettings, { 
 /** The values that one owner sends in a round, metrics not counted. */
 function valuesPerRound(model: Model): number {
   const { data_props, model_type, training } = model;
-  const width = data_props.features.reduce((sum, feature) => sum + featureWidth(feature), 1);
+  const width = widthOf(model);
   if (training.solver === 'normal-equations')
     return (((width + 1) * (width + 2)) / 2 - 1) * (training.cross_validation?.folds ?? 1);
   return model_type === 'SOFTMAX_REGRESSION' && 'levels' in data_props.target
     ? width * data_props.target.levels.length
     : width;
+}
+
+function closingValues(model: Model): number {
+  return hasClosingRound(model) ? partsOf(model, widthOf(model)).length : 0;
+}
+
+function widthOf({ data_props: { features } }: Model): number {
+  return features.reduce((sum, feature) => sum + featureWidth(feature), 1);
 }
 
 /**

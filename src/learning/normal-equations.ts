@@ -181,6 +181,23 @@ export function evaluateNormalEquations(
   return metricsOfMoments(map, momentsOf(map.width, sums, weight), parameters);
 }
 
+/** What a fit by least squares says of its own precision; there are no classical standard errors of one with a penalty. */
+export function leastSquaresSums(
+  map: FeatureMap,
+  sums: Float64Array,
+  weight: number,
+  parameters: Float64Array,
+): { readonly information: Matrix; readonly squares: { readonly residual: number; readonly target: number } } {
+  const moments = momentsOf(map.width, sums, weight);
+  return {
+    information: Matrix.mul(moments.gram, weight),
+    squares: {
+      residual: weight * residualSquareOf(moments, parameters),
+      target: weight * moments.targetSquare,
+    },
+  };
+}
+
 /** XᵀX/n, Xᵀy/n and yᵀy/n. */
 interface Moments {
   readonly gram: Matrix;
@@ -225,11 +242,16 @@ function factorised(map: FeatureMap, gram: Matrix, ridge: number, noised: boolea
 }
 
 /** Mean of squared residuals: yᵀy − 2θᵀXᵀy + θᵀXᵀXθ. Noise can push it below zero, where no mean of squares lies. */
-function metricsOfMoments(map: FeatureMap, { gram, right, targetSquare }: Moments, parameters: Float64Array): Metrics {
+function residualSquareOf({ gram, right, targetSquare }: Moments, parameters: Float64Array): number {
   const solution = Matrix.columnVector(parameters);
   const fitted = solution.transpose().mmul(gram).mmul(solution).get(0, 0);
   const explained = right.reduce((sum, value, index) => sum + value * (parameters[index] ?? 0), 0);
-  const residualSquare = Math.max(0, targetSquare - 2 * explained + fitted);
+  return Math.max(0, targetSquare - 2 * explained + fitted);
+}
+
+function metricsOfMoments(map: FeatureMap, moments: Moments, parameters: Float64Array): Metrics {
+  const { right, targetSquare } = moments;
+  const residualSquare = residualSquareOf(moments, parameters);
   const variance = targetSquare - (right[0] ?? 0) ** 2;
   const metrics = metricsOf(map, residualSquare / 2);
   return variance > 0 ? { ...metrics, r2: 1 - residualSquare / variance } : metrics;

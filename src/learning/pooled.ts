@@ -46,7 +46,8 @@ function solve(training: NormalEquationsTraining, map: FeatureMap, records: Reco
   const folds = Array.from({ length: crossed.folds }, (_, fold) => recordsInPart(records, fold));
   const sums = Float64Array.from(folds.flatMap((fold) => [...triangleSums(fold)]));
   const counts = folds.map(({ count }) => count);
-  return { ...crossValidate(map, { sums, records: counts, weight }, training, 0), rounds: 1 };
+  const { parameters, metrics, crossValidation } = crossValidate(map, { sums, records: counts, weight }, training, 0);
+  return { parameters, metrics, crossValidation, rounds: 1 };
 }
 
 function descend(model: Model, training: GradientTraining, map: FeatureMap, records: Records): PooledFit {

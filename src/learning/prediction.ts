@@ -44,6 +44,22 @@ function unscaleRow(row: Float64Array, scales: readonly LinearScale[], target: L
 }
 
 /**
+ * How each coefficient in the data file's own units depends on the scaled ones of the same output, which it does linearly: its derivatives
+ * by them, one row per coefficient.
+ */
+export function coefficientDirections(map: FeatureMap): Float64Array[] {
+  const scales = columnScales(map);
+  const { half } = targetScale(map);
+  const intercept = Float64Array.of(half, ...scales.map((scale) => (-half * scale.mid) / scale.half));
+  const slopes = scales.map((scale, index) => {
+    const row = new Float64Array(map.width);
+    row[index + 1] = half / scale.half;
+    return row;
+  });
+  return [intercept, ...slopes];
+}
+
+/**
  * The inverse: scaled parameters (outputs × width, row by row) from coefficients in the data file's own units.
  *
  * @param rows one per output, in the order of the map's columns
@@ -74,7 +90,7 @@ function columnScales({ features }: FeatureMap): LinearScale[] {
 }
 
 /** Scores of classifiers have no unit. */
-function targetScale(map: FeatureMap): LinearScale {
+export function targetScale(map: FeatureMap): LinearScale {
   return map.classes === undefined && isNumeric(map.target) ? rangeScale(map.target) : { mid: 0, half: 1 };
 }
 

@@ -32,6 +32,7 @@ import {
 import { familyOf } from './families.ts';
 import type { FeatureMap, Records } from './features.ts';
 import { fieldName } from './fields.ts';
+import { hasClosingRound } from './inference/closing-round.ts';
 import type { Model } from './model.ts';
 import { triangleLength, triangleNames } from './normal-equations.ts';
 import { type Quantising, quantisingOf } from './quantising.ts';
@@ -100,10 +101,14 @@ export interface Statistics {
   readonly sum?: WeightedVector & { readonly contributors: number };
 }
 
-/** How many rounds a job of a model takes at most: where metrics are summed, one more than updates evaluates the last of them. */
+/**
+ * How many rounds a job of a model takes at most: where metrics are summed, one more than updates evaluates the last of them; and where
+ * it is asked for, one closes the job.
+ */
 export function mostRoundsOf({ training, privacy }: Model): number {
-  if (training.solver === 'normal-equations') return 1;
-  return training.rounds + (privacy?.metrics === 'local' ? 0 : 1);
+  const closing = Number(hasClosingRound({ training }));
+  if (training.solver === 'normal-equations') return 1 + closing;
+  return training.rounds + (privacy?.metrics === 'local' ? 0 : 1) + closing;
 }
 
 /** @param sign where the clip adapts: what `signShare` gives */

@@ -13,16 +13,26 @@ import { createDescent } from './descent.ts';
 import { type EarlyStopping, type EarlyStoppingState, earlyStoppingOf } from './early-stopping.ts';
 import { boundedIntegers, lossFrom } from './encrypted-gradient.ts';
 import type { FeatureMap } from './features.ts';
+import { closingTaskOf } from './inference/closing-task.ts';
+import { type ClosingReport, closingTrainer } from './inference/closing-trainer.ts';
+import type { Diagnostics } from './inference/diagnostics.ts';
+import { defaultLevel } from './inference/level.ts';
+import { type Inference, inferenceOf, unavailable } from './inference/standard-errors.ts';
 import type { Metrics } from './metrics.ts';
 import { heldOutMetricsOf, metricsOf } from './metrics.ts';
 import type { GradientTraining, Model, NormalEquationsTraining } from './model.ts';
 import type { PrivacySettings, ValidationSettings } from './model-types.ts';
-import { solveNormalEquations } from './normal-equations.ts';
+import { leastSquaresSums, solveNormalEquations } from './normal-equations.ts';
 import type { StatisticsReport } from './statistics/report.ts';
 import type { Statistics, Task } from './task.ts';
 
 /** Plain data for JSON. */
-export type TrainerState =
+export type TrainerState = FittingState & {
+  /** What the closing round has told, where there is one. */
+  readonly closing?: ClosingReport;
+};
+
+type FittingState =
   | {
       readonly solver: 'gradient';
       readonly descent: DescentState;
@@ -39,6 +49,7 @@ export type TrainerState =
         readonly parameters: readonly number[];
         readonly metrics: Metrics;
         readonly crossValidation?: CrossValidation;
+        readonly inference?: Inference;
       } | null;
     }
   | { readonly solver: 'statistics'; readonly report?: StatisticsReport };
@@ -64,6 +75,12 @@ export interface Trainer {
   readonly keptRound: number | undefined;
   /** Once finished, where the model asks for it. */
   readonly crossValidation: CrossValidation | undefined;
+  /** Once finished: how precise the coefficients are, or why that is not known; undefined where nothing asked for it. */
+  readonly inference?: Inference | undefined;
+  /** Residuals or calibration, where the model asks for them. */
+  readonly diagnostics?: Diagnostics | undefined;
+  /** Whether the next round is the closing one: its parameters and statistics are those of the closing task. */
+  readonly closing?: boolean;
   /**
    * Takes a round's statistics.
    *
@@ -77,9 +94,16 @@ export interface Trainer {
 /** @param noise the standard deviation of the noise in every value of a sum, in integers at the task's scale; 0: none */
 export function createTrainer(model: Model, map: FeatureMap, task: Task, noise = 0): Trainer {
   const { training } = model;
-  return training.solver === 'gradient'
-    ? gradientTrainer(training, map, task, model.privacy)
-    : normalEquationsTrainer(training, map, task, noise);
+  const fitting =
+    training.solver === 'gradient'
+      ? gradientTrainer(training, map, task, model.privacy)
+      : normalEquationsTrainer(training, map, task, noise);
+  return withClosing(fitting, model, map);
+}
+
+function withClosing(fitting: Trainer, model: Model, map: FeatureMap, state?: TrainerState): Trainer {
+  const closing = closingTaskOf(model, map);
+  return closing === undefined ? fitting : closingTrainer(fitting, closing, map, state?.closing);
 }
 
 /** The trainer as it was when `state` was taken, for the same model and noise. */
@@ -87,10 +111,10 @@ export function restoreTrainer(model: Model, map: FeatureMap, task: Task, state:
   const { training } = model;
   if (training.solver === 'gradient' && state.solver === 'gradient') {
     if (state.descent.parameters.length !== task.parameterCount) throw foreignState();
-    return gradientTrainer(training, map, task, model.privacy, state);
+    return withClosing(gradientTrainer(training, map, task, model.privacy, state), model, map, state);
   }
   if (training.solver === 'normal-equations' && state.solver === 'normal-equations') {
-    return normalEquationsTrainer(training, map, task, noise, state);
+    return withClosing(normalEquationsTrainer(training, map, task, noise, state), model, map, state);
   }
   throw foreignState();
 }
@@ -229,21 +253,49 @@ function normalEquationsTrainer(
     get crossValidation() {
       return fit?.crossValidation;
     },
+    get inference() {
+      return fit?.inference;
+    },
     absorb(statistics) {
       requireOurs(task, statistics, fit !== null);
       const { statistics: sums, weight, metrics } = statistics;
       const deviation = noise / task.scale;
       if (task.folds === 1) {
         const { parameters, ...solved } = solveNormalEquations(map, sums, weight, training, deviation);
-        fit = { ...solved, parameters: [...parameters] };
+        const inference = precisionOf(task.model, map, { sums, weight, parameters });
+        fit = { ...solved, parameters: [...parameters], inference };
         return;
       }
       const records = Array.from(metrics, (share) => share * weight);
-      const { parameters, ...solved } = crossValidate(map, { sums, records, weight }, training, deviation);
-      fit = { ...solved, parameters: [...parameters] };
+      const { parameters, total, ...solved } = crossValidate(map, { sums, records, weight }, training, deviation);
+      const inference = precisionOf(task.model, map, { sums: total, weight, parameters });
+      fit = { ...solved, parameters: [...parameters], inference };
     },
     state: () => ({ solver: 'normal-equations', fit }),
   };
+}
+
+/** Of normal equations, for which it costs no further round. */
+function precisionOf(
+  model: Model,
+  map: FeatureMap,
+  {
+    sums,
+    weight,
+    parameters,
+  }: { readonly sums: Float64Array; readonly weight: number; readonly parameters: Float64Array },
+): Inference {
+  const { privacy, training } = model;
+  if (privacy !== undefined)
+    return unavailable(
+      'the noise of differential privacy is in the sums, and the classical formulas know nothing of it',
+    );
+  if (training.l1 > 0 || training.l2 > 0)
+    return unavailable(
+      'a penalty (training.l1, l2) shrinks the coefficients: there are standard errors of fits without one',
+    );
+  const fit = { ...leastSquaresSums(map, sums, weight, parameters), parameters, records: weight, resolution: 0 };
+  return inferenceOf(model, map, fit, training.inference?.level ?? defaultLevel);
 }
 
 function requireOurs(task: Task, statistics: Statistics, finished: boolean): void {

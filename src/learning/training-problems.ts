@@ -1,19 +1,20 @@
 /** What in model.json's `training` does not fit the rest of the model: names, classes, and what privacy leaves room for. */
 import { coefficientsOf, columnsCalled, initialParameters, rowsOfInitial } from './coefficients.ts';
 import { compileFeatures, type FeatureMap } from './features.ts';
+import { examinationProblems } from './inference/problems.ts';
 import type { GradientTraining, InitialParameters, Model } from './model-types.ts';
 import type { Problem } from './problems.ts';
 
 /** @param model whose columns and classes have been checked */
 export function trainingProblems(model: Model): Problem[] {
   const { training, privacy } = model;
+  const problems = examinationProblems(model);
   if (training.solver === 'normal-equations') {
-    if (training.cross_validation === undefined || privacy?.unit !== 'owner') return [];
+    if (training.cross_validation === undefined || privacy?.unit !== 'owner') return problems;
     const expected = 'needs the unit record: an owner that is hidden as a whole is in all folds at once; remove it';
-    return [{ field: 'training.cross_validation', expected }];
+    return [...problems, { field: 'training.cross_validation', expected }];
   }
   const { freeze, initial_parameters: initial, validation } = training;
-  const problems: Problem[] = [];
   if (freeze !== undefined || initial !== undefined) {
     const map = compileFeatures(model);
     if (freeze !== undefined) problems.push(...freezeProblems(model, map, freeze));

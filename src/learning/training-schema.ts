@@ -4,10 +4,15 @@
  * Whether names and classes are those of the model is checked by trainingProblems() (training-problems.ts).
  */
 import { z } from 'zod';
+import { defaultLevel } from './inference/level.ts';
 import type { CrossValidationSettings, Training, ValidationSettings } from './model-types.ts';
-import { aboveZero, atLeastZero, number, text, unionError, wholeNumber } from './settings-schema.ts';
+import { aboveZero, atLeastZero, number, probability, text, unionError, wholeNumber } from './settings-schema.ts';
 
 const penalties = { l1: atLeastZero.default(0), l2: atLeastZero.default(0) };
+const examination = {
+  inference: z.strictObject({ level: probability.default(defaultLevel) }, { error: 'expected an object' }).optional(),
+  diagnostics: z.strictObject({ bins: wholeNumber(2, 100).default(20) }, { error: 'expected an object' }).optional(),
+};
 const seed = wholeNumber(0, 2 ** 32 - 1).default(0);
 
 export const crossValidation: z.ZodType<CrossValidationSettings> = z.strictObject(
@@ -18,19 +23,35 @@ export const crossValidation: z.ZodType<CrossValidationSettings> = z.strictObjec
 const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every(Number.isFinite);
 const isRows = (value: unknown): value is number[][] => Array.isArray(value) && value.every(isNumbers);
 
-const initialParameters = z.strictObject(
-  {
-    columns: z.array(z.string({ error: 'expected the name of a column' }), { error: 'expected a list of columns' }),
-    coefficients: z.custom<number[] | number[][]>((value) => isNumbers(value) || isRows(value), {
-      error: 'expected a list of finite numbers, or one such list per class',
-    }),
-    classes: z
-      .array(z.string({ error: 'expected the name of a class' }), { error: 'expected a list of classes' })
-      .optional(),
-    units: z.enum(['data', 'scaled'], { error: 'expected one of data, scaled' }).default('data'),
-  },
-  { error: 'expected what GET /models/{id}/parameters gives' },
-);
+/** What GET /models/{id}/parameters says beside, of which a training needs nothing. */
+const besides = z.unknown().optional();
+
+const initialParameters = z
+  .strictObject(
+    {
+      columns: z.array(z.string({ error: 'expected the name of a column' }), { error: 'expected a list of columns' }),
+      coefficients: z.custom<number[] | number[][]>((value) => isNumbers(value) || isRows(value), {
+        error: 'expected a list of finite numbers, or one such list per class',
+      }),
+      classes: z
+        .array(z.string({ error: 'expected the name of a class' }), { error: 'expected a list of classes' })
+        .optional(),
+      units: z.enum(['data', 'scaled'], { error: 'expected one of data, scaled' }).default('data'),
+      standard_errors: besides,
+      intervals: besides,
+      p_values: besides,
+      degrees_of_freedom: besides,
+      residual_standard_error: besides,
+      inference_unavailable: besides,
+    },
+    { error: 'expected what GET /models/{id}/parameters gives' },
+  )
+  .transform(({ columns, coefficients, classes, units }) => ({
+    columns,
+    coefficients,
+    ...(classes === undefined ? {} : { classes }),
+    units,
+  }));
 
 const freeze = z
   .array(text('the name of a column or feature'), { error: 'expected a list of columns or features' })
@@ -65,6 +86,7 @@ const validation = z
 const normalEquations = z.strictObject({
   solver: z.literal('normal-equations'),
   ...penalties,
+  ...examination,
   cross_validation: crossValidation.optional(),
 });
 
@@ -80,6 +102,7 @@ const gradient = z.strictObject({
   initial_parameters: initialParameters.optional(),
   freeze: freeze.optional(),
   validation: validation.optional(),
+  ...examination,
   parameter_bound: number(
     (value) => value >= 2 ** -10 && value <= 1024,
     'expected a length from 2^-10 to 1024, in scaled units',

@@ -81,6 +81,8 @@ export interface JobDescriptor {
   /** The model owner's X25519 public key for the tags of this job. */
   readonly tag_key: string;
   readonly plan: WirePlan;
+  /** Of the job's closing round, which sums something else at the final parameters; absent: there is none. */
+  readonly closing_plan?: WirePlan;
   readonly roster: readonly OwnerId[];
   /** The least number of contributors to a round; at least 2, so that a sum is never one owner's vector. */
   readonly quorum: number;
@@ -112,6 +114,7 @@ const jobDescriptorSchema: z.ZodType<JobDescriptor> = z
     public_key_proof: modulusProofSchema,
     tag_key: tagKeySchema,
     plan: wirePlanSchema,
+    closing_plan: optional(wirePlanSchema),
     roster: owners(2, 'expected at least two owners'),
     quorum: z.number().int().min(2, 'a sum of fewer than two owners would reveal one of them'),
     deadline_seconds: z.number().positive().max(86_400),

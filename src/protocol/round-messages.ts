@@ -31,6 +31,8 @@ export interface RoundDescriptor {
   readonly encrypted_parameters?: string;
   /** Where the clip adapts: to which length statistics are clipped in this round. */
   readonly clip?: number;
+  /** Whether it is the job's closing round, whose contributions have the job's `closing_plan`. */
+  readonly closing?: true;
   /** Where the job is folded as a tree: the roster in groups, and at which leaf each of them contributes. */
   readonly groups?: readonly Group[];
 }
@@ -53,6 +55,7 @@ export const signedRoundSchema: z.ZodType<SignedRound> = z.strictObject({
     parameters: parametersSchema,
     encrypted_parameters: optional(encryptedParametersSchema),
     clip: optional(z.number().positive()),
+    closing: optional(z.literal(true)),
     groups: optional(groupsSchema),
   }),
   signature: objectSignatureSchema,

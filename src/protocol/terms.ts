@@ -7,6 +7,7 @@ import { createPlan, type Plan } from '../encoding/plan.ts';
 import { greatestChange, signShare } from '../learning/allowance.ts';
 import { encryptedGradientOf } from '../learning/encrypted-gradient.ts';
 import { compileFeatures, type FeatureMap } from '../learning/features.ts';
+import { type ClosingTask, closingTaskOf } from '../learning/inference/closing-task.ts';
 import type { Model } from '../learning/model.ts';
 import type { AnyModel } from '../learning/model-document.ts';
 import { isStatistics } from '../learning/statistics/model.ts';
@@ -42,18 +43,29 @@ export interface SumTerms {
   readonly plan: Plan;
   /** Absent: no differential privacy. */
   readonly calibration: Calibration | undefined;
+  /** Of the job's last round, where that sums something else. */
+  readonly closing?: ClosingTerms | undefined;
+}
+
+/** Of a closing round. */
+export interface ClosingTerms {
+  readonly plan: Plan;
+  /** Parameters that go out before it. */
+  readonly parameterCount: number;
 }
 
 /** Of a model that is trained. */
 export interface Terms extends SumTerms {
   readonly map: FeatureMap;
   readonly task: Task;
+  readonly closing?: (ClosingTerms & { readonly task: ClosingTask }) | undefined;
 }
 
 /** Of one that asks for statistics. */
 export interface StatisticsTerms extends SumTerms {
   readonly map: StatisticsMap;
   readonly task: StatisticsTask;
+  readonly closing?: undefined;
 }
 
 export type AnyTerms = Terms | StatisticsTerms;
@@ -76,7 +88,22 @@ export function termsOf(model: AnyModel, owners: number): AnyTerms {
   }
   const map = compileFeatures(model);
   const task = createTask(model, map, signShareOf(model, calibration));
-  return { map, task, plan: planOf(task, calibration, owners), calibration };
+  const closing = closingTaskOf(model, map);
+  return {
+    map,
+    task,
+    plan: planOf(task, calibration, owners),
+    calibration,
+    ...(closing === undefined
+      ? {}
+      : {
+          closing: {
+            task: closing,
+            plan: planOf(closing, undefined, owners),
+            parameterCount: closing.parameterCount,
+          },
+        }),
+  };
 }
 
 function planOf(task: AnyTask, calibration: Calibration | undefined, owners: number): Plan {

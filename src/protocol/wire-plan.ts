@@ -66,10 +66,11 @@ export function planToWire(plan: Plan): WirePlan {
 /**
  * The plan that a message states, computed anew from what it asks for.
  *
+ * @param name of the field that it stands in
  * @throws SealsumError plan_unsafe when no sum of it would be safe; plan_mismatch naming the first field that does not follow
  *   from the others
  */
-export function planFromWire(wire: WirePlan): Plan {
+export function planFromWire(wire: WirePlan, name = 'plan'): Plan {
   const plan = createPlan({
     keyBits: wire.key_bits,
     length: wire.length,
@@ -87,8 +88,8 @@ export function planFromWire(wire: WirePlan): Plan {
   if (field !== undefined)
     throw new SealsumError(
       'plan_mismatch',
-      `plan.${field}: expected ${computed[field]}, which follows from the others, found ${wire[field]}`,
-      { field: `plan.${field}` },
+      `${name}.${field}: expected ${computed[field]}, which follows from the others, found ${wire[field]}`,
+      { field: `${name}.${field}` },
     );
   return plan;
 }

@@ -3,6 +3,8 @@
  * needs to go on after a restart. Private keys are in it encrypted only, and only until their job has ended.
  */
 import type { CrossValidation } from '../learning/cross-validation.ts';
+import type { Diagnostics } from '../learning/inference/diagnostics.ts';
+import type { Inference } from '../learning/inference/standard-errors.ts';
 import type { Metrics } from '../learning/metrics.ts';
 import type { AnyModel } from '../learning/model-document.ts';
 import type { StatisticsReport } from '../learning/statistics/report.ts';
@@ -16,8 +18,10 @@ export type ModelStatus = 'preparing' | 'waiting_for_owners' | 'training' | 'fin
 
 /** One finished round, as the model owner saw it. */
 export interface RoundReport {
-  /** Counted from 1; the last one of a gradient training only evaluates. */
+  /** Counted from 1; the last one of a gradient training only evaluates, and then there may be one that closes the job. */
   readonly round: number;
+  /** Whether it was that one. */
+  readonly closing?: true;
   readonly contributors: number;
   /** Of the parameters that the round was asked with; absent where there were none. */
   readonly metrics?: Metrics;
@@ -70,6 +74,10 @@ export interface ModelRecord {
   /** Where records were held out: after how many updates the parameters were so. */
   readonly keptUpdate?: number;
   readonly crossValidation?: CrossValidation;
+  /** Once finished: how precise its coefficients are, or why that is not known; absent where nothing asked for it. */
+  readonly inference?: Inference;
+  /** Once finished, where the model asks for it. */
+  readonly diagnostics?: Diagnostics;
   readonly failure?: Failure;
 }
 

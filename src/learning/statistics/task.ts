@@ -9,6 +9,7 @@ import type { WeightedVector } from '../../encoding/contribution.ts';
 import { SealsumError } from '../../errors.ts';
 import { clipToIntegers } from '../../privacy/clipping.ts';
 import type { Records } from '../features.ts';
+import type { ClosingTask } from '../inference/closing-task.ts';
 import { exactTriangleSums, recordTriangle } from '../normal-equations.ts';
 import { scaleValue } from '../scaling.ts';
 import type { Statistics, Task } from '../task.ts';
@@ -35,7 +36,7 @@ export interface StatisticsTask
 }
 
 /** A task of any job. */
-export type AnyTask = Task | StatisticsTask;
+export type AnyTask = Task | StatisticsTask | ClosingTask;
 
 /** @throws SealsumError privacy_invalid where so much is asked for that next to nothing of the allowance is left for it */
 export function createStatisticsTask(model: StatisticsModel): StatisticsTask {

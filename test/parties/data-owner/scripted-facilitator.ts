@@ -87,6 +87,7 @@ export async function describe(json: object, name = 'job'): Promise<JobDescripto
     public_key_proof: await proofFor(name),
     tag_key: tagSecret.publicKey,
     plan: planToWire(terms.plan),
+    ...(terms.closing === undefined ? {} : { closing_plan: planToWire(terms.closing.plan) }),
     roster,
     quorum,
     deadline_seconds,

@@ -13,6 +13,7 @@ import type { JobDescriptor } from '../../../src/protocol/job-messages.ts';
 import { sha256 } from '../../../src/protocol/manifest.ts';
 import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import { canonicalDigest } from '../../../src/protocol/signed.ts';
+import { planToWire } from '../../../src/protocol/wire-plan.ts';
 import { until } from '../../support/until.ts';
 import {
   anna,
@@ -28,6 +29,7 @@ import {
   never,
   otto,
   partiesWith,
+  planFor,
   refusal,
   signAnswer,
   signContribution,
@@ -376,6 +378,7 @@ test('messages with an unknown, missing or impossible field, which is named', as
     ['POST', '/jobs', { descriptor: good, signature, more: 1 }, 'more'],
     ['POST', '/jobs', jobWith({ colour: 'red' }), 'descriptor.colour'],
     ['POST', '/jobs', jobWith({ plan: { ...good.plan, slack: 1 } }), 'descriptor.plan.slack'],
+    ['POST', '/jobs', jobWith({ closing_plan: { ...good.plan, slack: 1 } }), 'descriptor.closing_plan.slack'],
     ['POST', '/jobs', jobWith({ public_key: { ...good.public_key, p: 'AQAB' } }), 'descriptor.public_key.p'],
     ['POST', '/jobs', jobWith({ job: 'a/b' }), 'descriptor.job'],
     ['POST', '/jobs', jobWith({ job: 7 }), 'descriptor.job'],
@@ -414,6 +417,7 @@ test('messages with an unknown, missing or impossible field, which is named', as
     ['PUT', job2, roundWith({ roster: [] }), 'descriptor.roster'],
     ['PUT', job2, roundWith({ roster: [anna, anna] }), 'descriptor.roster'],
     ['PUT', job2, roundWith({ quorum: 1 }), 'descriptor.quorum'],
+    ['PUT', job2, roundWith({ closing: false }), 'descriptor.closing'],
   ];
   for (const [method, path, body, field] of attempts) {
     const problem = await refused(party, json(method, path, body, path === answers(anna) ? anna : mona));
@@ -459,6 +463,15 @@ test('an answer to a message full of mistakes names one of them and stays small'
   }
 });
 
+test('a closing round of a job that states no plan for one', async () => {
+  await using party = await prepared();
+  const before = await stateOf(party);
+  const descriptor = { ...describeRound(describeJob(), 2), closing: true as const };
+  const problem = await refused(party, json('PUT', '/jobs/job/rounds/2', signRound(descriptor)));
+  assert.deepEqual([problem.status, problem.type, problem.field], [422, 'plan-mismatch', 'closing'], problem.detail);
+  assert.deepEqual(await stateOf(party), before);
+});
+
 test('jobs whose key or plan cannot be', async () => {
   await using party = await prepared();
   const before = await stateOf(party);
@@ -480,6 +493,10 @@ test('jobs whose key or plan cannot be', async () => {
     [{ plan: { ...good.plan, slot_bits: 20 } }, 'plan-unsafe', 'slotBits'],
     [{ plan: { ...good.plan, max_weight: '0' } }, 'plan-unsafe', 'maxWeight'],
     [{ roster: [anna, bert, cora, 'dora' as typeof anna] }, 'plan-mismatch', 'plan.owners'],
+    [{ closing_plan: { ...good.plan, key_bits: 3072 } }, 'plan-mismatch', 'closing_plan.key_bits'],
+    [{ closing_plan: { ...good.plan, sum_bound: '1' } }, 'plan-mismatch', 'closing_plan.sum_bound'],
+    [{ closing_plan: planToWire(planFor(2)) }, 'plan-mismatch', 'closing_plan.owners'],
+    [{ closing_plan: planToWire(planFor(3, 99_000_000)) }, 'plan-mismatch', 'closing_plan.ciphertexts'],
   ];
   for (const [change, type, field] of attempts) {
     const problem = await refused(party, json('POST', '/jobs', signJob({ ...good, ...change })));

@@ -415,6 +415,7 @@ test('says how it fares and describes itself', async ({ consortium }) => {
     'GET /models/{id}',
     'GET /models/{id}/events',
     'GET /models/{id}/parameters',
+    'GET /models/{id}/plots/{plot}',
     'GET /models/{id}/statistics',
     'GET /prediction',
     'GET /predictions',
