@@ -5,12 +5,13 @@
 import type { OwnerPolicy } from '../../src/config/owner-policy.ts';
 import { type ConsiderationDependencies, considerJob } from '../../src/contributing/acceptance.ts';
 import { requireAllowed } from '../../src/contributing/policy.ts';
+import type { Plan } from '../../src/encoding/plan.ts';
 import { SealsumError } from '../../src/errors.ts';
 import type { JobRequest, RequestedColumn, RequestedPrivacy, RequestedSums } from '../../src/http/job-request.ts';
 import { type Feature, fieldName, isNumeric, type LevelField, type NumericField } from '../../src/learning/fields.ts';
+import type { ClosingTask } from '../../src/learning/inference/closing-task.ts';
 import type { AnyModel } from '../../src/learning/model-document.ts';
 import { isStatistics } from '../../src/learning/statistics/model.ts';
-import type { AnyTask } from '../../src/learning/statistics/task.ts';
 import { epsilonOf, roundsOf } from '../../src/privacy/accounting/composition.ts';
 import type { Cost } from '../../src/privacy/ledger.ts';
 import { accountAfter, capsView, rhoView } from '../../src/privacy/ledger-statement.ts';
@@ -18,7 +19,7 @@ import { privacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
-import { privacyTerms } from '../../src/protocol/terms.ts';
+import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
 import { facilitatorsOf } from '../../src/protocol/tree.ts';
 import type { OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import { readTraining, type Training } from './participation.ts';
@@ -62,7 +63,8 @@ export async function describeRequest(
   const account = { dataset: cost.dataset, unit: cost.unit ?? 'record' };
   const statement = privacyStatement(privacyTerms(settings, terms), 0);
   const { plan } = terms;
-  const bytes = plan.ciphertexts * (plan.keyBits / 4);
+  const bytes = bytesOf(plan);
+  const closingBytes = terms.closing === undefined ? undefined : bytesOf(terms.closing.plan);
   return {
     job,
     job_digest: digest,
@@ -82,6 +84,7 @@ export async function describeRequest(
       through: facilitatorsOf(descriptor),
       values: terms.task.length,
       sums: sumsOf(terms.task),
+      closing: terms.closing === undefined ? null : closingOf(terms.closing.task),
     },
     receives: { parameters: encryptedCount ?? parameterCount, encrypted: encryptedCount !== undefined },
     roster: [...roster],
@@ -103,12 +106,17 @@ export async function describeRequest(
       slot_bits: plan.slotBits,
       ciphertexts: plan.ciphertexts,
       bytes_per_round: bytes,
-      bytes_total: bytes * rounds,
+      bytes_total: closingBytes === undefined ? bytes * rounds : bytes * (rounds - 1) + closingBytes,
     },
     refused: refusalOf(() => {
       requireAllowed(policy, { descriptor, settings, terms, columns, spent, encryptedCount });
     }),
   };
+}
+
+/** Of one contribution. */
+function bytesOf({ ciphertexts, keyBits }: Plan): number {
+  return ciphertexts * (keyBits / 4);
 }
 
 function refusalOf(check: () => void): string | null {
@@ -183,7 +191,7 @@ function valuesOf(field: NumericField | LevelField): string {
 }
 
 /** The values of a sum in the order in which they travel. */
-function sumsOf(task: AnyTask): RequestedSums[] {
+function sumsOf(task: AnyTerms['task']): RequestedSums[] {
   if (task.solver === 'statistics') {
     const named = task.model.data_props.columns.map(fieldName);
     return task.groups.map(({ kind, columns, length }) => ({
@@ -199,6 +207,24 @@ function sumsOf(task: AnyTask): RequestedSums[] {
     ['metric', statistics, statistics + metrics.length],
     ['count', statistics + metrics.length, task.length],
   ];
+  return partsOf(names, parts);
+}
+
+function closingOf(task: ClosingTask): NonNullable<JobRequest['release']['closing']> {
+  const names = task.names();
+  const precision = task.information.length + task.score.length + task.squares.length;
+  const parts: readonly [RequestedSums['kind'], from: number, to: number][] = [
+    ['inference', 0, precision],
+    ['diagnostics', precision, task.length],
+  ];
+  return { values: task.length, sums: partsOf(names, parts) };
+}
+
+/** Those that have any values. */
+function partsOf(
+  names: readonly string[],
+  parts: readonly [RequestedSums['kind'], from: number, to: number][],
+): RequestedSums[] {
   return parts.flatMap(([kind, from, to]) =>
     to === from ? [] : [{ kind, values: to - from, names: names.slice(from, Math.min(to, from + mostNames)) }],
   );

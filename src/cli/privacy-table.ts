@@ -1,9 +1,10 @@
 /** What every accountant finds for the same rounds: the table and the chart of `sealsum privacy`. */
+
+import { lineChart, type Point } from '../charts/line-chart.ts';
 import { SealsumError } from '../errors.ts';
 import { ACCOUNTANTS, type Accountant, rhoOfRounds } from '../privacy/accounting/accountants.ts';
 import { leastNoiseMultiplier } from '../privacy/accounting/calibrate-noise.ts';
 import { toNumberAbove } from '../privacy/rational.ts';
-import { lineChart, type Point } from './line-chart.ts';
 
 /** The rounds that are asked about, and either the ε they may lose or the noise they have. */
 export type Question = {

@@ -3,6 +3,7 @@ import type { CollectedStatistics } from '../http/model-owner-client.ts';
 import type { Estimate } from '../learning/statistics/moments.ts';
 import type { ContingencyReport, HistogramReport } from '../learning/statistics/report.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
+import { aligned } from './aligned.ts';
 
 /** The whole of it, without a newline at its end. */
 export function statisticsTables(found: CollectedStatistics): string {
@@ -99,18 +100,6 @@ function contingencyTable({ columns, levels, counts, missing, standard_error }: 
 }
 
 const heading = (error: number): string => (error === 0 ? 'count' : `count ± ${Number(error.toPrecision(2))}`);
-
-/** The first column begins, the others end in line. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return lines.join('\n');
-}
 
 function privacyLine(privacy: PrivacyStatement): string {
   if (privacy.guarantee === 'no differential privacy') return privacy.guarantee;

@@ -10,6 +10,7 @@ import { createTransport } from '../http/transport.ts';
 import { asksForStatistics } from '../learning/model-document.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { readToken, withToken } from './access-token.ts';
+import { coefficientTable } from './coefficient-table.ts';
 import { untilInterrupted } from './program.ts';
 import { createProgress } from './progress.ts';
 import { statisticsTables } from './statistics-tables.ts';
@@ -18,11 +19,13 @@ const examples = `
 Examples:
   sealsum train examples/linear/model.json
   sealsum train model.json --model-owner http://127.0.0.1:9090 > prediction.json
+  sealsum train examples/linear/model.json --table
   sealsum train examples/statistics/model.json
   sealsum train examples/statistics/model.json --json > statistics.json
   sealsum train model.json --model-owner https://research.example.org:9090 --token-file access-token --ca ca.pem
 
 A model.json of the type STATISTICS is printed as tables, with --json as one JSON object; predictions are JSON always.
+With --table a trained model is printed as its coefficients, with standard errors, intervals and p-values or why there are none.
 The model owner, the facilitator and the data owners must be running. Ctrl-C stops the training.`;
 
 interface TrainOptions {
@@ -30,6 +33,7 @@ interface TrainOptions {
   readonly tokenFile?: string;
   readonly ca?: string;
   readonly json: boolean;
+  readonly table: boolean;
 }
 
 export function registerTrainCommand(program: Command): void {
@@ -52,6 +56,11 @@ export function registerTrainCommand(program: Command): void {
     )
     .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
     .option('--json', 'print statistics as one JSON object too; draw no progress', false)
+    .addOption(
+      new Option('--table', 'print the coefficients with their standard errors and intervals in place of predictions')
+        .default(false)
+        .conflicts('json'),
+    )
     .addHelpText('after', examples)
     .action(async (file: string, options: TrainOptions) => {
       const document = await readDocument(file);
@@ -69,7 +78,7 @@ export function registerTrainCommand(program: Command): void {
             signal,
             onProgress: bar.update,
           },
-          options.json,
+          options,
         ),
       );
       bar.stop();
@@ -78,9 +87,14 @@ export function registerTrainCommand(program: Command): void {
 }
 
 /** What is printed of a job once it is over. */
-async function outcomeOf(job: FollowModelOptions, json: boolean): Promise<string> {
+async function outcomeOf(
+  job: FollowModelOptions,
+  { json, table }: Pick<TrainOptions, 'json' | 'table'>,
+): Promise<string> {
   if (!asksForStatistics(job.document)) {
-    const { answer, standardisation } = await followModel(job);
+    const trained = await followModel(job);
+    if (table) return coefficientTable(trained);
+    const { answer, standardisation } = trained;
     return JSON.stringify(standardisation === undefined ? answer : { ...(answer as object), standardisation });
   }
   const found = await followStatistics(job);

@@ -23,7 +23,17 @@ export interface RequestedColumn {
 
 /** Some values of the sum that belong together. */
 export interface RequestedSums {
-  readonly kind: 'gradient' | 'products' | 'metric' | 'count' | 'moments' | 'covariance' | 'histograms' | 'contingency';
+  readonly kind:
+    | 'gradient'
+    | 'products'
+    | 'metric'
+    | 'count'
+    | 'inference'
+    | 'diagnostics'
+    | 'moments'
+    | 'covariance'
+    | 'histograms'
+    | 'contingency';
   readonly values: number;
   /** What the values are, the first of them where there are very many. */
   readonly names: readonly string[];
@@ -72,6 +82,8 @@ export interface JobRequest {
     /** Numbers in the sum beside how many contributed and the weight of their records. */
     readonly values: number;
     readonly sums: readonly RequestedSums[];
+    /** What one more round releases, of the final model's precision and residuals; null: there is none. */
+    readonly closing: { readonly values: number; readonly sums: readonly RequestedSums[] } | null;
   };
   /** What this owner is given before every round. */
   readonly receives: { readonly parameters: number; readonly encrypted: boolean };
@@ -122,6 +134,23 @@ const privacy: z.ZodType<RequestedPrivacy> = z.object({
   total: z.object({ rho: z.number(), epsilon: z.number().nullable(), delta: z.number().nullable() }),
 });
 
+const sums: z.ZodType<RequestedSums> = z.object({
+  kind: z.enum([
+    'gradient',
+    'products',
+    'metric',
+    'count',
+    'inference',
+    'diagnostics',
+    'moments',
+    'covariance',
+    'histograms',
+    'contingency',
+  ]),
+  values: count,
+  names: z.array(z.string()),
+});
+
 export const jobRequestSchema: z.ZodType<JobRequest> = z.object({
   job: z.string(),
   job_digest: z.string(),
@@ -140,13 +169,8 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.object({
     to: z.string(),
     through: z.array(z.string()),
     values: count,
-    sums: z.array(
-      z.object({
-        kind: z.enum(['gradient', 'products', 'metric', 'count', 'moments', 'covariance', 'histograms', 'contingency']),
-        values: count,
-        names: z.array(z.string()),
-      }),
-    ),
+    sums: z.array(sums),
+    closing: z.object({ values: count, sums: z.array(sums) }).nullable(),
   }),
   receives: z.object({ parameters: count, encrypted: z.boolean() }),
   roster: z.array(z.string()),

@@ -52,6 +52,18 @@ test('prints what GET /prediction answers', async () => {
   assert.deepEqual(JSON.parse(ran.output), await getJson(`${parties.modelOwner.url}/prediction`));
 });
 
+test('--table prints the coefficients with their intervals, and nothing else does', async () => {
+  await using parties = await startConsortium({ data: dealtOut(sample, 2) });
+  const file = await parties.folder.write('model.json', JSON.stringify(document));
+  const ran = await sealsum(['train', file, '--table', '--model-owner', parties.modelOwner.url]);
+  assert.deepEqual([ran.complaint, ran.code], ['', 0]);
+  assert.match(ran.output, /^column +coefficient +± standard error +95 % interval +p\nintercept .* ± .* to /);
+  assert.match(ran.output, /\nresidual standard error .* on 25 degrees of freedom\n/);
+  const both = await sealsum(['train', file, '--table', '--json']);
+  assert.notEqual(both.code, 0);
+  assert.match(both.complaint, /'--table' cannot be used with option '--json'/);
+});
+
 test('says what the model owner refuses, with the field', async () => {
   await using parties = await startConsortium({ data: dealtOut(sample, 2) });
   const file = await parties.folder.write('model.json', JSON.stringify({ ...document, training: { solver: 'guess' } }));

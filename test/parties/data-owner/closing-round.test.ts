@@ -72,7 +72,7 @@ function accept(descriptor: JobDescriptor, dataset: Dataset): Promise<Participat
     facilitator: facilitator.name,
     parties: () => parties,
     storageKey: annaIdentity.derive('storage of the test'),
-    datasets: { hold: () => dataset },
+    datasets: { hold: (job) => dataset.heldFor(job) },
     policy: openPolicy,
     ledger: createLedger({ append: () => Promise.resolve(), entries: () => Promise.resolve([]) }),
     keys,
