@@ -2,6 +2,7 @@
 const layers = [
   '^src/(errors|version)\\.ts$',
   '^src/platform/',
+  '^src/charts/',
   '^src/threads/',
   '^src/paillier/',
   '^src/encoding/',
