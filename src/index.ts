@@ -103,6 +103,10 @@ export {
 } from './learning/features.ts';
 export type { FeatureRow } from './learning/fields.ts';
 export { crossValidationFrom, type FoldTrainings, foldTrainingsOf } from './learning/fold-trainings.ts';
+export { closingStatistics, closingSums } from './learning/inference/closing-sums.ts';
+export { type ClosingTask, closingTaskOf } from './learning/inference/closing-task.ts';
+export type { Diagnostics } from './learning/inference/diagnostics.ts';
+export type { CoefficientPrecision, Inference, ReportedParameters } from './learning/inference/standard-errors.ts';
 export type { Metrics } from './learning/metrics.ts';
 export { type Model, parseModel } from './learning/model.ts';
 export { type AnyModel, parseDocument } from './learning/model-document.ts';

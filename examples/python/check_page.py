@@ -12,6 +12,7 @@ from math import ceil, isqrt
 import numpy as np
 
 from beyond import Divided, Encrypted, Statistics, VectorSum, parts
+from closing import Closing
 from cipher import TagSecret, challenges, jacobi, modulus_of, pack, powmod, seal, tags_of
 from line import sign_request
 from model import Model, read_records
@@ -96,6 +97,13 @@ def divided(page, given):
         weight, values = own.contribution(path, asked)
     plan = own.plan(given["plan"]["owners"], noise_bound)
     return {"plan": plan, "weight": str(weight), "values": list(map(str, values))}
+
+
+def closing(page, given):
+    own = Closing({**page["features"]["model"], **given["with"]})
+    asked = decode_parameters(given["parameters"], own.parameter_count)
+    weight, values = own.contribution(records_of(page, own.model), asked)
+    return {"plan": own.plan(given["plan"]["owners"]), "weight": str(weight), "values": list(map(str, values))}
 
 
 def encrypted(page, given):
@@ -190,6 +198,7 @@ CHECKS = {
     "vector": vector,
     "division": division,
     "divided": divided,
+    "closing": closing,
     "encrypted": encrypted,
     "statistics": statistics,
     "sum": vector_sum,

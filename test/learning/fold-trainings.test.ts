@@ -47,6 +47,18 @@ test('each is a model.json that is accepted, and holds one fold out', () => {
   assert.deepEqual([all.name, all.evaluation?.rows.length], ['late', 1]);
 });
 
+test('standard errors and calibration are those of the training with all records', () => {
+  const training = { ...crossed, inference: {}, diagnostics: {} };
+  const found = foldTrainingsOf({ ...document, training });
+  assert.ok(found !== undefined);
+  for (const json of found.folds) {
+    const { inference, diagnostics } = parseModel(json).training;
+    assert.deepEqual([inference, diagnostics], [undefined, undefined]);
+  }
+  const { inference, diagnostics } = parseModel(found.all).training;
+  assert.deepEqual([inference, diagnostics], [{ level: 0.95 }, { bins: 20 }]);
+});
+
 test('nothing is taken apart where nothing is asked, or where one round tells it', () => {
   for (const json of [
     document,

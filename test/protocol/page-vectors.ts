@@ -9,12 +9,13 @@ import { createPlan } from '../../src/encoding/plan.ts';
 import { digestOf, signatureBase, signRequest } from '../../src/http/message-signatures.ts';
 import { partsOf } from '../../src/learning/division.ts';
 import { compileFeatures, encodeTable, type Records } from '../../src/learning/features.ts';
+import { closingSums } from '../../src/learning/inference/closing-sums.ts';
 import { parseModel } from '../../src/learning/model.ts';
 import { parseStatistics } from '../../src/learning/statistics/parse.ts';
 import { encodeColumns } from '../../src/learning/statistics/records.ts';
 import { statisticsSums } from '../../src/learning/statistics/task.ts';
 import { readTable } from '../../src/learning/table.ts';
-import { atClip, contribution } from '../../src/learning/task.ts';
+import { atClip, contribution, ownVector } from '../../src/learning/task.ts';
 import { bigintToBytes } from '../../src/paillier/bytes.ts';
 import { type BlumAnswer, modulusChallenges, verifyModulus } from '../../src/paillier/modulus-proof.ts';
 import { proveModulus } from '../../src/paillier/modulus-prover.ts';
@@ -203,6 +204,29 @@ const divided = {
   'divided-folds': vectorWith({
     training: { solver: 'normal-equations', cross_validation: { folds: 2, seed } },
   }),
+};
+
+/** Of the round that closes a job: four parameters, and half of the width of the histogram. */
+function closingWith(training: object) {
+  const { with: changed, noise } = vectorWith({ training });
+  const terms = termsOf(parseModel({ ...settings, training }), ownersOfJob);
+  const { closing } = terms;
+  if (closing === undefined) throw new Error('the model has no closing round');
+  const given = [...parameters, 0.5].slice(0, closing.parameterCount);
+  const own = encodeTable(terms.map, table);
+  const { weight, values } = ownVector(closing.task, closingSums(closing.task, own, Float64Array.from(given)));
+  return {
+    with: changed,
+    plan: planToWire(closing.plan),
+    noise,
+    parameters: encodeParameters(given),
+    weight: String(weight),
+    values: values.slice(0, values.length).map(String),
+  };
+}
+
+const closing = {
+  'closing-linear': closingWith({ ...settings.training, inference: { level: 0.95 }, diagnostics: { bins: 2 } }),
 };
 
 const statisticsFile = 'age,ward,visits,stay\n25,north,1,16\n75,?,0,40\n50,south,2,32\n,west,1,8\n';
@@ -407,6 +431,7 @@ export const pageVectors: Readonly<Record<string, object>> = {
   ...vectors,
   division,
   ...divided,
+  ...closing,
   ...onEncrypted,
   ...others,
   modulus,

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import type { WeightedVector } from '../../src/encoding/contribution.ts';
+import type { OwnVector, WeightedVector } from '../../src/encoding/contribution.ts';
 import { contribute } from '../../src/learning/contribute.ts';
+import { closingSums } from '../../src/learning/inference/closing-sums.ts';
 import { parseModel } from '../../src/learning/model.ts';
 import { shareRecords } from '../../src/learning/records.ts';
-import { contribution } from '../../src/learning/task.ts';
+import { contribution, ownVector } from '../../src/learning/task.ts';
 import { bigintBackend } from '../../src/paillier/backend.ts';
 import { decryptMany } from '../../src/paillier/decrypt-many.ts';
 import { createDecryptor } from '../../src/paillier/decryptor.ts';
@@ -300,6 +301,18 @@ test('many records are summed on a thread, to the same sums; by chance other rec
     }
     assert.equal(reports.length, privacy === undefined ? 0 : 'sampling' in privacy ? 2 : 1);
   }
+  // And so are those of a closing round, with a parameter more.
+  const training = { ...document.training, inference: {}, diagnostics: {} };
+  const { closing } = termsOf(parseModel({ ...document, training }), 3);
+  assert.ok(closing !== undefined);
+  const given = Float64Array.of(...parameters, 0.5);
+  const slots = ({ weight, values }: OwnVector): WeightedVector => ({
+    weight,
+    values: [...values.slice(0, values.length)],
+  });
+  const onThread = slots(await contribute(closing.task, records, given, { pool: noting }));
+  assert.equal(asked.pop(), 'contribute');
+  assert.deepEqual(onThread, slots(ownVector(closing.task, closingSums(closing.task, records, given))));
 });
 
 test.after(() => pool.close());

@@ -4,16 +4,10 @@ import { SealsumError } from '../../errors.ts';
 import type { FeatureMap } from '../features.ts';
 import type { Model } from '../model-types.ts';
 import type { Statistics } from '../task.ts';
-import type { Trainer, TrainerState } from '../trainer.ts';
+import type { ClosingReport, Trainer, TrainerState } from '../trainer-types.ts';
 import type { ClosingTask } from './closing-task.ts';
-import { type Diagnostics, diagnosticsOf } from './diagnostics.ts';
+import { diagnosticsOf } from './diagnostics.ts';
 import { type Inference, inferenceOf, unavailable } from './standard-errors.ts';
-
-/** What the closing round has told; plain data for JSON. */
-export interface ClosingReport {
-  readonly inference?: Inference;
-  readonly diagnostics?: Diagnostics;
-}
 
 /** Half of the width of the histogram of residuals, in their root mean squares: of normal ones 6 in 100,000 are beyond. */
 const halfWidthInDeviations = 4;
