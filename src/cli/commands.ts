@@ -4,6 +4,11 @@ import type { CommandTable } from './command-table.ts';
 export const commands: CommandTable = {
   'For a project:': [
     {
+      name: 'demo',
+      summary: 'train a model with five processes on this machine, beside the same training on pooled plaintext',
+      load: async () => (await import('./demo-command.ts')).registerDemoCommand,
+    },
+    {
       name: 'init',
       summary: 'make a project: identities, roster, configurations, invitations',
       load: async () => (await import('./init-command.ts')).registerInitCommand,
