@@ -2,7 +2,7 @@
 import type { Feature, Target } from '../../src/learning/fields.ts';
 import { fieldName, isNumeric } from '../../src/learning/fields.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
-import type { CardParameters, CardRound, ModelCard } from './model-card.ts';
+import { type CardParameters, type CardRound, contributorsOf, type ModelCard } from './model-card.ts';
 
 export function modelCardText(card: ModelCard): string {
   const { data, settings } = card;
@@ -60,8 +60,7 @@ function fieldCells(field: Feature | Target, role: string): string[] {
 }
 
 function ownerLines({ owners, rounds, settings }: ModelCard): string[] {
-  const counts = rounds.map(({ contributors }) => contributors);
-  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const { least, most } = contributorsOf(rounds);
   const each = least === most ? String(least) : `${least} to ${most}`;
   return [
     ...table(

@@ -18,11 +18,15 @@ import { type ModelView, viewModel } from './views.ts';
 /** One number for each coefficient, in the same shape; null where there is none. */
 type LikeCoefficients = readonly (number | null)[] | readonly (readonly (number | null)[])[];
 
-/** The coefficients, and where it is known how sure they are, that. */
-export interface CardParameters extends DataUnitParameters {
-  readonly standard_errors?: LikeCoefficients;
-  readonly intervals?: { readonly level: number; readonly lower: LikeCoefficients; readonly upper: LikeCoefficients };
+/** How sure coefficients are, where that is known. */
+interface Uncertainty {
+  readonly standard_errors?: LikeCoefficients | undefined;
+  readonly intervals?:
+    | { readonly level: number; readonly lower: LikeCoefficients; readonly upper: LikeCoefficients }
+    | undefined;
 }
+
+export type CardParameters = Omit<DataUnitParameters, keyof Uncertainty> & Uncertainty;
 
 /** Names as on the wire. */
 export interface ModelCard {
@@ -93,6 +97,19 @@ export function modelCard(
   };
 }
 
+/** Of all rounds: the least and the greatest number of contributors. */
+export function contributorsOf(rounds: readonly Pick<CardRound, 'contributors'>[]): {
+  readonly least: number;
+  readonly most: number;
+} {
+  let [least, most] = [rounds[0]?.contributors ?? 0, 0];
+  for (const { contributors } of rounds) {
+    least = Math.min(least, contributors);
+    most = Math.max(most, contributors);
+  }
+  return { least, most };
+}
+
 function limitationsOf(
   { model }: FinishedModel,
   { metrics, cross_validation: crossed, at_parameter_bound: atBound, owners }: ModelView,
@@ -102,8 +119,7 @@ function limitationsOf(
   const measured = metrics ?? {};
   const heldOut = crossed !== undefined || Object.keys(measured).some((name) => name.startsWith('validation_'));
   const absent = owners.filter(({ status }) => status !== 'ready').map(({ owner }) => owner);
-  const least = Math.min(...rounds.map(({ contributors }) => contributors));
-  const most = Math.max(...rounds.map(({ contributors }) => contributors));
+  const { least, most } = contributorsOf(rounds);
   return [
     'It adds up one term for each column: how columns act together is in it only where a column says so.',
     'Its coefficients tell what goes together in the records of these data owners, not what causes what.',
