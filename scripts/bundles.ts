@@ -16,7 +16,16 @@ export interface Bundles {
 }
 
 /** What is not JavaScript, or looks for its own files, stays where it is. */
-const external = ['better-sqlite3', 'pg-native', 'piscina', 'swagger-ui-dist', 'esbuild', 'playwright-core', 'tsx'];
+const external = [
+  'better-sqlite3',
+  'pg-native',
+  'piscina',
+  'swagger-ui-dist',
+  'esbuild',
+  'playwright-core',
+  'tsx',
+  'onnxruntime-web',
+];
 
 /** Packages of CommonJS ask for the modules of Node with a function that other modules have not. */
 const banner = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
