@@ -1,6 +1,6 @@
 /**
- * A finished model as an ONNX graph in double precision: IR version 7, operator sets ai.onnx 13 and ai.onnx.ml 2, which ONNX
- * Runtime has read since version 1.7.
+ * A finished model as an ONNX graph in double precision: IR version 7, operator sets ai.onnx 13 and ai.onnx.ml 2
+ * (https://github.com/onnx/onnx/blob/main/docs/Operators.md and Operators-ml.md).
  *
  * One input tensor per feature, [rows, 1], by its name: doubles for continuous and discrete ones, texts for ordinal and nominal
  * ones; NaN and the empty text are missing values. Linear models have the output `prediction` [rows, 1] in the target's unit;
