@@ -40,7 +40,7 @@ for (const page of readdirSync(folder)) {
   const steps = stepsOf(text);
   if (steps.length === 0) continue;
   const skipped = text.includes(written) ? noDatabase : undefined;
-  (skipped === undefined ? test : test.skip)(`${page}${skipped === undefined ? '' : `: ${skipped}`}`, async () => {
+  const run = async (): Promise<void> => {
     const place = await mkdtemp(join(tmpdir(), 'sealsum-how-to-'));
     const first = await freePorts(5);
     const ports = new Map(['8080', '9090', '5000'].map((port, index) => [port, String(first + index)]));
@@ -61,7 +61,9 @@ for (const page of readdirSync(folder)) {
       await rm(place, { recursive: true, force: true });
       if (text.includes(written)) await inPostgres(`drop schema if exists ${schema} cascade`);
     }
-  });
+  };
+  if (skipped === undefined) test(page, run);
+  else test.skip(`${page}: ${skipped}`, run);
 }
 
 test.run();

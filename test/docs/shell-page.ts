@@ -58,10 +58,10 @@ export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
   const child: ChildProcess = spawn('bash', ['--norc', '--noprofile'], { cwd, env, detached: true });
   const { pid, stdin, stdout, stderr } = child;
   assert.ok(pid !== undefined && stdin !== null && stdout !== null && stderr !== null);
-  let [said, printed, ended] = ['', '', false];
+  let [said, printed] = ['', ''];
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => {
-      ended = true;
       resolve();
     });
   });
@@ -75,7 +75,7 @@ export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
   let blocks = 0;
   return {
     run: async (commands, signal) => {
-      assert.ok(!ended, 'the shell has ended with a command that failed before');
+      assert.ok(!hasEnded(), 'the shell has ended with a command that failed before');
       blocks += 1;
       const mark = `end of block ${blocks}\n`;
       [said, printed] = ['', ''];
@@ -86,7 +86,7 @@ export function openShell(cwd: string, env: NodeJS.ProcessEnv): Shell {
           throw new Error(`${commands}\nhas not ended, and printed\n${printed}${said}`, { cause });
         });
         await Promise.race([more, gone]);
-        if (ended) throw new Error(`${commands}\nfailed, and printed\n${printed}${said}`);
+        if (hasEnded()) throw new Error(`${commands}\nfailed, and printed\n${printed}${said}`);
       }
       return printed.slice(0, -mark.length);
     },
