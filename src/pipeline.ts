@@ -180,7 +180,11 @@ export async function sealIntegers(
   return encryptMany(encryptor, plaintexts, spreading);
 }
 
-/** The same, all of it at once. */
+/**
+ * The same, all of it at once.
+ *
+ * @throws SealsumError number_out_of_bounds, number_not_finite, plan_mismatch
+ */
 export function sealVector(
   plan: Plan,
   encryptor: Encryptor,
@@ -223,7 +227,11 @@ export async function openIntegers(
   return noise === undefined ? exact : await addNoise(exact, noise, spreading);
 }
 
-/** The same without noise, all of it at once: the sum is exact. */
+/**
+ * The same without noise, all of it at once: the sum is exact.
+ *
+ * @throws SealsumError as open(), but weight_zero
+ */
 export function openVector(
   plan: Plan,
   decryptor: Decryptor,

@@ -42,6 +42,9 @@ export interface AveragedRound {
   readonly manifest: SignedManifest;
 }
 
+/**
+ * A federated averaging that runs: the model, and one round after the other. Ends with `await using` or its dispose.
+ */
 export interface AveragingJob extends AsyncDisposable {
   readonly id: JobId;
   /** The document of the vector sum, with every default. */
@@ -67,6 +70,7 @@ export interface AveragingJob extends AsyncDisposable {
   end(outcome?: JobOutcome): Promise<void>;
 }
 
+/** What `createAveragingJob` needs of its surroundings. */
 export interface AveragingDependencies {
   /** Of which round which owners are asked is drawn from it; the operating system's generator unless given. */
   readonly random?: RandomBytes;

@@ -16,6 +16,9 @@ export type Selection = readonly string[] | RegExp | ((name: string) => boolean)
 
 type SumOptions = Pick<VectorSumOptions, 'privacy' | 'norm' | 'rounds' | 'roster' | 'keyBits' | 'name' | 'id'>;
 
+/**
+ * What is averaged and how: the model, the tensors of it, the strategy, and the options of the vector sum beneath.
+ */
 export interface AveragingOptions extends SumOptions {
   /** The whole model before the first round. */
   readonly initial: NamedTensors;

@@ -36,6 +36,9 @@ export interface Trained {
   readonly metrics?: NamedNumbers;
 }
 
+/**
+ * One local training: from the round's parameters to this owner's, with its weight. What it throws ends taking part.
+ */
 export type Train = (parameters: NamedTensors, context: TrainingContext) => Trained | Promise<Trained>;
 
 /** What a round took of this owner. */
@@ -60,6 +63,7 @@ export interface MissedRound {
   readonly reason: SealsumError;
 }
 
+/** How a data owner takes part in a federated averaging. */
 export interface ParticipateOptions {
   readonly client: Client;
   readonly job: JobReference;
@@ -74,6 +78,7 @@ export interface ParticipateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What became of taking part, once the job is over. */
 export interface ParticipationSummary {
   /** How many rounds took what was given, and how many were over before. */
   readonly given: number;

@@ -31,6 +31,9 @@ export interface StrategyResult {
   readonly memory: StrategyMemory;
 }
 
+/**
+ * What becomes of the averaged parameters of a round: the model's next ones, and what is remembered for the next round.
+ */
 export type Strategy = (step: StrategyStep) => StrategyResult;
 
 /** The average itself. */
@@ -38,6 +41,7 @@ export function fedAvg(): Strategy {
   return ({ average }) => ({ parameters: average.slice(), memory: [] });
 }
 
+/** Of averaging with momentum (Hsu, Qi, Brown 2019). */
 export interface FedAvgMOptions {
   /** η; 1 unless given. */
   readonly serverLearningRate?: number;
@@ -62,6 +66,7 @@ export function fedAvgM({ serverLearningRate: rate = 1, serverMomentum: keep = 0
   };
 }
 
+/** Of the adaptive strategies (Reddi et al. 2021, “Adaptive Federated Optimization”); Flower's names and defaults. */
 export interface AdaptiveOptions {
   /** η, the learning rate of the server. */
   readonly eta?: number;
@@ -69,6 +74,7 @@ export interface AdaptiveOptions {
   readonly tau?: number;
 }
 
+/** Of FedAdam and FedYogi. */
 export interface FedAdamOptions extends AdaptiveOptions {
   /** How much is kept of the mean of Δ. */
   readonly beta1?: number;

@@ -24,6 +24,7 @@ export interface TensorPlace extends TensorShape {
   readonly size: number;
 }
 
+/** Where the values of named tensors stand in one vector: in the order in which the layout was given them. */
 export interface TensorLayout {
   readonly places: readonly TensorPlace[];
   /** Values of all tensors together. */
@@ -43,7 +44,11 @@ export interface TensorLayout {
   fieldOf(index: number): string;
 }
 
-/** @throws SealsumError `data_invalid` naming a tensor that is there twice, has no name, or whose shape is none */
+/**
+ * Where the values of tensors of these names and shapes stand in one vector, one after the other in this order.
+ *
+ * @throws SealsumError `data_invalid` naming a tensor that is there twice, has no name, or whose shape is none
+ */
 export function createTensorLayout(tensors: Iterable<TensorShape>): TensorLayout {
   const byName = new Map<string, TensorPlace>();
   let length = 0;

@@ -5,7 +5,7 @@ export const commands: CommandTable = {
   'For a project:': [
     {
       name: 'demo',
-      summary: 'train a model with five processes on this machine, beside the same training on pooled plaintext',
+      summary: 'train a model with every party in a process of its own, beside pooled plaintext training',
       load: async () => (await import('./demo-command.ts')).registerDemoCommand,
     },
     {

@@ -24,6 +24,7 @@ export interface RosterEntry {
   readonly url?: string;
 }
 
+/** Who belongs: what a roster.toml names. */
 export interface Roster {
   /** Facilitators first, then model owners, then data owners; by name among themselves. */
   readonly parties: readonly RosterEntry[];
@@ -49,12 +50,17 @@ const introduction = `# Everybody who belongs to this project, with public keys:
 # Written by sealsum, which reads it again when it changes; compare it by telephone with: sealsum fingerprints ROSTER
 `;
 
-/** @throws SealsumError config_invalid, identity_invalid, naming the file and the field */
+/** The roster of a roster.toml. @throws SealsumError config_invalid, identity_invalid, naming the file and the field */
 export async function readRoster(path: string): Promise<Roster> {
   return parseRoster(await readTextFile(path, 'roster'), path);
 }
 
-/** @param file names the text in errors @throws SealsumError config_invalid, identity_invalid */
+/**
+ * The roster of the text of a roster.toml.
+ *
+ * @param file names the text in errors
+ * @throws SealsumError config_invalid, identity_invalid
+ */
 export function parseRoster(text: string, file: string): Roster {
   const { party } = checkToml(rosterSchema, parseToml(text, file), file);
   try {

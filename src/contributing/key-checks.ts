@@ -6,6 +6,9 @@ import { sha256 } from '../platform/hashes.ts';
 import type { JobDescriptor } from '../protocol/job-messages.ts';
 import { modulusProofContext } from '../protocol/modulus-proof-context.ts';
 
+/**
+ * Checks that a model owner's modulus is well formed, as its proof says (Goldberg, Reyzin, Sagga, Baldimtsi 2019; CGGMP21).
+ */
 export interface KeyChecks {
   /**
    * Checks the proof that a descriptor brings of its key, unless it was found good before.
@@ -19,6 +22,7 @@ export interface KeyChecks {
 /** Jobs whose keys are remembered: far more than an owner takes part in at once. */
 const remembered = 1000;
 
+/** Checks of keys that remember, in memory, which proofs were found good. */
 export function createKeyChecks(): KeyChecks {
   const good = new Set<string>();
   return {

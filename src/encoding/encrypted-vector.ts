@@ -107,6 +107,7 @@ export class EncryptedVector {
     return combine('subtract', [this, other], [1n, -1n]);
   }
 
+  /** Every value with the other sign. @throws nothing: scale and bound stay as they are */
   negate(): EncryptedVector {
     return combine('negate', [this], [-1n]);
   }

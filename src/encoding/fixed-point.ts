@@ -55,7 +55,11 @@ export function fromFixedPoint(values: readonly bigint[], scale: number): Float6
   return reals;
 }
 
-/** The values as they are after the way to integers and back: the nearest multiples of 1 / scale. */
+/**
+ * The values as they are after the way to integers and back: the nearest multiples of 1 / scale.
+ *
+ * @throws SealsumError as toFixedPoint() and fromFixedPoint()
+ */
 export function quantise(values: ArrayLike<number>, scale: number): Float64Array {
   return fromFixedPoint(toFixedPoint(values, scale), scale);
 }

@@ -16,6 +16,7 @@ import { type RandomBytes, systemRandom } from '../paillier/random.ts';
 import { type RandomWords, randomWordsFrom, WORD_BITS } from '../paillier/random-words.ts';
 import { toFixedPoint } from './fixed-point.ts';
 
+/** To the nearest integer, ties to even; or up or down by an exact coin, so that the mean is right. */
 export type Rounding = 'nearest' | 'stochastic';
 
 /** What is quantised to what. */
@@ -39,7 +40,11 @@ export function quantisationBound(bits: number): bigint {
   return (1n << BigInt(bits - 1)) - 1n;
 }
 
-/** Q / R, with which integer = real × scale: the `scale` of a plan, and of `fromFixedPoint` on the way back. */
+/**
+ * Q / R, with which integer = real × scale: the `scale` of a plan, and of `fromFixedPoint` on the way back.
+ *
+ * @throws SealsumError `number_out_of_bounds` with field `bits` or `range`
+ */
 export function quantisationScale({ bits, range }: Pick<Quantisation, 'bits' | 'range'>): number {
   const scale = Number(quantisationBound(bits)) / range;
   if (!(range > 0 && scale > 0 && Number.isFinite(scale))) {

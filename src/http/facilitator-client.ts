@@ -95,6 +95,9 @@ interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/**
+ * A client of a facilitator that repeats what may be repeated. Its methods throw what the facilitator answers, as the error that it threw.
+ */
 export function createFacilitatorClient(options: FacilitatorClientOptions): FacilitatorClient {
   const base = options.url.replace(/\/+$/, '');
   const timeout = options.timeout ?? 30_000;

@@ -28,6 +28,7 @@ export interface FollowModelOptions {
   readonly onProgress: (done: number, planned: number) => void;
 }
 
+/** A finished training as its model owner tells it. */
 export interface TrainedModel {
   readonly id: string;
   readonly status: 'finished';

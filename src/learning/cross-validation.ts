@@ -12,6 +12,7 @@ import {
   solveNormalEquations,
 } from './normal-equations.ts';
 
+/** What a fit without one fold gives on that fold. */
 export interface FoldResult {
   /** Known where all folds are of one round. */
   readonly records?: number;

@@ -41,6 +41,7 @@ export interface FeatureMap {
 
 export type { Records } from './records.ts';
 
+/** A model's columns made ready for reading records: which cell is which column, its range or levels, its scale. */
 export function compileFeatures(model: Model): FeatureMap {
   const { features, target } = model.data_props;
   const columns = ['intercept', ...features.flatMap(columnNames)];

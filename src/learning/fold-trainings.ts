@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts';
 import { shareOfPrivacy } from './privacy-share.ts';
 import { crossValidation } from './training-schema.ts';
 
+/** A cross-validation by gradient as trainings of its own: k + 1 of them. */
 export interface FoldTrainings {
   /** The model.json of the training without each fold. */
   readonly folds: readonly JsonObject[];

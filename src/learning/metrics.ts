@@ -8,6 +8,7 @@ import type { FeatureMap } from './features.ts';
 import { isNumeric } from './fields.ts';
 import { rangeScale } from './scaling.ts';
 
+/** How well parameters fit, over all records of a round. */
 export interface Metrics {
   /** The mean loss per record without the penalty: squared error / 2 of the target scaled to [−1, 1], or log-loss in nats. */
   readonly loss: number;

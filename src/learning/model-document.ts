@@ -6,6 +6,7 @@ import { isStatistics, type StatisticsModel } from './statistics/model.ts';
 import { parseStatistics } from './statistics/parse.ts';
 import { standardisationOf } from './statistics/standardisation.ts';
 
+/** What a model.json may ask for: a training, or statistics. */
 export type AnyModel = Model | StatisticsModel;
 
 /**

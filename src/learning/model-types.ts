@@ -164,6 +164,9 @@ type PrivacyTarget =
 /** Differential privacy. */
 export type PrivacySettings = PrivacyMode & ClippingSettings & PrivacyTarget;
 
+/**
+ * A model.json of a training, with every default filled in; the README has a table of the fields. Made by `parseModel`.
+ */
 export interface Model {
   readonly name?: string | undefined;
   readonly model_type: ModelType;

@@ -19,6 +19,7 @@ export interface OptimiserState {
   readonly moments: readonly (readonly number[])[];
 }
 
+/** A way to turn gradients into steps: sgd, momentum or adam (Kingma, Ba 2015). Its memory is plain numbers. */
 export interface Optimiser {
   /** Subtracts this step from the parameters, in place. */
   step(parameters: Float64Array, gradient: Float64Array): void;

@@ -15,6 +15,7 @@ import type { GradientTraining, Model, NormalEquationsTraining } from './model-t
 import { solveNormalEquations, triangleSums } from './normal-equations.ts';
 import { joinRecords, type Records, recordsInPart } from './records.ts';
 
+/** What training on all records in one place gives, without encryption or privacy: what to compare with. */
 export interface PooledFit {
   /** As `Trainer.parameters` has them, but not rounded. */
   readonly parameters: Float64Array;
@@ -27,6 +28,8 @@ export interface PooledFit {
 }
 
 /**
+ * The fit on all records in one place, without encryption or privacy, as one training on plaintext gives it.
+ *
  * @param records all of them, or those of each owner: where a model divides them, equal records of one owner are divided too, and
  *   so it matters whose they are
  * @throws SealsumError `matrix_singular`, `number_not_finite` (the training diverged), `weight_zero` (a fold has no record)

@@ -7,6 +7,7 @@ import type { Model } from './model-types.ts';
 import type { LinearScale } from './scaling.ts';
 import { featureScale, rangeScale, unscaleValue } from './scaling.ts';
 
+/** Coefficients in the data file's own units. */
 export interface DataUnitParameters {
   /** `intercept`, then the columns of the features. */
   readonly columns: readonly string[];
@@ -20,7 +21,11 @@ export interface DataUnitParameters {
   readonly classes?: readonly string[];
 }
 
-/** Scaled parameters (outputs × width, as `Trainer.parameters`) in the data file's own units. */
+/**
+ * Scaled parameters (outputs × width, as `Trainer.parameters`) in the data file's own units.
+ *
+ * @throws SealsumError `plan_mismatch` for another number of parameters than the model has
+ */
 export function parametersInDataUnits(model: Model, map: FeatureMap, parameters: Float64Array): DataUnitParameters {
   const { outputs } = familyOf(model);
   requireFitted(map, outputs, parameters);
@@ -104,6 +109,7 @@ export type Prediction =
  * Predicts every row.
  *
  * @param rows encoded by `encodeRows` or `rowsOf`; null, a row dropped for a missing value, stays null
+ * @throws SealsumError `plan_mismatch` for another number of parameters than the model has
  */
 export function predict(
   model: Model,

@@ -21,6 +21,7 @@ export interface TableOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A data file as it was read: texts in rows and columns, with the lines that they come from. */
 export interface Table {
   /** Names of the columns, or undefined where the file has no header. */
   readonly header: readonly string[] | undefined;

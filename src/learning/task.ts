@@ -39,6 +39,7 @@ import { type Quantising, quantisingOf } from './quantising.ts';
 import { summedMetricsOf } from './summed-metrics.ts';
 import { BOUND_BITS, unclippedSums } from './unclipped-sums.ts';
 
+/** What a round of a training sums: how many values, what they are, in which scale, within which bounds. */
 export interface Task extends UnitVectors {
   /** What it is the task of. */
   readonly model: Model;
@@ -75,6 +76,7 @@ export interface Task extends UnitVectors {
 /** The task of a model with encrypted parameters. */
 export type EncryptedTask = Task & { readonly encrypted: EncryptedGradient };
 
+/** Whether owners compute on parameters that they cannot see. */
 export function isEncrypted(task: Pick<Task, 'encrypted'>): task is EncryptedTask {
   return task.encrypted !== undefined;
 }
@@ -111,7 +113,12 @@ export function mostRoundsOf({ training, privacy }: Model): number {
   return training.rounds + (privacy?.metrics === 'local' ? 0 : 1) + closing;
 }
 
-/** @param sign where the clip adapts: what `signShare` gives */
+/**
+ * What a round of a training sums.
+ *
+ * @param sign where the clip adapts: what `signShare` gives
+ * @throws SealsumError `privacy_invalid` where the promise leaves too little for what is to be summed
+ */
 export function createTask(model: Model, map: FeatureMap, sign?: bigint): Task {
   const family = familyOf(model);
   const gradient = model.training.solver === 'gradient';

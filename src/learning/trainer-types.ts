@@ -42,6 +42,7 @@ type FittingState =
     }
   | { readonly solver: 'statistics'; readonly report?: StatisticsReport };
 
+/** A training that takes one sum after the other. */
 export interface Trainer {
   /**
    * Those to send for the next round (a copy; none for normal equations), and once finished the fitted ones: outputs × width

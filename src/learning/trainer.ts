@@ -25,7 +25,11 @@ import type { Trainer, TrainerState } from './trainer-types.ts';
 
 export type { Trainer, TrainerState } from './trainer-types.ts';
 
-/** @param noise the standard deviation of the noise in every value of a sum, in integers at the task's scale; 0: none */
+/**
+ * A training of a task, before its first round.
+ *
+ * @param noise the standard deviation of the noise in every value of a sum, in integers at the task's scale; 0: none
+ */
 export function createTrainer(model: Model, map: FeatureMap, task: Task, noise = 0): Trainer {
   const { training } = model;
   const fitting =
@@ -40,7 +44,11 @@ function withClosing(fitting: Trainer, model: Model, map: FeatureMap, state?: Tr
   return closing === undefined ? fitting : closingTrainer(fitting, closing, map, state?.closing);
 }
 
-/** The trainer as it was when `state` was taken, for the same model and noise. */
+/**
+ * The trainer as it was when `state` was taken, for the same model and noise.
+ *
+ * @throws SealsumError `plan_mismatch` for the state of another task
+ */
 export function restoreTrainer(model: Model, map: FeatureMap, task: Task, state: TrainerState, noise = 0): Trainer {
   const { training } = model;
   if (training.solver === 'gradient' && state.solver === 'gradient') {

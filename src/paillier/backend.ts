@@ -27,6 +27,7 @@ export type ModularPower = (base: bigint, exponent: bigint) => bigint;
 
 /** The backends: `native` is the kernel's fastest engine here, whichever it is; the others of its names are slower ones. */
 export const backendNames = ['native', 'native-mulx', 'native-portable', 'openssl', 'bigint'] as const;
+/** What computes modular powers; as SEALSUM_BACKEND has it. */
 export type BackendName = (typeof backendNames)[number];
 type NativeName = Exclude<BackendName, 'openssl' | 'bigint'>;
 

@@ -30,8 +30,9 @@ export function multiplyCiphertext(publicKey: PublicKey, c: Ciphertext, k: bigin
  * The values as ciphertexts if each is one: 0 < c < n², gcd(c, n) = 1 and c ≢ 1 mod n.
  *
  * The last refuses encryptions without any randomness, whose plaintext everybody can read. One product modulo n and one
- * gcd serve all values; only when that gcd is not 1 is the culprit searched for, by halving. Throws ciphertext_invalid,
- * which names the index of the first culprit, counted from 0.
+ * gcd serve all values; only when that gcd is not 1 is the culprit searched for, by halving.
+ *
+ * @throws SealsumError ciphertext_invalid, which names the index of the first culprit, counted from 0
  */
 export function validateCiphertexts(publicKey: PublicKey, values: readonly bigint[]): Ciphertext[] {
   const { n, _n2: square } = publicKey;
@@ -54,7 +55,11 @@ export function validateCiphertexts(publicKey: PublicKey, values: readonly bigin
   return values as Ciphertext[];
 }
 
-/** Ciphertexts one after the other, each big-endian in exactly ciphertextBytes(publicKey) bytes, nothing else. */
+/**
+ * Ciphertexts one after the other, each big-endian in exactly ciphertextBytes(publicKey) bytes, nothing else.
+ *
+ * @throws SealsumError number_out_of_bounds for what is no ciphertext of this key
+ */
 export function encodeCiphertexts(publicKey: PublicKey, ciphertexts: readonly Ciphertext[]): Uint8Array {
   const width = ciphertextBytes(publicKey);
   const bytes = new Uint8Array(width * ciphertexts.length);
@@ -65,7 +70,7 @@ export function encodeCiphertexts(publicKey: PublicKey, ciphertexts: readonly Ci
 /**
  * The inverse of encodeCiphertexts, validated as validateCiphertexts does.
  *
- * Throws ciphertext_invalid when the bytes are not exactly `expectedCount` ciphertexts, or when one of them is none.
+ * @throws SealsumError ciphertext_invalid when the bytes are not exactly `expectedCount` ciphertexts, or when one of them is none
  */
 export function decodeCiphertexts(
   publicKey: PublicKey,
@@ -79,7 +84,11 @@ export function decodeCiphertexts(
   return valid ? (values as Ciphertext[]) : validateCiphertexts(publicKey, values);
 }
 
-/** Throws as decodeCiphertexts does, for whoever needs the bytes only: with a kernel nothing becomes a bigint. */
+/**
+ * Checks ciphertexts, for whoever needs the bytes only: with a kernel nothing becomes a bigint.
+ *
+ * @throws SealsumError as decodeCiphertexts()
+ */
 export function checkCiphertexts(
   publicKey: PublicKey,
   bytes: Uint8Array,

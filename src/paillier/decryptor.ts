@@ -41,7 +41,11 @@ export interface Decryptor {
   decryptBatch(bytes: Uint8Array, expectedCount: number): Plaintext[];
 }
 
-/** A decryptor for a key; key_invalid when that was not checked (see privateKeyFromPrimes). */
+/**
+ * A decryptor for a key.
+ *
+ * @throws SealsumError key_invalid when that was not checked (see privateKeyFromPrimes)
+ */
 export function createDecryptor(privateKey: PrivateKey, options: DecryptorOptions = {}): Decryptor {
   const { p, q } = primesOf(privateKey);
   const publicKey = privateKey.publicKey;

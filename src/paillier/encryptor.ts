@@ -60,7 +60,11 @@ export interface Encryptor {
   rerandomise(c: Ciphertext): Ciphertext;
 }
 
-/** An encryptor for a key; key_invalid when that was not checked (see publicKeyFromModulus). */
+/**
+ * An encryptor for a key.
+ *
+ * @throws SealsumError key_invalid when that was not checked (see publicKeyFromModulus)
+ */
 export function createEncryptor(publicKey: PublicKey, options: EncryptorOptions = {}): Encryptor {
   const random = options.random ?? systemRandom;
   const backend = options.backend ?? selectBackend();

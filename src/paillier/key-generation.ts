@@ -27,7 +27,8 @@ export const defaultKeyBits = 3072;
  * A fresh key pair whose modulus has exactly `bits` bits (an even number, 2048 to 16,384; 3072 by default).
  *
  * The primes come from OpenSSL on its own threads: the event loop stays free. Takes about 0.6 s at 3072 bits.
- * Throws key_too_small below 2048 bits, key_invalid for another size that cannot be, aborted when the signal fires.
+ *
+ * @throws SealsumError key_too_small below 2048 bits, key_invalid for another size that cannot be, aborted when the signal fires
  */
 export async function generateKeyPair(options: { bits?: number; signal?: AbortSignal } = {}): Promise<KeyPair> {
   const bits = options.bits ?? defaultKeyBits;

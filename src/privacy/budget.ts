@@ -51,7 +51,7 @@ export interface CapSettings {
 /**
  * Caps that make sense together; ρ and ε in (0, 2^64], δ in (0, 1), ε and δ both or neither.
  *
- * Throws `privacy_invalid` with `field` one of rho_per_round, rho_total, epsilon, delta, and a message that begins with it.
+ * @throws SealsumError `privacy_invalid` with `field` one of rho_per_round, rho_total, epsilon, delta, and a message that begins with it
  */
 export function createCaps({ rhoPerRound, rhoTotal, epsilon, delta }: CapSettings): Caps {
   const caps: Caps = {

@@ -35,6 +35,7 @@ export type PrivacyTarget =
   | { readonly epsilon: number; readonly delta: number }
   | { readonly rho: number; readonly delta?: number | undefined };
 
+/** The noise of a job, and what it promises. */
 export interface Calibration {
   /** σ² of one draw of noise on each coordinate of a round's sum, in squared integer units; a whole number. */
   readonly variance: Rational;
@@ -71,7 +72,9 @@ export interface NoiseConditions {
 /**
  * The least whole σ² with which `rounds` rounds stay within the target; with sampling, to nine digits.
  *
- * `rounds` ≥ 1; ε and ρ in (0, 2^64], δ in (0, 1). Throws `privacy_invalid` naming the field.
+ * `rounds` ≥ 1; ε and ρ in (0, 2^64], δ in (0, 1).
+ *
+ * @throws SealsumError `privacy_invalid` naming the field
  */
 export function calibrate(target: PrivacyTarget, rounds: number, conditions: NoiseConditions = {}): Calibration {
   const { sensitivity = CLIP_SCALE, shares, sampling = 1 } = conditions;

@@ -23,6 +23,7 @@ export const CLIP_SCALE: bigint = 2n ** 20n;
 /** Up to this norm every sum of squares below stays under 2^53, where doubles count exactly. */
 const GREATEST_NORM = 2n ** 26n;
 
+/** A vector as integers whose L2 norm is within the bound. */
 export interface ClippedVector {
   /** Integers with Σv² ≤ norm²; one stands for clip/norm. */
   readonly values: Int32Array;
@@ -53,8 +54,10 @@ export function wholeNumbers(rounding: Rounding, random: RandomBytes): WholeNumb
  * The vector as integers of L2 norm at most `norm`, in units of clip/norm; a vector no longer than `clip` is only rounded,
  * half to even unless told otherwise, unless the rounding itself made it too long.
  *
- * `clip` is a finite number above 0, `norm` lies in [1, 2^26]. Throws `privacy_invalid` for anything else. Never throws on
+ * `clip` is a finite number above 0, `norm` lies in [1, 2^26]. Never throws on
  * account of the vector: a record must not be able to stop a round, which would say something about it.
+ *
+ * @throws SealsumError privacy_invalid for `clip` or `norm`, never for the vector
  */
 export function clipToIntegers(
   vector: ArrayLike<number>,

@@ -17,8 +17,9 @@ import { formatRational, type Rational } from './rational.ts';
 /**
  * `count` independent samples of the discrete Gaussian of mean 0 and parameter σ² = `variance`.
  *
- * The parameter bounds the distribution's variance from above and is practically equal to it from σ = 1 on. Throws
- * `privacy_invalid` when the variance is not positive or the count not a whole number of at least 0.
+ * The parameter bounds the distribution's variance from above and is practically equal to it from σ = 1 on.
+ *
+ * @throws SealsumError `privacy_invalid` when the variance is not positive or the count not a whole number of at least 0
  */
 export function sampleDiscreteGaussians(
   count: number,
@@ -34,7 +35,11 @@ export function sampleDiscreteGaussians(
   return Array.from({ length: count }, draw);
 }
 
-/** One sample; to draw several, ask for them together, since every call asks `random` for a buffer of its own. */
+/**
+ * One sample; to draw several, ask for them together, since every call asks `random` for a buffer of its own.
+ *
+ * @throws SealsumError privacy_invalid when the variance is not positive
+ */
 export function sampleDiscreteGaussian(variance: Rational, random: RandomBytes = systemRandom): bigint {
   return discreteGaussian(variance, randomWordsFrom(random))();
 }

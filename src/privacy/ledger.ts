@@ -29,11 +29,13 @@ export interface Cost {
   readonly sampling: number | null;
 }
 
+/** What one round of one job costs. */
 export interface Charge extends Cost {
   readonly job: string;
   readonly round: number;
 }
 
+/** A charge as it is kept. */
 export interface LedgerEntry extends Omit<Charge, 'dataset'> {
   /** null: charged before data sets were told apart, so that it counts for every one. */
   readonly dataset: string | null;
@@ -49,6 +51,7 @@ export interface LedgerStore {
   entries(): Promise<LedgerEntry[]>;
 }
 
+/** What an account has spent. */
 export interface Spent {
   /** The exact sum over the rounds with differential privacy, with no regard to sampling. */
   readonly rho: Rational;
@@ -57,6 +60,7 @@ export interface Spent {
   readonly unprotectedRounds: number;
 }
 
+/** An owner's own record of the privacy that it has spent. Nothing is ever given back. */
 export interface Ledger {
   /**
    * Charges a round once and resolves when that is durable: true if it was charged now, false if it had been before. After

@@ -16,14 +16,22 @@ export interface Rational {
 
 export const ZERO: Rational = { numerator: 0n, denominator: 1n };
 
-/** numerator / denominator in lowest terms. Throws `privacy_invalid` when the denominator is 0. */
+/**
+ * numerator / denominator in lowest terms.
+ *
+ * @throws SealsumError `privacy_invalid` when the denominator is 0
+ */
 export function rational(numerator: bigint, denominator: bigint = 1n): Rational {
   if (denominator === 0n) throw new SealsumError('privacy_invalid', 'a fraction needs a denominator other than 0');
   const divisor = greatestCommonDivisor(numerator, denominator) * (denominator < 0n ? -1n : 1n);
   return { numerator: numerator / divisor, denominator: denominator / divisor };
 }
 
-/** The exact value of a finite double. Throws `privacy_invalid` for NaN and the infinities. */
+/**
+ * The exact value of a finite double.
+ *
+ * @throws SealsumError `privacy_invalid` for NaN and the infinities
+ */
 export function rationalFromNumber(value: number): Rational {
   if (!Number.isFinite(value)) throw new SealsumError('privacy_invalid', 'expected a finite number');
   let mantissa = value;

@@ -50,6 +50,7 @@ export interface NoPrivacy {
   readonly does_not_protect_against: readonly string[];
 }
 
+/** What a job promises about records or owners, against whom, and against whom not; or that it promises nothing. */
 export type PrivacyStatement = PrivacyPromise | NoPrivacy;
 
 /** What a job has chosen, and what follows from it. */

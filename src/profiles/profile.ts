@@ -13,6 +13,8 @@ import type { CollectedSum, SumRound } from '../vector-sum/vector-sum-job.ts';
 export type AggregateOptions = Pick<VectorSumOptions, 'length' | 'bits' | 'bound' | 'norm' | 'maxWeight'>;
 
 /**
+ * How a program's own things become vectors, and what is summed of them such things again.
+ *
  * @typeParam Given what an owner gives
  * @typeParam Prepared the same, checked, and as the profile keeps it
  * @typeParam Aggregated what comes of the sum

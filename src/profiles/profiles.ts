@@ -6,6 +6,7 @@ import type { DecodedSum } from '../vector-sum/fixed-point-vector.ts';
 import type { AggregationProfile } from './profile.ts';
 import { type FloatType, readSafetensors, type StateDictionary } from './safetensors.ts';
 
+/** The fixed point of a profile, its bound and its weights. */
 export interface ProfileOptions {
   /** The width of a fixed-point number; 32 unless given. */
   readonly bits?: FixedPointBits;

@@ -23,6 +23,7 @@ export const partyIdSchema: z.ZodType<PartyId, string> = z
   .regex(name, alphabet)
   .transform((text) => text as PartyId);
 
+/** Parses the name of a data owner: 1 to 63 letters, digits, "-", "_" or ".", beginning with a letter or digit. */
 export const ownerIdSchema: z.ZodType<OwnerId, string> = z
   .string()
   .regex(name, alphabet)

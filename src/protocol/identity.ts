@@ -22,6 +22,7 @@ export const fingerprintSchema: z.ZodType<Fingerprint, string> = z
   .transform((text) => text as Fingerprint);
 
 export const roles = ['facilitator', 'model-owner', 'data-owner'] as const;
+/** What a party is: facilitator, model-owner or data-owner. */
 export type Role = (typeof roles)[number];
 
 /** The public half: what a roster file says of a party. */
@@ -50,6 +51,8 @@ const fieldPrime = (1n << 255n) - 19n;
 const curveD = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
 
 /**
+ * A party by name, role and Ed25519 key (RFC 8032), once the key was checked.
+ *
  * @param publicKey 32 bytes in canonical base64url: a point of the curve in its only encoding, and none of the eight of small
  *   order, under which anybody could sign anything
  * @throws SealsumError identity_invalid

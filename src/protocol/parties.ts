@@ -3,6 +3,7 @@ import { SealsumError } from '../errors.ts';
 import type { PartyId } from './identifiers.ts';
 import type { Fingerprint, Party, Role } from './identity.ts';
 
+/** Who belongs, to be asked by key or by name. */
 export interface Parties {
   readonly all: readonly Party[];
   /** The party with this key, if it is its present one. */
@@ -14,6 +15,8 @@ export interface Parties {
 }
 
 /**
+ * Who belongs, to be asked by key or by name.
+ *
  * @param members one entry a party
  * @param predecessors older keys of the same parties, in the same roles
  * @throws SealsumError identity_invalid when a name or a key comes twice, or an older key is of nobody here

@@ -46,7 +46,12 @@ export interface TagContext {
 /** 2^255 − 19: coordinates at or above it are not canonical. */
 const fieldPrime = (1n << 255n) - 19n;
 
-/** @param seed 32 random bytes, clamped as RFC 7748 says. @throws SealsumError identity_invalid */
+/**
+ * One side's X25519 secret, from which the keys of tags are agreed on (RFC 7748).
+ *
+ * @param seed 32 random bytes, clamped as RFC 7748 says
+ * @throws SealsumError identity_invalid for another length
+ */
 export function createTagSecret(seed: Uint8Array): TagSecret {
   if (seed.length !== 32)
     throw new SealsumError('identity_invalid', 'the seed of a tag secret: expected 32 bytes', { field: 'seed' });

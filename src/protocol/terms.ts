@@ -75,6 +75,8 @@ export function isOfStatistics(terms: AnyTerms): terms is StatisticsTerms {
 }
 
 /**
+ * Everything that follows from a model and the length of a roster, the same for whoever computes it: columns, task, plan, noise.
+ *
  * @param owners how many owners the roster names
  * @throws SealsumError plan_unsafe, privacy_invalid, model_invalid
  */

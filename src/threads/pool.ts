@@ -21,6 +21,7 @@ export interface ThreadWork {
   readonly name: string;
 }
 
+/** Threads that are kept between pieces of work. */
 export interface ThreadPool {
   /** The most that run at once; at least 1. */
   readonly threads: number;
@@ -32,6 +33,7 @@ export interface ThreadPool {
   close(): Promise<void>;
 }
 
+/** How many threads, and how they start. */
 export interface ThreadPoolOptions {
   /** As many as the machine has processors unless given. */
   readonly threads?: number;
@@ -47,6 +49,7 @@ const maxYoungGenerationSizeMb = 6;
 /** How long a thread without work is kept, in milliseconds. */
 const idleTimeout = 300_000;
 
+/** Threads for what takes long; the first is started when it is needed. Close it, or the process does not end. */
 export function createThreadPool(options: ThreadPoolOptions = {}): ThreadPool {
   const { threads = availableParallelism(), onTrouble } = options;
   let pool: Piscina | undefined;

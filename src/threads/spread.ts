@@ -18,6 +18,7 @@ export interface Items<Part> {
   readonly arrived?: (part: Part, from: number) => Part;
 }
 
+/** How long work is shared out: to threads, or in slices between which others have their turn. */
 export interface Spreading {
   /** Without one everything is done here, and at once where there is no pause either. */
   readonly pool?: ThreadPool | undefined;

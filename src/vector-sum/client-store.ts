@@ -3,6 +3,7 @@ import type { LedgerStore } from '../privacy/ledger.ts';
 import type { DataOwnerStore } from '../storage/data-owner-store.ts';
 import { createMemoryDataOwnerStore, createMemoryLedgerStore } from '../storage/memory-data-owner-store.ts';
 
+/** What a client must not forget. */
 export interface ClientStore {
   /** Answers, contributions and receipts. */
   readonly jobs: DataOwnerStore;

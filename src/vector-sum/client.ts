@@ -41,6 +41,7 @@ import { type JobReference, jobName, type RoundReference, roundNumber } from './
 import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
 import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
 
+/** Who a client is, and what it keeps and agrees to. */
 export interface ClientOptions extends ConnectionOptions {
   /** What must not be forgotten; openClientStore() keeps it on disk. */
   readonly store: ClientStore;
@@ -62,6 +63,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What goes with a vector. */
 export interface SubmitOptions extends CallOptions {
   /** A whole number from 1 to the job's `max_weight`; 1 unless given. */
   readonly weight?: number;
@@ -78,6 +80,9 @@ export interface Submission {
   readonly clipped: boolean;
 }
 
+/**
+ * A data owner of vector sums: joins jobs that its policy allows, and gives one vector a round. It keeps what it sent, and charges its ledger before.
+ */
 export class Client implements AsyncDisposable {
   readonly #connection: GroupConnection;
   readonly #options: ClientOptions;

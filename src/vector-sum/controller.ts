@@ -24,6 +24,7 @@ import { type GroupOptions, treeOf } from './groups.ts';
 import { vectorSumTerms } from './terms.ts';
 import { openVectorSumJob, type VectorSumJob } from './vector-sum-job.ts';
 
+/** Who a controller is, and what it computes with. */
 export interface ControllerOptions extends ConnectionOptions {
   /** Threads for what takes long; none unless given. */
   readonly pool?: ThreadPool;
@@ -75,6 +76,7 @@ export interface VectorSumOptions {
   readonly id?: string;
 }
 
+/** A model owner of vector sums: proposes jobs, opens rounds, decrypts sums. */
 export class Controller implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #options: ControllerOptions;

@@ -30,6 +30,7 @@ export type PrivacyAsked =
   | { readonly epsilon: number; readonly delta: number }
   | { readonly rho: number; readonly delta?: number };
 
+/** A vector sum as a job's document, with every default filled in. */
 export interface VectorSum {
   readonly name?: string | undefined;
   readonly model_type: typeof vectorSumType;

@@ -10,6 +10,7 @@ import { type Group, type JobTree, leavesOf, mostLevels, type TreeNode, treeProb
 /** Facilitators below another: leaves by their names, others with those below them. */
 export type FacilitatorTree = readonly (string | { readonly facilitator: string; readonly below: FacilitatorTree })[];
 
+/** How a round is folded by several facilitators. */
 export interface GroupOptions {
   /** How many owners a group has: as many or more, for those who are left over are shared among as many groups as there are leaves. */
   readonly size: number;

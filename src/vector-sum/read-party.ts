@@ -12,6 +12,7 @@ import type { PartyId } from '../protocol/identifiers.ts';
 import type { Identity } from '../protocol/identity.ts';
 import type { Parties } from '../protocol/parties.ts';
 
+/** What a config.toml says, as `Client` and `Controller` take it. */
 export interface ReadParty {
   /** The facilitator's address and name, and how to get there. */
   readonly facilitator: string;
@@ -30,6 +31,8 @@ export interface ReadParty {
 }
 
 /**
+ * A party from its config.toml and what that names: identity, roster, certificates.
+ *
  * @param config the path of a model owner's or data owner's config.toml
  * @param options of identity.json the passphrase, what `passphrase_file` names unless given; where the facilitator is, as the
  *   roster says unless given

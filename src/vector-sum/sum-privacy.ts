@@ -16,6 +16,7 @@ import { noiseDeviation, privacyTerms } from '../protocol/terms.ts';
 import type { VectorSum } from './document.ts';
 import type { VectorJob } from './vector-job.ts';
 
+/** What a job of vector sums promises and costs, as an owner computes it itself. */
 export interface SumPrivacy {
   readonly job: JobId;
   readonly modelOwner: PartyId;

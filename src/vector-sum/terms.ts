@@ -16,6 +16,8 @@ export function scaleOf(sum: FixedPoint & Pick<VectorSum, 'bound' | 'norm'>): nu
 }
 
 /**
+ * Everything that follows from the document of a vector sum and the length of a roster: fixed point, plan, noise.
+ *
  * @param owners how many owners the roster names
  * @throws SealsumError plan_unsafe, privacy_invalid
  */

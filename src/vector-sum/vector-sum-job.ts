@@ -42,6 +42,7 @@ export interface CollectedSum extends DecodedSum {
   readonly lostGroups: readonly Group[];
 }
 
+/** A round that was started. */
 export interface SumRound {
   /** Counted from 1. */
   readonly number: number;
@@ -63,6 +64,7 @@ export interface SumRound {
   collect(options?: { readonly signal?: AbortSignal }): Promise<CollectedSum>;
 }
 
+/** How a round is started. */
 export interface StartOptions {
   /** As many finite numbers as the job's `parameters`; they are signed with the round, and everybody it asks reads the same. */
   readonly parameters?: ArrayLike<number>;
@@ -78,6 +80,7 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A job of vector sums: one round after the other. */
 export interface VectorSumJob extends AsyncDisposable {
   readonly id: JobId;
   /** The job's document, with every default. */

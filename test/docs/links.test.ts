@@ -22,7 +22,13 @@ function proseOf(path: string): string {
 /** What may follow # in a link to a page: its headings as GitHub makes anchors of them, and anchors of its own. */
 function anchorsOf(path: string): Set<string> {
   const prose = proseOf(path);
-  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => anchorOf(heading));
+  const seen = new Map<string, number>();
+  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {
+    const anchor = anchorOf(heading);
+    const before = seen.get(anchor) ?? 0;
+    seen.set(anchor, before + 1);
+    return before === 0 ? anchor : `${anchor}-${before}`;
+  });
   const own = [...prose.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id);
   return new Set([...headings, ...own]);
 }

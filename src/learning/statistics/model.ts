@@ -42,6 +42,7 @@ export interface StatisticsRequest {
 
 export type StatisticsKind = Exclude<keyof StatisticsRequest, 'weights'>;
 
+/** A model.json of the type STATISTICS, with every default filled in. */
 export interface StatisticsModel {
   readonly name?: string | undefined;
   readonly model_type: 'STATISTICS';

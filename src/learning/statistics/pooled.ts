@@ -5,6 +5,8 @@ import { reportOf, type StatisticsReport } from './report.ts';
 import { createStatisticsTask, statisticsSums } from './task.ts';
 
 /**
+ * The statistics of all records in one place, without encryption or noise.
+ *
  * @param contributors how many owners the records are taken to come from
  * @throws SealsumError `plan_mismatch` where the records are not the model's
  */

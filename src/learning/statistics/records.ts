@@ -15,6 +15,7 @@ export interface StatisticsMap {
   readonly maxRecords: number;
 }
 
+/** The columns of statistics made ready for reading records, as `compileFeatures` does for a training's. */
 export function compileColumns({ data_props, participation }: StatisticsModel): StatisticsMap {
   return { columns: data_props.columns, maxRecords: participation.max_records };
 }

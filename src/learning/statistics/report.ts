@@ -59,6 +59,7 @@ export interface ContingencyReport {
   readonly standard_error: number;
 }
 
+/** Statistics in the units of the data, with the standard errors that come from noise. */
 export interface StatisticsReport {
   /** What is counted; owners weigh alike, and what is told of them is a mean over their records. */
   readonly unit: 'record' | 'owner';
@@ -77,6 +78,8 @@ interface Sums {
 }
 
 /**
+ * What a sum says of the columns, in the units of the data, with the standard errors that come from noise.
+ *
  * @param sum noise included
  * @param deviation the standard deviation of the noise in every value of the sum, in integers; 0: none
  */

@@ -17,6 +17,7 @@ import { divideAmongGroups, type StatisticsAllowance } from './allowance.ts';
 import { type Cells, type Group, groupsOf, isProducts, type Products } from './groups.ts';
 import type { StatisticsModel } from './model.ts';
 
+/** What a job for statistics sums: groups of values with their scales and bounds. */
 export interface StatisticsTask
   extends Pick<
     Task,
@@ -38,7 +39,7 @@ export interface StatisticsTask
 /** A task of any job. */
 export type AnyTask = Task | StatisticsTask | ClosingTask;
 
-/** @throws SealsumError privacy_invalid where so much is asked for that next to nothing of the allowance is left for it */
+/** What a job for statistics sums. @throws SealsumError privacy_invalid where so much is asked for that next to nothing of the allowance is left for it */
 export function createStatisticsTask(model: StatisticsModel): StatisticsTask {
   const groups = groupsOf(model);
   const length = groups.reduce((sum, group) => sum + group.length, 0);

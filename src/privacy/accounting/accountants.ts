@@ -14,6 +14,7 @@ import { epsilonOfPrivacyLoss } from './privacy-loss-distribution.ts';
 import { epsilonOfSampledGaussian } from './renyi.ts';
 import { epsilonFromRho } from './zcdp.ts';
 
+/** A way to compute what many noised rounds lose together. */
 export interface Accountant {
   readonly name: 'zcdp' | 'rdp' | 'pld' | 'gaussian';
   /** Whether ε falls when units take part in some rounds only. */
@@ -75,7 +76,11 @@ const gaussian: Accountant = {
 /** In the order in which tables show them: what promises rest on comes first. */
 export const ACCOUNTANTS: readonly Accountant[] = [zcdp, rdp, pld, gaussian];
 
-/** ρ of all rounds together, exactly: rounds/2z² (Canonne, Kamath, Steinke 2020, Theorem 14). Throws `privacy_invalid`. */
+/**
+ * ρ of all rounds together, exactly: rounds/2z² (Canonne, Kamath, Steinke 2020, Theorem 14).
+ *
+ * @throws SealsumError privacy_invalid naming what is out of range
+ */
 export function rhoOfRounds(rounds: NoisyRounds): Rational {
   requireNoisyRounds(rounds);
   const noiseMultiplier = rationalFromNumber(rounds.noiseMultiplier);

@@ -9,6 +9,9 @@ import type { Accountant } from './accountants.ts';
 import { leastFallenTo } from './bisection.ts';
 import { GREATEST, type NoisyRounds, requireInRange } from './parameters.ts';
 
+/**
+ * A promise that noise is sought for: (ε, δ) over so many rounds, in each of which a unit takes part with some probability.
+ */
 export interface NoiseTarget extends Omit<NoisyRounds, 'noiseMultiplier'> {
   /** More than 0, at most 2^64. */
   readonly epsilon: number;
@@ -19,8 +22,10 @@ export interface NoiseTarget extends Omit<NoisyRounds, 'noiseMultiplier'> {
 /**
  * The least noise multiplier with which the accountant finds at most ε, rounded upwards by at most its tolerance.
  *
- * `start` is a guess, which makes it faster. Throws `privacy_invalid` that names what is out of range, or ε where no noise is
- * enough: Rényi orders end, so that with them some ε is left however much noise there is.
+ * `start` is a guess, which makes it faster.
+ *
+ * @throws SealsumError `privacy_invalid` that names what is out of range, or ε where no noise is enough: Rényi orders end, so that
+ *   with them some ε is left however much noise there is
  */
 export function leastNoiseMultiplier(accountant: Accountant, target: NoiseTarget, start = 1): number {
   const { epsilon, delta, sampling, rounds } = target;

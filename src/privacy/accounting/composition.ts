@@ -43,9 +43,14 @@ export interface Composition {
   readonly sampled: readonly (RoundLoss & { readonly rounds: number })[];
 }
 
+/** Nothing spent yet. */
 export const NO_ROUNDS: Composition = { rho: ZERO, sampled: [] };
 
-/** So many rounds of one kind. Throws `privacy_invalid`. */
+/**
+ * So many rounds of one kind.
+ *
+ * @throws SealsumError privacy_invalid
+ */
 export function roundsOf({ rho, sampling }: RoundLoss, rounds = 1): Composition {
   requireRounds(rounds);
   if (rho.numerator < 0n)
@@ -83,7 +88,9 @@ export function rhoOf({ rho, sampled }: Composition): Rational {
 /**
  * The least ε that they are known to give with δ, and the order it was reached at; Infinity for both where ρ is beyond 2^64.
  *
- * 0 < δ < 1. Rounded upwards. Throws `privacy_invalid`.
+ * 0 < δ < 1. Rounded upwards.
+ *
+ * @throws SealsumError privacy_invalid
  */
 export function epsilonOf(composition: Composition, delta: number): { epsilon: number; order: number } {
   requireDelta(delta);

@@ -51,7 +51,11 @@ export interface DistributedGaussianRounds extends RoundedVectors {
   readonly rounds: number;
 }
 
-/** ε over all rounds for δ, and the order at which it was reached. Throws `privacy_invalid` that names what is out of range. */
+/**
+ * ε over all rounds for δ, and the order at which it was reached.
+ *
+ * @throws SealsumError privacy_invalid that names what is out of range
+ */
 export function epsilonOfDistributedGaussian(options: DistributedGaussianRounds & { readonly delta: number }): {
   epsilon: number;
   order: number;
