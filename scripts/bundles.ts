@@ -24,6 +24,7 @@ const external = [
   'esbuild',
   'playwright-core',
   'tsx',
+  'typescript',
   'onnxruntime-web',
 ];
 
