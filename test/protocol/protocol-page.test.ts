@@ -1,6 +1,6 @@
 /** docs/protocol.md: its examples are what the code computes, and its routes and problems are those that there are. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { parseRoster, rosterDigest } from '../../src/config/roster-file.ts';
@@ -39,6 +39,41 @@ test('every route of the facilitator stands on the page', () => {
   assert.ok(routes.length > 10);
   assert.deepEqual(
     routes.filter((route) => !page.includes(`\`${route}`)),
+    [],
+  );
+});
+
+/** The texts of a union type in a file of src/protocol. */
+function unionIn(file: string, name: string): string[] {
+  const source = readFileSync(join(root, 'src', 'protocol', file), 'utf8');
+  const [, union = ''] = new RegExp(`export type ${name} =([^;]*);`).exec(source) ?? [];
+  return [...union.matchAll(/'([^']+)'/g)].map(([, text = '']) => text);
+}
+
+test('every kind of signed object, event and status stands on the page', () => {
+  const kinds = unionIn('signed.ts', 'SignedKind');
+  const events = unionIn('events.ts', 'JobEventType');
+  const statuses = [...unionIn('job-messages.ts', 'OwnerStatus'), ...unionIn('job-messages.ts', 'JobOutcome')];
+  assert.deepEqual([kinds.length >= 9, events.length >= 7, statuses.length >= 8], [true, true, true]);
+  assert.deepEqual(
+    [...kinds, ...events, ...statuses].filter((each) => !page.includes(`\`${each}\``)),
+    [],
+  );
+});
+
+test('every field of a message stands on the page', () => {
+  const folder = join(root, 'src', 'protocol');
+  const files = readdirSync(folder).filter((name) =>
+    readFileSync(join(folder, name), 'utf8').includes('strictObject('),
+  );
+  const fields = files.flatMap((name) => {
+    const source = readFileSync(join(folder, name), 'utf8');
+    return [...source.matchAll(/^ +([a-z_]+): (?:z\.|optional\(|\w+Schema)/gm)].map(([, field = '']) => field);
+  });
+  assert.ok(fields.length > 60);
+  const words = new Set(page.match(/[a-z_]+/g));
+  assert.deepEqual(
+    fields.filter((field) => !words.has(field)),
     [],
   );
 });
