@@ -61,6 +61,11 @@ export const commands: CommandTable = {
       load: async () => (await import('./party-commands.ts')).registerModelOwnerCommand,
     },
     {
+      name: 'status',
+      summary: 'show how a running party fares: jobs, rounds, models, privacy spent',
+      load: async () => (await import('./status-command.ts')).registerStatusCommand,
+    },
+    {
       name: 'ledger',
       summary: 'show what a data owner has spent of its privacy, and what is left',
       load: async () => (await import('./ledger-command.ts')).registerLedgerCommand,
@@ -71,12 +76,19 @@ export const commands: CommandTable = {
       load: async () => (await import('./backup-command.ts')).registerBackupCommand,
     },
     {
+      name: 'verify',
+      summary: 'check an audit log, a receipt, or what became of contributions to a model',
+      load: async () => (await import('./verify-command.ts')).registerVerifyCommand,
+    },
+    {
       name: 'verify-log',
+      hidden: true,
       summary: "check a party's audit log",
       load: async () => (await import('./verify-log-command.ts')).registerVerifyLogCommand,
     },
     {
       name: 'verify-receipt',
+      hidden: true,
       summary: 'check that a contribution is in its aggregate',
       load: async () => (await import('./verify-receipt-command.ts')).registerVerifyReceiptCommand,
     },
@@ -101,6 +113,11 @@ export const commands: CommandTable = {
       name: 'export',
       summary: 'write a finished model as JSON, PMML or ONNX, or its card',
       load: async () => (await import('./export-command.ts')).registerExportCommand,
+    },
+    {
+      name: 'predict',
+      summary: 'predict the rows of a data file with a finished model',
+      load: async () => (await import('./predict-command.ts')).registerPredictCommand,
     },
     {
       name: 'privacy',

@@ -13,6 +13,7 @@ import { readStore } from '../storage/store-reader.ts';
 import { readToken, withToken } from './access-token.ts';
 import { usageError } from './program.ts';
 import { chosenStore, type StoreOptions, withStoreOptions } from './store-options.ts';
+import { columns } from './table.ts';
 
 const help = `
 The config.toml of the data owner says where its store is and what its policy allows; --store alone shows what was spent, without
@@ -80,7 +81,7 @@ function terms(config: PartyConfig | undefined): { policy: typeof openPolicy; da
 }
 
 /** One line for each account. */
-export function ledgerTable({ accounts, caps: { delta } }: LedgerStatement): string {
+export function ledgerTable({ accounts, caps: { delta } }: Pick<LedgerStatement, 'accounts' | 'caps'>): string {
   if (accounts.length === 0) return 'nothing was charged';
   const epsilons = delta === null ? [] : [`spent epsilon (delta ${delta})`, 'left epsilon'];
   const lines = accounts.map(({ dataset, unit, neighbours, rounds, spent, left }) => [
@@ -93,9 +94,7 @@ export function ledgerTable({ accounts, caps: { delta } }: LedgerStatement): str
     ...(delta === null ? [] : [epsilonOf(spent), left === null ? 'not limited' : epsilonOf(left)]),
   ]);
   const table = [['data set', 'unit', 'neighbours', 'rounds', 'spent rho', 'left rho', ...epsilons], ...lines];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
-  const aligned = table.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return [...aligned.map((line) => line.trimEnd()), ...notes(accounts)].join('\n');
+  return [...columns(table), ...notes(accounts)].join('\n');
 }
 
 function epsilonOf({ epsilon }: Amount): string {

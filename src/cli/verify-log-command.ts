@@ -1,4 +1,4 @@
-/** `sealsum verify-log`: whether a party's audit log is the one it wrote. */
+/** `sealsum verify log`, once `sealsum verify-log`: whether a party's audit log is the one it wrote. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { partiesOf, readRoster } from '../config/roster-file.ts';
 import { SealsumError } from '../errors.ts';
@@ -19,9 +19,9 @@ A log proves by itself that nothing in it was changed, left out or put in, but n
 and hash that this prints where the party cannot change them, and give them with --noted the next time.
 
 Examples:
-  sealsum verify-log --config project/facilitator/config.toml
-  sealsum verify-log --store backup.sqlite --roster roster.toml
-  sealsum verify-log --store facilitator.sqlite --key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo \\
+  sealsum verify log --config project/facilitator/config.toml
+  sealsum verify log --store backup.sqlite --roster roster.toml
+  sealsum verify log --store facilitator.sqlite --key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo \\
     --noted 412:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`;
 
 interface Options extends StoreOptions {
@@ -38,10 +38,17 @@ interface Verdict extends Partial<VerifiedLog> {
   readonly reason?: string;
 }
 
-/** @param print takes what is said on standard output, without the newline at its end */
-export function registerVerifyLogCommand(program: Command, print: (text: string) => void = console.log): void {
+/**
+ * @param print takes what is said on standard output, without the newline at its end
+ * @param name `log` below `verify`; `verify-log`, as it was once called, is hidden
+ */
+export function registerVerifyLogCommand(
+  program: Command,
+  print: (text: string) => void = console.log,
+  name: 'log' | 'verify-log' = 'verify-log',
+): void {
   const command = program
-    .command('verify-log')
+    .command(name)
     .summary("check a party's audit log")
     .description('Check that every entry of an audit log is signed by the party and follows from the one before.')
     .option('--roster <file>', 'the roster.toml with the keys of everybody')

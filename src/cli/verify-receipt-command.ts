@@ -1,4 +1,4 @@
-/** `sealsum verify-receipt`: whether an aggregate contains what its facilitator acknowledged. */
+/** `sealsum verify receipt`, once `sealsum verify-receipt`: whether an aggregate contains what its facilitator acknowledged. */
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { partiesOf, type Roster, readRoster } from '../config/roster-file.ts';
@@ -22,8 +22,8 @@ RECEIPT.json holds a receipt, or all of a job's as a data owner answers at /jobs
 what a data owner answers at /jobs/JOB/rounds/ROUND/manifest, or a facilitator at /jobs/JOB/rounds/ROUND. - is standard input.
 
 Examples:
-  sealsum verify-receipt receipt.json manifest.json --roster roster.toml
-  curl -s http://127.0.0.1:5000/jobs/JOB/receipts | sealsum verify-receipt - manifest.json --roster roster.toml --json`;
+  sealsum verify receipt receipt.json manifest.json --roster roster.toml
+  curl -s http://127.0.0.1:5000/jobs/JOB/receipts | sealsum verify receipt - manifest.json --roster roster.toml --json`;
 
 /** What is printed. */
 interface Verdict {
@@ -39,9 +39,13 @@ interface Verdict {
   readonly reason?: string;
 }
 
-export function registerVerifyReceiptCommand(program: Command): void {
+/** @param name `receipt` below `verify`; `verify-receipt`, as it was once called, is hidden */
+export function registerVerifyReceiptCommand(
+  program: Command,
+  name: 'receipt' | 'verify-receipt' = 'verify-receipt',
+): void {
   program
-    .command('verify-receipt')
+    .command(name)
     .summary('check that a contribution is in its aggregate')
     .description(
       'Check the signatures of a receipt and a manifest, and that the manifest includes what the receipt says.',

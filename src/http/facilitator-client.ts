@@ -80,8 +80,12 @@ export interface FacilitatorClient {
   owners(signal: AbortSignal): Promise<readonly OwnerId[]>;
   /** Follows one job after the event with this number: 0 for its beginning. */
   followJob(job: JobId, after: number, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
-  /** Follows all jobs that name the asking owner, from now on. */
-  followAll(owner: OwnerId, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
+  /**
+   * Follows all jobs that the asking party belongs to, from now on.
+   *
+   * @param owner the asking owner, listed as connected meanwhile; undefined to watch without that
+   */
+  followAll(owner: OwnerId | undefined, signal: AbortSignal, hooks?: FollowHooks): AsyncGenerator<JobEvent>;
 }
 
 /** What a follower may be told beside the events. */
@@ -205,7 +209,8 @@ export function createFacilitatorClient(options: FacilitatorClientOptions): Faci
       ),
     owners: async (signal) => (await json('GET', '/owners', ownerListSchema, signal)).owners,
     followJob: (job, after, signal, hooks) => follow(`/jobs/${job}/events`, signal, hooks, after),
-    followAll: (owner, signal, hooks) => follow(`/events?owner=${owner}`, signal, hooks),
+    followAll: (owner, signal, hooks) =>
+      follow(owner === undefined ? '/events' : `/events?owner=${owner}`, signal, hooks),
   };
 }
 
