@@ -66,6 +66,11 @@ export const commands: CommandTable = {
       load: async () => (await import('./status-command.ts')).registerStatusCommand,
     },
     {
+      name: 'doctor',
+      summary: 'look for what keeps a party from working, and say how to mend it',
+      load: async () => (await import('./doctor-command.ts')).registerDoctorCommand,
+    },
+    {
       name: 'ledger',
       summary: 'show what a data owner has spent of its privacy, and what is left',
       load: async () => (await import('./ledger-command.ts')).registerLedgerCommand,

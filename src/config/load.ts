@@ -191,7 +191,12 @@ export async function upstreamAccess(
   return access;
 }
 
-async function facilitatorAccess(config: PartyConfig, roster: Roster, now: number): Promise<FacilitatorAccess> {
+/**
+ * Which facilitator a party works with, by its configuration and the roster; a facilitator itself.
+ *
+ * @throws SealsumError config_invalid naming the field that leaves it open
+ */
+export async function facilitatorAccess(config: PartyConfig, roster: Roster, now: number): Promise<FacilitatorAccess> {
   if (config.role === 'facilitator') {
     const { host, port, publicUrls } = config.listen;
     const own = `${config.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

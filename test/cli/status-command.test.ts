@@ -121,9 +121,10 @@ test('every party tells how it fares, before and after a training, and --watch w
   assert.deepEqual([kept.status, kept.stderr], [0, '']);
   assert.match(kept.stdout, /^included: the contributions to 1 round of \S+\n$/);
   const [job] = after.jobs ?? [];
+  assert.ok(job !== undefined);
   // A roster that names another facilitator's key: whoever signed is nobody of it.
   const stranger = await withOtherFacilitator(project, () =>
-    run('verify', 'model', job?.job ?? '', '--config', project.config('owner-1'), '--json'),
+    run('verify', 'model', job.job, '--config', project.config('owner-1'), '--json'),
   );
   assert.deepEqual([stranger.status, stranger.stderr], [1, '']);
   assert.match(stranger.stdout, /"whole":false.*"not included".*none of the facilitators of the roster/);
