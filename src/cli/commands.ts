@@ -1,5 +1,5 @@
 /** What `sealsum` can do: every command with its summary, and where its code is. A new command is one entry here. */
-import type { CommandTable } from './command-table.ts';
+import { type CommandTable, wholeProgram } from './command-table.ts';
 
 export const commands: CommandTable = {
   'For a project:': [
@@ -170,6 +170,18 @@ export const commands: CommandTable = {
       name: 'multiply',
       summary: 'multiply an encrypted number by a number',
       load: async () => (await import('./paillier-commands.ts')).registerPaillierCommands,
+    },
+  ],
+  'For the shell:': [
+    {
+      name: 'completion',
+      summary: 'print a script that completes commands and options in a shell',
+      load: async () => {
+        const { registerCompletionCommand } = await import('./completion-command.ts');
+        return (program) => {
+          registerCompletionCommand(program, () => wholeProgram(commands));
+        };
+      },
     },
   ],
 };

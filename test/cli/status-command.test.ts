@@ -117,11 +117,11 @@ test('every party tells how it fares, before and after a training, and --watch w
   assert.deepEqual([owner.name, owner.facilitator?.connected], ['owner-1', true]);
   assert.equal(owner.owned_jobs?.length, 1);
   assert.equal(statusOf('--config', project.config('model-owner')).models?.[0]?.status, 'finished');
-  const kept = run('verify', 'model', after.jobs?.[0]?.job ?? '', '--config', project.config('owner-1'));
-  assert.deepEqual([kept.status, kept.stderr], [0, '']);
-  assert.match(kept.stdout, /^included: the contributions to 1 round of \S+\n$/);
   const [job] = after.jobs ?? [];
   assert.ok(job !== undefined);
+  const kept = run('verify', 'model', job.job, '--config', project.config('owner-1'));
+  assert.deepEqual([kept.status, kept.stderr], [0, '']);
+  assert.match(kept.stdout, /^included: the contributions to 1 round of \S+\n$/);
   // A roster that names another facilitator's key: whoever signed is nobody of it.
   const stranger = await withOtherFacilitator(project, () =>
     run('verify', 'model', job.job, '--config', project.config('owner-1'), '--json'),
