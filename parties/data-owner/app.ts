@@ -7,6 +7,7 @@ import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import { ledgerStatementSchema } from '../../src/http/ledger-schema.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
+import { ownedJobSchema } from '../../src/http/owned-job.ts';
 import { jsonAnswer, refusal } from '../../src/http/route-parts.ts';
 import type { LedgerStore } from '../../src/privacy/ledger.ts';
 import { ledgerStatement } from '../../src/privacy/ledger-statement.ts';
@@ -14,7 +15,7 @@ import { type Clock, systemClock } from '../../src/protocol/clock.ts';
 import { jobIdSchema, type PartyId, roundNumberSchema } from '../../src/protocol/identifiers.ts';
 import { signedManifestSchema, signedReceiptSchema } from '../../src/protocol/round-messages.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
-import { addConsentRoutes, jobViewSchema } from './consent-routes.ts';
+import { addConsentRoutes } from './consent-routes.ts';
 import { addDatasetRoutes } from './dataset-routes.ts';
 import type { Datasets } from './datasets.ts';
 import type { DataOwner } from './service.ts';
@@ -80,7 +81,7 @@ const routes = {
     method: 'get',
     path: '/jobs',
     summary: 'The jobs that name this owner, and why it refused what it refused',
-    responses: { 200: jsonAnswer(z.object({ jobs: z.array(jobViewSchema) }), 'The jobs.') },
+    responses: { 200: jsonAnswer(z.object({ jobs: z.array(ownedJobSchema) }), 'The jobs.') },
   }),
   receipts: createRoute({
     method: 'get',

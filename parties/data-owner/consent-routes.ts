@@ -5,11 +5,12 @@ import { requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import { jobRequestSchema } from '../../src/http/job-request.ts';
 import type { Logger } from '../../src/http/log.ts';
+import { ownedJobSchema } from '../../src/http/owned-job.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import { jobIdSchema } from '../../src/protocol/identifiers.ts';
 import { digestSchema } from '../../src/protocol/message-parts.ts';
-import type { DataOwner, OwnedJobView } from './service.ts';
+import type { DataOwner } from './service.ts';
 
 export interface ConsentRoutesDependencies {
   readonly dataOwner: Pick<DataOwner, 'request' | 'decide' | 'events'>;
@@ -20,34 +21,6 @@ export interface ConsentRoutesDependencies {
 }
 
 const decisions = ['approve', 'refuse'] as const;
-
-/** One job, as its owner's people see it. */
-export const jobViewSchema: z.ZodType<OwnedJobView> = z.custom<OwnedJobView>().openapi('OwnedJob', {
-  type: 'object',
-  required: ['job', 'status', 'updated_at'],
-  properties: {
-    job: { type: 'string' },
-    status: {
-      type: 'string',
-      enum: ['joining', 'asking', 'ready', 'refused', 'withdrawn', 'ended'],
-      description: '`asking`: it waits until a person approves or refuses it.',
-    },
-    records: { type: 'integer' },
-    dropped: { type: 'integer' },
-    round: { type: 'integer' },
-    reason: { type: 'string' },
-    consent: {
-      type: 'object',
-      required: ['decision', 'at'],
-      properties: {
-        decision: { type: 'string', enum: [...decisions] },
-        reason: { type: 'string' },
-        at: { type: 'string', format: 'date-time' },
-      },
-    },
-    updated_at: { type: 'string', format: 'date-time' },
-  },
-});
 
 const jobPath = z.object({ job: jobIdSchema });
 
@@ -85,7 +58,7 @@ const routes = {
       'The same decision once more changes nothing. Another one is taken until this owner has made its answer of the first, and refused with 409 ' +
       'afterwards.',
     request: { params: jobPath, body: jsonBody(decision) },
-    responses: { 200: jsonAnswer(jobViewSchema, 'The job as it stands now.'), default: refusal },
+    responses: { 200: jsonAnswer(ownedJobSchema, 'The job as it stands now.'), default: refusal },
   }),
   events: createRoute({
     method: 'get',

@@ -19,6 +19,7 @@ import { SealsumError } from '../../src/errors.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { JobRequest } from '../../src/http/job-request.ts';
 import type { Logger } from '../../src/http/log.ts';
+import type { OwnedJobView } from '../../src/http/owned-job.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
 import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
@@ -29,7 +30,7 @@ import type { Identity } from '../../src/protocol/identity.ts';
 import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundView, SignedReceipt } from '../../src/protocol/round-messages.ts';
-import type { Consent, DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
 import type { DatasetHolder } from './datasets.ts';
@@ -64,21 +65,6 @@ export interface DataOwnerDependencies {
   readonly keys?: KeyChecks;
   /** Called with each of dataOwnerCheckpoints. */
   readonly checkpoint?: Checkpoint;
-}
-
-/** One job as this owner's own people see it. */
-export interface OwnedJobView {
-  readonly job: JobId;
-  readonly status: OwnedJobRecord['status'];
-  readonly records?: number;
-  readonly dropped?: number;
-  /** The newest round contributed to. */
-  readonly round?: number;
-  /** In full, for the owner's own people: names lines where the data do not fit. */
-  readonly reason?: string;
-  /** What a person has said of it. */
-  readonly consent?: { readonly decision: Consent['decision']; readonly reason?: string; readonly at: string };
-  readonly updated_at: string;
 }
 
 export interface DataOwner {

@@ -76,6 +76,11 @@ export const commands: CommandTable = {
       load: async () => (await import('./ledger-command.ts')).registerLedgerCommand,
     },
     {
+      name: 'consent',
+      summary: 'list the jobs that wait for a person at a data owner, look at one, approve or refuse it',
+      load: async () => (await import('./consent-command.ts')).registerConsentCommand,
+    },
+    {
       name: 'backup',
       summary: "copy a party's store while it is running",
       load: async () => (await import('./backup-command.ts')).registerBackupCommand,

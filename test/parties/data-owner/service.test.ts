@@ -1,9 +1,9 @@
 /** What a data owner does about jobs and rounds, and what it does not let others do with it. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import type { OwnedJobView } from '../../../parties/data-owner/service.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { type ErrorCode, SealsumError } from '../../../src/errors.ts';
+import type { OwnedJobView } from '../../../src/http/owned-job.ts';
 import type { JobDescriptor } from '../../../src/protocol/job-messages.ts';
 import { encodeParameters } from '../../../src/protocol/parameters.ts';
 import type { SignedReceipt } from '../../../src/protocol/round-messages.ts';
