@@ -35,6 +35,7 @@ import {
   signedRoundSchema,
 } from '../../src/protocol/round-messages.ts';
 import { type ObjectSignature, objectSignatureSchema } from '../../src/protocol/signed.ts';
+import { addDashboardRoutes } from './dashboard.ts';
 import type { Aggregate, Facilitator } from './service.ts';
 
 export interface FacilitatorAppDependencies {
@@ -241,7 +242,10 @@ export function createFacilitatorApp(dependencies: FacilitatorAppDependencies): 
     ...(dashboard === undefined ? {} : { dashboard }),
   });
   describeSignatures(app);
-  if (dashboard !== undefined) serveLiveUpdates(app, dashboard, { bell: facilitator.bell, clock, signal });
+  if (dashboard !== undefined) {
+    serveLiveUpdates(app, dashboard, { bell: facilitator.bell, clock, signal });
+    addDashboardRoutes(app, facilitator.overview);
+  }
   // "/jobs/*" is also "/jobs".
   const signedPaths = ['/jobs/*', '/events', '/owners'];
   // Where no page is meant, nothing is answered that is not signed.

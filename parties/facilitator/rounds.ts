@@ -170,7 +170,8 @@ export function createRounds(
   async function abandon(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
     const { job: name, round, contributions, quorum, reason = '' } = settled;
     const absences = await withAbsences(job, record, settled);
-    const outcome = { job: absences.job, round: { ...record, state: settled } };
+    const ending = { at: clock.now(), milliseconds: 0 };
+    const outcome = { job: absences.job, round: { ...record, state: settled, ending } };
     checkpoint('facilitator.round.before-abandonment');
     await books.commit(
       name,
@@ -188,6 +189,7 @@ export function createRounds(
 
   async function close(job: JobRecord, record: RoundRecord, settled: RoundState): Promise<void> {
     const { job: name, round } = settled;
+    const begun = clock.monotonic();
     checkpoint('facilitator.closing.begun');
     const { descriptor } = job.signed;
     const contributions = await reports.linesOf({ ...record, state: settled });
@@ -214,7 +216,9 @@ export function createRounds(
     };
     const signature = signObject(identity, 'manifest', manifest);
     const absences = await withAbsences(job, record, settled);
-    const outcome = { job: absences.job, round: { ...record, state: settled, manifest: { manifest, signature } } };
+    const ending = { at: clock.now(), milliseconds: Math.ceil(clock.monotonic() - begun) };
+    const closed = { ...record, state: settled, manifest: { manifest, signature }, ending };
+    const outcome = { job: absences.job, round: closed };
     checkpoint('facilitator.closing.manifest-signed');
     await books.commit(
       name,

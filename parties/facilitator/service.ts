@@ -20,6 +20,7 @@ import type { EventReader } from './feed.ts';
 import { createForwarding } from './forwarding.ts';
 import { createJobs } from './jobs.ts';
 import { createKeys } from './keys.ts';
+import { createOverview, type Overview } from './overview.ts';
 import { belongs } from './register.ts';
 import { createReports } from './reports.ts';
 import { createRounds } from './rounds.ts';
@@ -66,6 +67,8 @@ export interface Facilitator {
   lastEvent(): Promise<number>;
   /** Rings when there may be events for a party. */
   bellOf(party: Party): Bell;
+  /** What its own people see. */
+  readonly overview: Overview;
   /** Rings when anything may have changed that the facilitator's own people see. */
   readonly bell: Bell;
   /** Notes that an owner's stream stands; returns the way to note that it does not any more. */
@@ -201,6 +204,8 @@ export function createFacilitator(dependencies: FacilitatorDependencies): Facili
     lastEvent: () => store.lastEvent(),
 
     bellOf: (party) => books.feed.bellOf(party),
+
+    overview: createOverview(context, () => new Set(connections.keys())),
 
     bell: books.feed.bell,
 

@@ -9,7 +9,8 @@ import type { Logger } from '../../src/http/log.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import type { ModelEventRecord } from '../../src/storage/model-store.ts';
+import type { ModelEventRecord, RoundReport } from '../../src/storage/model-store.ts';
+import { addDashboardRoutes } from './dashboard.ts';
 import { cardFormats, type ExportedFile, exportFormats } from './exports.ts';
 import type { ModelOwner } from './service.ts';
 import { statisticsView } from './statistics-schema.ts';
@@ -109,6 +110,36 @@ function file(mediaTypes: readonly string[], description: string) {
   const schema = { type: 'string', format: 'binary' } as const;
   return { description, content: Object.fromEntries(mediaTypes.map((each) => [each, { schema }])) };
 }
+const roundNumber = z.coerce.number().int().min(0).max(2_000_000_000);
+const roundsQuery = z
+  .strictObject({
+    after: roundNumber.optional(),
+    before: roundNumber.optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+  })
+  .refine(({ after, before }) => after === undefined || before === undefined, {
+    path: ['before'],
+    message: 'say after or before, not both',
+  });
+const roundsView = z.object({
+  rounds: z.array(
+    z.custom<RoundReport>().openapi('Round', {
+      type: 'object',
+      required: ['round', 'contributors', 'seconds', 'bytes'],
+      properties: {
+        round: { type: 'integer' },
+        contributors: { type: 'integer' },
+        missing: { type: 'array', items: { type: 'string' } },
+        not_asked: { type: 'array', items: { type: 'string' } },
+        metrics: { type: 'object' },
+        clip: { type: 'number' },
+        seconds: { type: 'number' },
+        bytes: { type: 'integer' },
+        spent: { type: 'object' },
+      },
+    }),
+  ),
+});
 
 const routes = {
   start: createRoute({
@@ -133,6 +164,13 @@ const routes = {
     summary: 'One model: how far it is, how well it fits, what privacy was spent',
     request: { params: modelPath },
     responses: { 200: jsonAnswer(modelView, 'The model.'), default: refusal },
+  }),
+  rounds: createRoute({
+    method: 'get',
+    path: '/models/{id}/rounds',
+    summary: "A model's rounds: who was missing, how well it fitted, what was spent; newest first, or after a round",
+    request: { params: modelPath, query: roundsQuery },
+    responses: { 200: jsonAnswer(roundsView, 'A part of the rounds.'), default: refusal },
   }),
   remove: createRoute({
     method: 'delete',
@@ -186,6 +224,13 @@ const routes = {
       },
       default: refusal,
     },
+  }),
+  predictionOf: createRoute({
+    method: 'get',
+    path: '/models/{id}/predictions',
+    summary: "A finished model's final cost and predicted values; 422 for one of the type STATISTICS",
+    request: { params: modelPath },
+    responses: { 200: jsonAnswer(predictionView, 'Cost and predictions.'), default: refusal },
   }),
   predict: createRoute({
     method: 'post',
@@ -255,7 +300,10 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     ...(metrics === undefined ? {} : { metrics }),
     ...(dashboard === undefined ? {} : { dashboard }),
   });
-  if (dashboard !== undefined) serveLiveUpdates(app, dashboard, { bell: modelOwner.bell, clock, signal });
+  if (dashboard !== undefined) {
+    serveLiveUpdates(app, dashboard, { bell: modelOwner.bell, clock, signal });
+    addDashboardRoutes(app, modelOwner);
+  }
   app.use('/models/*', async (context, next) => {
     if (context.req.method === 'POST') requireMediaType(context.req.header('content-type'), 'application/json');
     await next();
@@ -270,6 +318,11 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
   app.openapi(routes.model, async (context) =>
     context.json(await modelOwner.model(context.req.valid('param').id), 200),
   );
+  app.openapi(routes.rounds, async (context) => {
+    const { after, before, limit } = context.req.valid('query');
+    const page = after === undefined ? { before, limit } : { after, limit };
+    return context.json({ rounds: [...(await modelOwner.rounds(context.req.valid('param').id, page))] }, 200);
+  });
   app.openapi(routes.remove, async (context) => {
     await modelOwner.remove(context.req.valid('param').id);
     return context.body(null, 204);
@@ -300,6 +353,9 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
     const page = await modelOwner.plot(id, plotNames[plot]);
     return context.body(page, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
   });
+  app.openapi(routes.predictionOf, async (context) =>
+    context.json(await modelOwner.predictionOf(context.req.valid('param').id), 200),
+  );
   app.openapi(routes.predict, async (context) => {
     const sent: { readonly rows: readonly FeatureRow[] } = context.req.valid('json');
     return context.json({ predictions: await modelOwner.predictRows(context.req.valid('param').id, sent.rows) }, 200);

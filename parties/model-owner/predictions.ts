@@ -21,6 +21,8 @@ export function isFinished(record: ModelRecord): record is FinishedModel {
 export interface Predictions {
   /** Reads a model's evaluation rows. @throws SealsumError data_invalid naming line and column */
   prepare(id: string, model: Model): Promise<void>;
+  /** Reads them and keeps nothing. @throws SealsumError data_invalid naming line and column */
+  check(model: Model): Promise<void>;
   /** Of the evaluation rows; read again after a restart. */
   of(record: FinishedModel): Promise<PredictionView>;
   /** One prediction for every row; null for one that a missing value drops. @throws SealsumError model_invalid */
@@ -70,6 +72,9 @@ export function createPredictions({ evaluationFile, log, signal }: PredictionsOp
   return {
     prepare: async (id, model) => {
       await prepare(id, model);
+    },
+    check: async (model) => {
+      await evaluationRows(compileFeatures(model), model, evaluationFile, signal);
     },
     of: async (record) => {
       const { id, model, privacy } = record;

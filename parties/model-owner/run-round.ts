@@ -25,7 +25,7 @@ import type { Trainer } from '../../src/learning/trainer.ts';
 import { type Opener, open } from '../../src/pipeline.ts';
 import { type PrivacyStatement, spentRho, statementAfter } from '../../src/privacy/statement.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
+import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import { roundDigest } from '../../src/protocol/round-digest.ts';
 import type { RoundView, SignedRound } from '../../src/protocol/round-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
@@ -80,7 +80,8 @@ export async function runRound(
   reach('model-owner.round.ended');
   const aggregate = await options.client.aggregate(work.job, round, options.signal);
   reach('model-owner.aggregate.fetched');
-  const { contributors, statistics } = await openClosed(work, asked.signed, closed, aggregate);
+  const { owners, statistics } = await openClosed(work, asked.signed, closed, aggregate);
+  const contributors = owners.length;
   trainer.absorb(statistics);
   reach('model-owner.sum.absorbed');
   const seconds = (clock.monotonic() - started) / 1000;
@@ -93,6 +94,7 @@ export async function runRound(
     seconds,
     bytes: aggregate.length,
     ...(digests === undefined ? {} : { digests }),
+    ...standing(work, asked.signed, owners),
     ...(closing === true ? { closing } : evaluated === undefined ? {} : { metrics: evaluated }),
     ...(clip === undefined ? {} : { clip }),
   };
@@ -121,6 +123,22 @@ function digestsOf({ manifest: signed }: RoundView): RoundDigests | undefined {
     round: manifest.round_digest,
     manifest: objectDigest('manifest', manifest),
     aggregate: manifest.aggregate_digest,
+  };
+}
+
+/** Who was not in a round, and what is spent with it. */
+function standing(
+  { options: { journal } }: Work,
+  { descriptor }: SignedRound,
+  owners: readonly OwnerId[],
+): Pick<RoundReport, 'missing' | 'not_asked' | 'spent'> {
+  const { privacy } = journal.model();
+  const contributed = new Set(owners);
+  const asked = new Set(descriptor.roster);
+  return {
+    missing: descriptor.roster.filter((owner) => !contributed.has(owner)),
+    not_asked: journal.training().roster.filter((owner) => !asked.has(owner)),
+    ...('spent' in privacy ? { spent: { rho: privacy.spent.rho.number, epsilon: privacy.spent.epsilon } } : {}),
   };
 }
 
@@ -180,8 +198,8 @@ async function adopt(work: Work, trainer: Trainer, round: number): Promise<Asked
 }
 
 interface Opened {
-  /** How many contributed. */
-  readonly contributors: number;
+  /** Who contributed. */
+  readonly owners: readonly OwnerId[];
   readonly statistics: Statistics;
 }
 
@@ -247,5 +265,5 @@ async function openVerified(
   measures.crypto('decrypt', clock.monotonic() - started);
   reach('model-owner.sum.decrypted');
   noteContext(earlier, context);
-  return { contributors: contributors.length, statistics };
+  return { owners: contributors, statistics };
 }

@@ -21,7 +21,14 @@ import { jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } from '../../sr
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
-import type { ModelEventRecord, ModelRecord, ModelStore, TrainingRecord } from '../../src/storage/model-store.ts';
+import type {
+  ModelEventRecord,
+  ModelRecord,
+  ModelStore,
+  RoundReport,
+  RoundsPage,
+  TrainingRecord,
+} from '../../src/storage/model-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Reach } from './checkpoints.ts';
 import { type CardFormat, type ExportedFile, type ExportFormat, exportCard, exportModel, program } from './exports.ts';
@@ -32,7 +39,15 @@ import { modelCard } from './model-card.ts';
 import { type PlotName, plotOf } from './plots.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
 import { createTrainings } from './trainings.ts';
-import { type ModelView, type PredictionView, type StatisticsView, viewModel, viewStatistics } from './views.ts';
+import {
+  type CheckView,
+  type ModelView,
+  type PredictionView,
+  type StatisticsView,
+  viewCheck,
+  viewModel,
+  viewStatistics,
+} from './views.ts';
 
 export interface ModelOwnerDependencies {
   /** Whose name stands under its jobs and rounds. */
@@ -75,6 +90,10 @@ export interface ModelOwner {
   train(document: unknown): Promise<ModelView>;
   models(): Promise<readonly ModelView[]>;
   model(id: string): Promise<ModelView>;
+  /** What training a model would take. @throws SealsumError as train() does for the model, and asks nobody */
+  check(document: unknown): Promise<CheckView>;
+  /** The rounds of a model that were summed. @throws SealsumError model_unknown */
+  rounds(id: string, page: RoundsPage): Promise<readonly RoundReport[]>;
   /**
    * Stops a training that runs, and forgets the model.
    *
@@ -92,6 +111,8 @@ export interface ModelOwner {
    * @throws SealsumError model_unknown; model_unfinished where there is nothing to draw yet; model_invalid where there never will be
    */
   plot(id: string, name: PlotName): Promise<string>;
+  /** Of the evaluation rows, with the final cost. */
+  predictionOf(id: string): Promise<PredictionView>;
   predictRows(id: string, rows: readonly FeatureRow[]): Promise<(Prediction | null)[]>;
   /** A finished model as a file. @throws SealsumError model_unfinished; model_invalid for one that asks for statistics, here and for its card */
   export(id: string, format: ExportFormat): Promise<ExportedFile>;
@@ -165,11 +186,9 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     return all.filter(isFinished).sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0));
   }
 
-  async function rosterFor(model: AnyModel): Promise<readonly OwnerId[]> {
+  /** @throws SealsumError owners_too_few */
+  function rosterFor(model: AnyModel): readonly OwnerId[] {
     const named = model.participation.roster?.map(ownerIdOf) ?? dependencies.roster;
-    // A facilitator that does not answer is better known now than after the keys are made.
-    await connect(shortPatience).owners(signal);
-    noteContact(true);
     const roster = named ?? everyOwner(dependencies.parties());
     const { quorum } = model.participation;
     if (roster.length >= quorum) return roster;
@@ -211,7 +230,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     train: async (document) => {
       const model = parseDocument(document);
-      const roster = await rosterFor(model);
+      const roster = rosterFor(model);
+      // A facilitator that does not answer is better known now than after the keys are made.
+      await connect(shortPatience).owners(signal);
+      noteContact(true);
       const terms = termsOf(model, roster.length);
       const id = randomId(random);
       // Rows that cannot be predicted are refused now, not after the training.
@@ -223,7 +245,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
         createdAt: clock.now(),
         owners: roster.map((owner) => ({ owner, status: 'invited' })),
         updates: 0,
-        plannedUpdates: 'training' in model && model.training.solver === 'gradient' ? model.training.rounds : 1,
+        plannedUpdates: plannedUpdates(model),
         privacy: privacyStatement(privacyTerms(model, terms), 0),
       };
       const training: TrainingRecord = { id, roster, round: 0, opened: 0 };
@@ -241,6 +263,17 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     models: async () => (await store.list()).map(viewModel),
     model: async (id) => viewModel(await existing(id)),
+    check: async (document) => {
+      const model = parseDocument(document);
+      const roster = rosterFor(model);
+      const terms = termsOf(model, roster.length);
+      if (!isStatistics(model)) await predictions.check(model);
+      return viewCheck(model, roster, terms, plannedUpdates(model));
+    },
+    rounds: async (id, page) => {
+      await existing(id);
+      return store.rounds(id, page);
+    },
 
     remove: async (id) => {
       await existing(id);
@@ -269,6 +302,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
       const record = await existing(id);
       return plotOf(name, record, name === 'loss' ? await store.rounds(id) : []);
     },
+    predictionOf: async (id) => predictions.of(await finished(id, 'predictions')),
     predictRows: async (id, rows) => predictions.ofRows(await finished(id, 'predictions'), rows),
     export: async (id, format) => exportModel(await finished(id, 'parameters to export'), format),
     card: async (id, format) => {
@@ -320,6 +354,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
 function unfinished({ id, status }: ModelRecord): SealsumError {
   return new SealsumError('model_unfinished', `model ${id} is ${status.replaceAll('_', ' ')}`, { field: 'id' });
+}
+
+function plannedUpdates(model: AnyModel): number {
+  return 'training' in model && model.training.solver === 'gradient' ? model.training.rounds : 1;
 }
 
 /** Resolves when something happens, or after some milliseconds. */

@@ -9,9 +9,10 @@ import type { Training } from '../../src/learning/model-types.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
 import type { StatisticsModel } from '../../src/learning/statistics/model.ts';
 import type { StatisticsReport } from '../../src/learning/statistics/report.ts';
-import type { PrivacyStatement } from '../../src/privacy/statement.ts';
+import { type PrivacyStatement, privacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
+import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
 import type { Failure, ModelRecord, ModelStatus, RoundReport } from '../../src/storage/model-store.ts';
 
 export interface ModelView {
@@ -118,4 +119,40 @@ function withoutStart(training: Training): Training {
   if (training.solver !== 'gradient') return training;
   const { initial_parameters: start, ...settings } = training;
   return start === undefined ? training : settings;
+}
+
+/** What training a model would take, before anybody is asked. */
+export interface CheckView {
+  readonly name?: string;
+  readonly model_type: AnyModel['model_type'];
+  readonly owners: readonly string[];
+  readonly quorum: number;
+  readonly planned_updates: number;
+  readonly key_bits: number;
+  /** Of one contribution. */
+  readonly ciphertexts: number;
+  readonly bytes: number;
+  readonly privacy: PrivacyStatement;
+}
+
+export function viewCheck(
+  model: AnyModel,
+  owners: readonly string[],
+  terms: AnyTerms,
+  plannedUpdates: number,
+): CheckView {
+  const { key_bits } = model.encryption;
+  const { ciphertexts } = terms.plan;
+  return {
+    ...(model.name === undefined ? {} : { name: model.name }),
+    model_type: model.model_type,
+    owners,
+    quorum: model.participation.quorum,
+    planned_updates: plannedUpdates,
+    key_bits,
+    ciphertexts,
+    // A ciphertext is a number below n².
+    bytes: ciphertexts * ((2 * key_bits) / 8),
+    privacy: privacyStatement(privacyTerms(model, terms), 0),
+  };
 }

@@ -1,6 +1,6 @@
 /** How a running party fares: what it answers, put together for `sealsum status`. */
 import { z } from 'zod';
-import { ledgerStatementSchema } from '../http/data-owner-client.ts';
+import { ledgerStatementSchema } from '../http/ledger-schema.ts';
 import { parseMessage } from '../http/problem.ts';
 import type { LedgerStatement } from '../privacy/ledger-statement.ts';
 import type { JobId, OwnerId } from '../protocol/identifiers.ts';

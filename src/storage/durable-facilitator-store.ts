@@ -9,6 +9,7 @@ import type { AcceptedContribution } from '../protocol/round.ts';
 import type { SignedManifest } from '../protocol/round-messages.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Database, Generation, Session } from './database.ts';
+import { endingOf, readRoundLines, readTotals } from './facilitator-overview.ts';
 import { retainFacilitator } from './facilitator-retention.ts';
 import type {
   BlockPlace,
@@ -64,6 +65,8 @@ export function createFacilitatorStore(database: Database, audit: AuditLog): Fac
         return found;
       }),
     round: (job, round) => database.read(({ rows }) => readRound(rows, job, round)),
+    roundLines: (job, page) => database.read(({ rows }) => readRoundLines(rows, job, page)),
+    totals: (job) => database.read(({ rows }) => readTotals(rows, job)),
 
     // What is kept here counts only by what is committed later, and that is on disk no sooner than this.
     keepBlock: (place, block, bytes) =>
@@ -171,12 +174,14 @@ async function readJob(rows: Rows, job: JobId): Promise<JobRecord | undefined> {
   };
 }
 
-async function writeRound(rows: Rows, { state, signed, digest }: RoundRecord): Promise<void> {
+async function writeRound(rows: Rows, { state, signed, digest, ending }: RoundRecord): Promise<void> {
   const { job, round, quorum, openedAt, deadline, roster } = state;
   const changed = {
     status: state.status,
     withdrawn_json: toJson(state.withdrawn),
     reason_json: state.reason === undefined ? null : toJson(state.reason),
+    ended_at: ending?.at ?? null,
+    closing_milliseconds: ending?.milliseconds ?? null,
   };
   const { numUpdatedRows } = await rows
     .updateTable('rounds')
@@ -236,6 +241,8 @@ async function readRound(rows: Rows, job: JobId, round: number): Promise<RoundRe
       'reason_json',
       'manifest_json',
       'signed_json',
+      'ended_at',
+      'closing_milliseconds',
     ])
     .where('rounds.job', '=', job)
     .where('rounds.round', '=', round)
@@ -259,6 +266,7 @@ async function readRound(rows: Rows, job: JobId, round: number): Promise<RoundRe
     digest: found.digest,
     ...(signed === null ? {} : { signed: fromJson(signed) }),
     ...(manifest === null ? {} : { manifest: wholeManifest(fromJson(manifest), contributions) }),
+    ...endingOf(found),
   };
 }
 

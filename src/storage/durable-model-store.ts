@@ -48,14 +48,14 @@ export function createModelStore(database: Database, audit: AuditLog): ModelStor
 
     training: (id) => database.read((session) => readTraining(session, id)),
 
-    rounds: (id) =>
+    rounds: (id, page) =>
       database.read(async ({ rows }) => {
-        const found = await rows
-          .selectFrom('model_rounds')
-          .select('report_json')
-          .where('id', '=', id)
-          .orderBy('round')
-          .execute();
+        let asked = rows.selectFrom('model_rounds').select('report_json').where('id', '=', id);
+        if (page?.after !== undefined) asked = asked.where('round', '>', page.after);
+        else if (page?.before !== undefined) asked = asked.where('round', '<', page.before);
+        if (page !== undefined) asked = asked.limit(page.limit);
+        const isBackwards = page !== undefined && page.after === undefined;
+        const found = await asked.orderBy('round', isBackwards ? 'desc' : 'asc').execute();
         return found.map((row) => fromJson(row.report_json));
       }),
 

@@ -7,7 +7,7 @@
  * says, an aggregate's once there is a manifest).
  */
 import type { JobEvent, JobEventBody } from '../protocol/events.ts';
-import type { JobId } from '../protocol/identifiers.ts';
+import type { JobId, OwnerId } from '../protocol/identifiers.ts';
 import type { JobView, OwnerView, SignedJob } from '../protocol/job-messages.ts';
 import type { AcceptedContribution, RoundState } from '../protocol/round.ts';
 import type { SignedManifest, SignedRound } from '../protocol/round-messages.ts';
@@ -36,6 +36,39 @@ export interface RoundRecord {
   readonly digest: string;
   /** Once closed. */
   readonly manifest?: SignedManifest;
+  /** Once closed or abandoned. */
+  readonly ending?: RoundEnding;
+}
+
+export interface RoundEnding {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** From the last contribution, or the deadline, to what came out: rounded up. */
+  readonly milliseconds: number;
+}
+
+/** A round in few words, for the facilitator's own people. */
+export interface RoundLine {
+  readonly round: number;
+  readonly status: RoundState['status'];
+  readonly openedAt: number;
+  readonly deadline: number;
+  readonly quorum: number;
+  /** How many were asked. */
+  readonly asked: number;
+  readonly contributions: number;
+  /** Of all contributions. */
+  readonly bytes: number;
+  /** Who was asked and has not contributed. */
+  readonly missing: readonly OwnerId[];
+  readonly ending?: RoundEnding;
+  readonly reason?: string;
+}
+
+export interface StoreTotals {
+  readonly rounds: Readonly<Record<RoundState['status'], number>>;
+  readonly contributions: number;
+  readonly bytes: number;
 }
 
 /**
@@ -99,6 +132,13 @@ export interface FacilitatorStore {
   /** Oldest first. */
   jobs(): Promise<readonly JobRecord[]>;
   round(job: JobId, round: number): Promise<RoundRecord | undefined>;
+  /** Of a job, newest first: those before a number, or the newest. */
+  roundLines(
+    job: JobId,
+    page: { readonly before?: number | undefined; readonly limit: number },
+  ): Promise<readonly RoundLine[]>;
+  /** Of one job, or of all that are kept. */
+  totals(job?: JobId): Promise<StoreTotals>;
   /** Writes or overwrites a block outside of a commit, before it counts. */
   keepBlock(place: BlockPlace, block: number, bytes: Uint8Array): Promise<void>;
   block(place: BlockPlace, block: number): Promise<Uint8Array | undefined>;

@@ -69,6 +69,12 @@ const dataOwner: Migration = ({ integer, bytes, table }) => [
   `create index owned_contributions_with_bytes on owned_contributions (job, round) where bytes is not null`,
 ];
 
+/** When a round ended, and for how many milliseconds it was closed; unknown of rounds before. */
+const roundEndings: Migration = ({ integer }) => [
+  `alter table rounds add column ended_at ${integer}`,
+  `alter table rounds add column closing_milliseconds ${integer}`,
+];
+
 /** What is in the ledger stays as it was written: it is read as what the version before could charge. */
 const ledgerAccounts: Migration = () => [
   'alter table ledger add column dataset text',
@@ -97,7 +103,7 @@ const modelOwner: Migration = ({ integer, bytes, table }) => [
 ];
 
 export const migrations: Readonly<Record<Role, readonly Migration[]>> = {
-  facilitator: [(said) => [...common(said), ...facilitator(said)]],
+  facilitator: [(said) => [...common(said), ...facilitator(said)], roundEndings],
   'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts, ledgerSampling],
   'model-owner': [(said) => [...common(said), ...modelOwner(said)]],
 };

@@ -33,6 +33,12 @@ export interface RoundReport {
   readonly bytes: number;
   /** By which everybody who took part finds the round again; absent of rounds that an older version kept. */
   readonly digests?: RoundDigests;
+  /** Owners who were asked and did not contribute in time; absent in reports of older versions, as what follows is. */
+  readonly missing?: readonly OwnerId[];
+  /** Owners of the job who were not asked in this round. */
+  readonly not_asked?: readonly OwnerId[];
+  /** What this round and those before it have spent, where there is differential privacy; ε where there is a δ. */
+  readonly spent?: { readonly rho: number; readonly epsilon: number | null };
 }
 
 /** SHA-256, lowercase hexadecimal. */
@@ -44,6 +50,14 @@ export interface RoundDigests {
   /** Of the aggregate's bytes. */
   readonly aggregate: string;
 }
+
+/** A part of a model's rounds: after a number, oldest first; or before one, newest first, `before` undefined: from the newest. */
+export type RoundsPage = (
+  | { readonly after: number }
+  | { readonly after?: undefined; readonly before: number | undefined }
+) & {
+  readonly limit: number;
+};
 
 /** Why a training failed, in the terms of a problem. */
 export interface Failure {
@@ -132,7 +146,8 @@ export interface ModelStore {
   /** With everything that belongs to it. */
   delete(id: string, audit?: readonly AuditBody[]): Promise<void>;
   training(id: string): Promise<TrainingRecord | undefined>;
-  rounds(id: string): Promise<readonly RoundReport[]>;
+  /** All of them, oldest first, unless a part is asked for. */
+  rounds(id: string, page?: RoundsPage): Promise<readonly RoundReport[]>;
   /** The events after number `after`, oldest first, at most `limit`. */
   events(id: string, after: number, limit: number): Promise<readonly ModelEventRecord[]>;
 }

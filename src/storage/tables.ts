@@ -83,6 +83,9 @@ export interface RoundsTable {
   withdrawn_json: Json<readonly OwnerId[]>;
   reason_json: Json<string> | null;
   manifest_json: Json<StoredManifest> | null;
+  /** null while it is open, and in rows of version 1. */
+  ended_at: number | null;
+  closing_milliseconds: number | null;
 }
 
 /** Until the retention rule forgets it. */

@@ -180,7 +180,7 @@ onEach(
     }
     await assert.rejects(
       opens(place.open('facilitator')),
-      refusal('store_unavailable', /has version 99 and this program knows versions up to 1: use a newer program/),
+      refusal('store_unavailable', /has version 99 and this program knows versions up to 2: use a newer program/),
     );
   },
   lasting,

@@ -1,4 +1,9 @@
+/** What a facilitator's people see: jobs and their rounds, and who belongs. */
 import type { Section } from '../frame/section.ts';
-import Beginning from './Beginning.svelte';
+import Jobs from './Jobs.svelte';
+import Parties from './Parties.svelte';
 
-export const sections: readonly Section[] = [{ name: 'beginning', title: 'Beginning', component: Beginning }];
+export const sections: readonly Section[] = [
+  { name: 'jobs', title: 'Jobs', pages: Jobs },
+  { name: 'parties', title: 'Parties', page: Parties },
+];

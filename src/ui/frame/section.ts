@@ -1,11 +1,20 @@
 /** One thing to go to in the navigation of a party's dashboard. */
 import type { Component } from 'svelte';
 
-export interface Section {
+interface Named {
   /** The first part of its addresses: `#/models`. */
   readonly name: string;
   /** In the navigation. */
   readonly title: string;
-  /** Shows it; `path` is what follows the name in the address. */
-  readonly component: Component<{ path: readonly string[] }>;
 }
+
+/** With several pages, of which `path` says the one: it is what follows the name in the address. */
+interface WithPages extends Named {
+  readonly pages: Component<{ path: readonly string[] }>;
+}
+
+interface WithOnePage extends Named {
+  readonly page: Component;
+}
+
+export type Section = WithPages | WithOnePage;

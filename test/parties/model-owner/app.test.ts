@@ -418,6 +418,8 @@ test('says how it fares and describes itself', async ({ consortium }) => {
     'GET /models/{id}/export',
     'GET /models/{id}/parameters',
     'GET /models/{id}/plots/{plot}',
+    'GET /models/{id}/predictions',
+    'GET /models/{id}/rounds',
     'GET /models/{id}/statistics',
     'GET /prediction',
     'GET /predictions',
