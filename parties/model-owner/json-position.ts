@@ -7,22 +7,39 @@ export interface JsonTrouble {
   readonly column: number;
 }
 
-/** @param error what JSON.parse threw for the text */
-export function positionIn(text: string, error: unknown): JsonTrouble {
-  const message = error instanceof Error ? error.message : String(error);
-  const [, found] = /at position ([0-9]+)/.exec(message) ?? [];
-  // Without a position it is the end that came too soon, or the text holds nothing.
-  const position = found === undefined ? text.length : Math.min(Number(found), text.length);
-  const before = text.slice(0, position).split('\n');
-  const line = before.length;
-  const column = (before.at(-1)?.length ?? 0) + 1;
-  const next = text.slice(position).trimStart();
-  const what = text.trim() === '' ? 'there is nothing yet' : next === '' ? 'the text ends too soon' : expected(message);
+/** @param text that JSON.parse has refused */
+export function positionIn(text: string): JsonTrouble {
+  // V8 tells a position only now and then. The shortest beginning that no continuation could save ends with what is wrong.
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (couldGoOn(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  const before = text.slice(0, good).split('\n');
+  const [line, column] = [before.length, (before.at(-1)?.length ?? 0) + 1];
+  const what = good === text.length ? 'the text ends too soon' : `${nameOf(text, good)} is not expected here`;
   return { detail: `this is no JSON: line ${line}, column ${column}: ${what}`, line, column };
 }
 
-/** What the parser says, without the part that tells the position or repeats the text. */
-function expected(message: string): string {
-  const short = message.replace(/ in JSON at position .*$/s, '').replace(/, ?(\.\.\.)?".*$/s, '');
-  return `${short.slice(0, 1).toLowerCase()}${short.slice(1)}`;
+/** Whether a text is JSON or its beginning. */
+function couldGoOn(text: string): boolean {
+  const message = refusalOf(text);
+  if (message === undefined || /end of JSON input|unterminated string/i.test(message)) return true;
+  const [, position] = /at position ([0-9]+)/.exec(message) ?? [];
+  return position !== undefined && Number(position) >= text.length;
+}
+
+function refusalOf(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function nameOf(text: string, at: number): string {
+  const character = String.fromCodePoint(text.codePointAt(at) ?? 32);
+  return character === '\n' ? 'the end of the line' : `"${character}"`;
 }

@@ -21,7 +21,7 @@ export const views: Readonly<Record<'light' | 'dark' | 'phone', BrowserContextOp
 };
 
 /** Milliseconds within which anything must be seen: only a limit, for busy machines. */
-export const patience = 60_000;
+export const patience = 20_000;
 
 /** @param link as a party prints it */
 export async function openWindow(
