@@ -70,9 +70,9 @@ export async function runParty(party: string, start: PartyStart): Promise<void> 
       const line = started.announcement(url);
       if (line !== undefined) console.log(line);
     };
-    announce();
-    // Windows has no such signal, and says so.
+    // Windows has no such signal, and says so. It would end a process that has printed its link and does not listen for it yet.
     if (process.platform !== 'win32') process.on('SIGUSR2', announce);
+    announce();
     await ended;
   } catch (error) {
     console.error(`sealsum ${party}: ${complaintOf(error)}`);

@@ -107,6 +107,8 @@ export function createSessions({ party, state, keep, clock, random }: SessionsOp
           { field: 'token' },
         );
       link = undefined;
+      // Only what was tried in vain counts.
+      bucket = { ...bucket, left: bucket.left + 1 };
       const session = { id: Buffer.from(random(16)).toString('base64url'), expiresAt: clock.now() + sessionLife };
       const mac = macOf(session.id, session.expiresAt).toString('base64url');
       return { cookie: `${session.id}.${session.expiresAt}.${mac}`, session };
