@@ -72,7 +72,7 @@ export function inferenceOf(model: Model, map: FeatureMap, fit: Fit, level: numb
   if (typeof factor === 'number')
     return unavailable(
       `column ${map.columns[factor] ?? ''}: over all records it is constant or a combination of the columns before it, or the classes are ` +
-        'separated along it, so that the information about its coefficient is nothing but rounding',
+        'separated along it, so that the information about its coefficient is nothing but rounding (to encryption.fraction_bits)',
     );
   const directions = coefficientDirections(map);
   const errors = directions.map((direction) => Math.sqrt(dispersion * squaredNorm(forward(factor, direction))));

@@ -115,8 +115,18 @@ test('calibration: a reference from corner to corner, a point and an interval fo
 
 test('loss: one point for every round that has one', () => {
   const svg = plotOf('loss', recordOf(logistic), rounds);
-  assert.match(svg, /<desc>The mean loss per record falls from 1 in round 1 to 0\.5 in round 2\.<\/desc>/);
+  assert.match(svg, /<desc>The mean loss per record goes from 1 in round 1 to 0\.5 in round 2\.<\/desc>/);
   assert.equal(/class="line line0" d="M([^"]*L[^"]*)"/.exec(svg)?.[1]?.split('L').length, 2);
+});
+
+test('loss: of very many rounds so many points as a page can show, the first and the last among them', () => {
+  const many = Array.from({ length: 100_001 }, (_, index): RoundReport => {
+    const loss = 1 / (index + 1);
+    return { round: index + 1, contributors: 3, seconds: 1, bytes: 100, metrics: { loss, validation_loss: loss } };
+  });
+  const svg = plotOf('loss', recordOf(logistic), many);
+  assert.ok(svg.length < 200_000, `${svg.length}`);
+  assert.match(svg, /goes from 1 in round 1 to 0\.00001 in round 100001\./);
 });
 
 test('what there is not is said by the name of what would change it', () => {
