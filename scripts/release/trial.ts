@@ -99,26 +99,27 @@ const typescript = {
 export async function tryTarball({ tarball, root, signal, onStep }: TrialOptions): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sealsum-release-'));
   const step = async (name: string, program: string, args: readonly string[]): Promise<string> => {
+    onStep(`${name} …`);
     const started = performance.now();
     const { code, output, complaint } = await run(program, args, { folder, signal });
     if (code !== 0) throw new Error(`${name}: ended with code ${code}\n${output}${complaint}`);
-    onStep(`${name} (${((performance.now() - started) / 1000).toFixed(0)} s)`);
+    onStep(`  done in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     return output;
   };
   try {
     await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'trial', private: true, type: 'module' }));
-    await step('installed into an empty folder', 'npm', ['install', '--no-audit', '--no-fund', tarball]);
+    await step('installing it into an empty folder', 'npm', ['install', '--no-audit', '--no-fund', tarball]);
     const installed = join(folder, 'node_modules', 'sealsum');
-    onStep(await kernelOf(installed));
+    onStep(`  ${await kernelOf(installed)}`);
     await writeFile(join(folder, 'script.js'), script);
-    await step('imported as a library', process.execPath, ['script.js']);
+    await step('using it as a library', process.execPath, ['script.js']);
     await writeFile(join(folder, 'typed.ts'), typed);
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(typescript));
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    await step('types are read by TypeScript', process.execPath, [compiler, '-p', '.']);
+    await step('compiling against its types', process.execPath, [compiler, '-p', '.']);
     onStep(await browserBundleOf(installed));
-    const demo = await step('the demo runs', join(folder, 'node_modules', '.bin', 'sealsum'), ['demo', '--json']);
-    onStep(demoResult(demo));
+    const demo = await step('running the demo', join(folder, 'node_modules', '.bin', 'sealsum'), ['demo', '--json']);
+    onStep(`  ${demoResult(demo)}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
