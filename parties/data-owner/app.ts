@@ -86,7 +86,7 @@ const routes = {
   receipts: createRoute({
     method: 'get',
     path: '/jobs/{job}/receipts',
-    summary: 'What the facilitator has acknowledged and signed, by round; `sealsum verify-receipt` reads it',
+    summary: 'What the facilitator has acknowledged and signed, by round; `sealsum verify receipt` reads it',
     request: { params: jobPath },
     responses: {
       200: jsonAnswer(z.object({ receipts: z.array(signedReceiptSchema) }), 'The receipts.'),

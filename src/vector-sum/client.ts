@@ -73,7 +73,7 @@ export interface SubmitOptions extends CallOptions {
 
 /** What became of a vector. */
 export interface Submission {
-  /** The facilitator's, for `sealsum verify-receipt`. */
+  /** The facilitator's, for `sealsum verify receipt`. */
   readonly receipt: SignedReceipt;
   /** The L2 norm of the vector that was given, and whether it was shortened to the job's norm. Nobody else is told. */
   readonly norm: number;

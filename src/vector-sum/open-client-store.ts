@@ -8,7 +8,7 @@ import { createLedgerStore } from '../storage/durable-ledger-store.ts';
 import type { ClientStore } from './client-store.ts';
 
 /**
- * A durable store, as data owner processes have it: `sealsum verify-log` and `sealsum backup` know it.
+ * A durable store, as data owner processes have it: `sealsum verify log` and `sealsum backup` know it.
  *
  * @param location the path of a SQLite file, or a postgres:// URL
  * @param identity signs the audit log

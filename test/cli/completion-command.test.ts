@@ -70,7 +70,7 @@ for (const shell of ['zsh', 'fish'] as const) {
       const ran = spawnSync(shell, ['-n', join(folder, shell)], { encoding: 'utf8' });
       assert.deepEqual([ran.status, ran.stderr], [0, '']);
       if (shell !== 'fish') return;
-      const asked = spawnSync('fish', ['-c', `source ${join(folder, 'fish')}; complete -C 'sealsum verify '`], {
+      const asked = spawnSync(shell, ['-c', `source ${join(folder, 'fish')}; complete -C 'sealsum verify '`], {
         encoding: 'utf8',
       });
       assert.match(asked.stdout, /^log\t/m);
