@@ -110,6 +110,7 @@ async function demonstrateTraining(model: Model, asked: RunOptions, stop: () => 
       pooled_parameters: pooled,
       bytes_per_owner_round: bytesPerOwnerRound,
       seconds_per_round: secondsPerRound,
+      seconds_in_all: run.secondsInAll,
       predictions,
       privacy,
     };

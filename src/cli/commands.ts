@@ -115,6 +115,11 @@ export const commands: CommandTable = {
       load: async () => (await import('./describe-command.ts')).registerDescribeCommand,
     },
     {
+      name: 'estimate',
+      summary: 'say what a model.json takes: seconds, bytes, memory, privacy',
+      load: async () => (await import('./estimate-command.ts')).registerEstimateCommand,
+    },
+    {
       name: 'train',
       summary: 'train a model with the data owners, or sum statistics of their columns',
       load: async () => (await import('./train-command.ts')).registerTrainCommand,
