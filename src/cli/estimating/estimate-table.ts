@@ -41,6 +41,7 @@ export function estimateText(found: Estimate): string {
     [1, 2],
   );
   const { operations: one, trial } = measured;
+  const inRounds = trial.rounds === 0 ? '' : `, in ${trial.rounds} rounds`;
   const jobs = found.jobs === 1 ? '' : `${found.jobs} jobs of `;
   return [
     `${found.owners} data owners with ${found.records_per_owner} records each, ${jobs}${found.rounds} round${found.rounds === 1 ? '' : 's'}; ` +
@@ -55,8 +56,7 @@ export function estimateText(found: Estimate): string {
     '',
     `measured here with ${measured.backend} on ${measured.processors} processors: a key ${seconds(one.key)}, a table ${seconds(one.table)}, encrypt ${seconds(one.encrypt)}, ` +
       `check and add ${seconds(one.fold)}, decrypt ${seconds(one.decrypt)}, a record ${seconds(one.record)};`,
-    `${trial.owners} data owners with ${trial.records_per_owner} made-up records each and ${trial.ciphertexts} ciphertexts, as processes over HTTP` +
-      `${trial.rounds === 0 ? '' : `, in ${trial.rounds} rounds`}`,
+    `${trial.owners} data owners with ${trial.records_per_owner} made-up records each and ${trial.ciphertexts} ciphertexts, as processes over HTTP${inRounds}`,
     ...warnings.map(({ message }) => `warning: ${message}`),
   ].join('\n');
 }
