@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
 import { type OwnerPolicy, openPolicy } from '../../src/config/owner-policy.ts';
 import { createBaseApp } from '../../src/http/base-app.ts';
-import type { Dashboard } from '../../src/http/dashboard/serve.ts';
+import { type Dashboard, serveLiveUpdates } from '../../src/http/dashboard/serve.ts';
 import { ledgerStatementSchema } from '../../src/http/ledger-schema.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
@@ -168,6 +168,7 @@ export function createDataOwnerApp(dependencies: DataOwnerAppDependencies): Open
     return context.json(ledgerStatement(await ledgerStore.entries(), policy.caps, known), 200);
   });
   addConsentRoutes(app, { dataOwner, clock, log, signal });
+  if (dashboard !== undefined) serveLiveUpdates(app, dashboard, { bell: dataOwner.events.bell, clock, signal });
   const onChanged = (): void => {
     dataOwner.events.tell({ type: 'datasets.changed' });
   };

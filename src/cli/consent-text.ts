@@ -36,7 +36,7 @@ export function requestText(request: JobRequest): string {
   ];
   const width = Math.max(...lines.map(([label]) => label.length));
   return lines
-    .map(([label, text], index) => `${lines[index - 1]?.[0] === label ? '' : label}`.padEnd(width + 2) + text)
+    .map(([label, text], index) => (lines[index - 1]?.[0] === label ? '' : label).padEnd(width + 2) + text)
     .join('\n');
 }
 
