@@ -134,7 +134,7 @@ test('ten thousand rounds: a page of them is on the page, and every other within
       for (const row of rows)
         await session.rows
           .insertInto(table)
-          .values(row as never)
+          .values(row)
           .execute();
     });
   }

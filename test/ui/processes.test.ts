@@ -36,9 +36,9 @@ test('a training from the form to the predictions, through the death of the mode
     startProcess(main, ['--config', configOf(folder, party), ...more]);
   await using facilitator = await start(facilitatorMain, 'facilitator');
   const line = ['--facilitator', facilitator.url];
-  const [north, south] = await Promise.all([start(ownerMain, 'north', ...line), start(ownerMain, 'south', ...line)]);
-  await using _north = north;
-  await using _south = south;
+  await using north = await start(ownerMain, 'north', ...line);
+  await using south = await start(ownerMain, 'south', ...line);
+  assert.notEqual(north.link(), south.link());
   let modelOwner = await start(modelOwnerMain, 'model-owner', ...line);
   const { url } = modelOwner;
   try {
