@@ -698,7 +698,7 @@ test('forgets the oldest jobs that are over', async () => {
   }
   await until('the oldest are forgotten', () => life.owner.jobs().length === 100 && life.owner.queued() === 0);
   assert.deepEqual(
-    life.owner.jobs().map((each) => each.job as string),
+    life.owner.jobs().map(({ job: name }) => name),
     names.slice(3),
   );
 });
