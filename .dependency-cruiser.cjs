@@ -20,8 +20,7 @@ const layers = [
   '^src/(index|client|client\\.browser)\\.ts$',
   '^src/cli/',
   '^parties/',
-  '^src/ui/',
-  '^(scripts|examples)/',
+  '^(scripts|examples|src/ui)/',
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -131,11 +131,7 @@ test('ten thousand rounds: a page of them is on the page, and every other within
   for (const table of copied) {
     const rows = await database.read((session) => session.rows.selectFrom(table).selectAll().execute());
     await facilitator.database.write(async (session) => {
-      for (const row of rows)
-        await session.rows
-          .insertInto(table)
-          .values(row)
-          .execute();
+      for (const row of rows) await session.rows.insertInto(table).values(row).execute();
     });
   }
   await facilitator.database.write(async ({ rows }) => {
