@@ -45,6 +45,7 @@ test('--json prints one JSON object and nothing else: linear, with five owners',
     'pooled_parameters',
     'bytes_per_owner_round',
     'seconds_per_round',
+    'seconds_in_all',
     'predictions',
     'privacy',
   ]);
