@@ -24,13 +24,14 @@ export function registerDemoCommand(sealsum: Command): void {
       'Start a facilitator, data owners and a model owner on this machine, train, compare, and remove everything.',
     )
     .argument('[options...]', 'passed on to the demo')
+    .option('--json', 'print one JSON object instead of a report', false)
     .helpOption('-h, --help', 'show this')
     .allowUnknownOption()
     .addHelpText('after', help)
-    .action(async (args: readonly string[]) => {
+    .action(async (args: readonly string[], { json }: { readonly json: boolean }) => {
       if (!existsSync(program))
         throw usageError('the demo runs from a build: in a checkout, npm run demo builds and runs it');
-      process.exitCode = await run(args);
+      process.exitCode = await run(json ? [...args, '--json'] : args);
     });
 }
 

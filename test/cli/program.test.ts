@@ -47,7 +47,7 @@ function examplesOf(help: string): string[][] {
     .flatMap((part) => {
       const [, rest] = /(?:^|\s)sealsum (.*?)(?: [<>] .*)?$/.exec(part) ?? [];
       if (rest === undefined) return [];
-      return [[...rest.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')];
+      return [[...rest.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, one, two, bare]) => one ?? two ?? bare ?? '')];
     });
 }
 
