@@ -17,6 +17,7 @@ export interface ExportOrigin {
   readonly privacy?: string | undefined;
 }
 
+/** A finished model with all that a file of it says. */
 export interface FittedModel {
   readonly model: Model;
   /** Scaled units, outputs × width row by row, as `Trainer.parameters`. */

@@ -28,6 +28,8 @@ interface Placed<F extends Feature> {
 }
 
 /**
+ * A finished model as ONNX.
+ *
  * @returns a serialised ModelProto
  * @throws SealsumError plan_mismatch; model_invalid where two features have one name
  */

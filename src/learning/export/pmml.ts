@@ -19,6 +19,8 @@ const namespace = 'http://www.dmg.org/PMML-4_4';
 const pmmlVersion = '4.4';
 
 /**
+ * A finished model as PMML 4.4.
+ *
  * @returns the text of a file
  * @throws SealsumError plan_mismatch; model_invalid where two columns have one name, or a name cannot be written in XML
  */
