@@ -11,6 +11,8 @@ import { perBin } from './closing-round.ts';
 import type { ClosingTask } from './closing-task.ts';
 
 /**
+ * What an owner gives to a closing round: its sums over all of its records at the final parameters, as integers.
+ *
  * @param parameters `task.parameterCount` of them
  * @throws SealsumError `plan_mismatch` where parameters or records are not the task's, `number_out_of_bounds` naming a value that is
  *   beyond what the plan has room for

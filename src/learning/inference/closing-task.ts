@@ -16,6 +16,7 @@ import type { Task } from '../task.ts';
 import { BOUND_BITS } from '../unclipped-sums.ts';
 import { hasClosingRound, type Part, partsOf } from './closing-round.ts';
 
+/** What the closing round of a training sums, for standard errors and diagnostics. */
 export interface ClosingTask
   extends Pick<
     Task,
@@ -44,7 +45,7 @@ export interface ClosingTask
   readonly isLinear: boolean;
 }
 
-/** @returns undefined where a job has no closing round */
+/** What the closing round of a model sums. @returns undefined where a job has no closing round */
 export function closingTaskOf(model: Model, map: FeatureMap): ClosingTask | undefined {
   if (!hasClosingRound(model)) return undefined;
   const family = familyOf(model);
