@@ -29,7 +29,8 @@ const external = [
 ];
 
 /** Packages of CommonJS ask for the modules of Node with a function that other modules have not. */
-const banner = "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);";
+const banner =
+  "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
 /**
  * Gives every module the address that it would have by itself, as its source or compiled: it looks for files beside that. The text

@@ -137,9 +137,13 @@ class Model:
         self._training(json["training"])
         self.privacy = None if "privacy" not in json else self._privacy(json["privacy"])
         self._encryption(json["encryption"])
-        taken = fields(json["participation"], "participation", "quorum deadline_seconds max_records", "roster")
+        taken = fields(json["participation"], "participation", "quorum deadline_seconds max_records", "roster answer_seconds target_owners")
         self.quorum = whole(taken["quorum"], "participation.quorum", 2, 1_000_000)
         self.deadline = number(taken["deadline_seconds"], "participation.deadline_seconds", 0, 86_400, above=0)
+        if "answer_seconds" in taken:
+            number(taken["answer_seconds"], "participation.answer_seconds", 0, 1_209_600, above=0)
+        if "target_owners" in taken:
+            whole(taken["target_owners"], "participation.target_owners", self.quorum, 10_000)
         self.max_records = whole(taken["max_records"], "participation.max_records", 1, 2**32)
         self.roster = taken.get("roster")
         self.width = 1 + sum(feature.width for feature in self.features)

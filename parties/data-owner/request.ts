@@ -63,6 +63,7 @@ export async function describeRequest(
   const account = { dataset: cost.dataset, unit: cost.unit ?? 'record' };
   const statement = privacyStatement(privacyTerms(settings, terms), 0);
   const { plan } = terms;
+  const waits = settings.participation.answer_seconds ?? deadline_seconds;
   const bytes = bytesOf(plan);
   const closingBytes = terms.closing === undefined ? undefined : bytesOf(terms.closing.plan);
   return {
@@ -97,10 +98,7 @@ export async function describeRequest(
       before: accountAfter(entries, policy.caps, account, { cost, rounds: 0 }),
       after: accountAfter(entries, policy.caps, account, { cost, rounds: Math.max(0, rounds - charged) }),
     },
-    deadline: {
-      seconds: deadline_seconds,
-      until: timestamp(Date.parse(view.created_at) + deadline_seconds * 1000),
-    },
+    deadline: { seconds: waits, until: timestamp(Date.parse(view.created_at) + waits * 1000) },
     plan: {
       key_bits: plan.keyBits,
       slot_bits: plan.slotBits,

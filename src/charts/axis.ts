@@ -13,10 +13,13 @@ const mostTicks = 8;
 /**
  * An axis over [low, high], which is widened to whole steps unless it has to end exactly there.
  *
- * @param low below `high`, both finite; where they are equal the axis has a width of 1
+ * @param low at most `high`, both finite; where they are less than a billionth of their magnitude apart, which no tick could tell, the axis has a
+ *   width of 1, or a millionth of it where that is more
  */
 export function axisOver(low: number, high: number, isExact = false): Axis {
-  const [from, to] = high > low ? [low, high] : [low - 0.5, low + 0.5];
+  const magnitude = Math.max(Math.abs(low), Math.abs(high));
+  const half = Math.max(0.5, magnitude * 1e-6);
+  const [from, to] = high - low > magnitude * 1e-9 ? [low, high] : [low - half, low + half];
   const step = stepOf((to - from) / (mostTicks - 1));
   const rounding = 1e-9;
   const first = isExact ? Math.ceil(from / step - rounding) : Math.floor(from / step + rounding);

@@ -6,7 +6,10 @@ import type { JobSettings } from '../protocol/terms.ts';
 import type { JobWatch } from './job-watch.ts';
 import type { OwnerRegister } from './owner-register.ts';
 
-type Participation = Pick<JobSettings['participation'], 'quorum' | 'deadline_seconds' | 'target_owners'>;
+type Participation = Pick<
+  JobSettings['participation'],
+  'quorum' | 'deadline_seconds' | 'answer_seconds' | 'target_owners'
+>;
 
 export interface FirstAnswersOptions {
   /** Where the job does not say with how many it starts: so many are waited for, whoever else has not answered. */
@@ -22,18 +25,18 @@ function count(owners: readonly OwnerView[], ...statuses: readonly OwnerStatus[]
 
 /**
  * Waits until as many owners are ready as the job starts with, or where it does not say so until every owner has answered or the
- * quorum is out of reach; for at most as long as a round would.
+ * quorum is out of reach; for as long as the job says at most, and as a round would where it does not say.
  *
  * @throws SealsumError owners_too_few naming who is missing and why, when a target is not reached
  */
 export async function firstAnswers(
   watch: JobWatch,
   register: OwnerRegister,
-  { quorum, deadline_seconds, target_owners: target }: Participation,
+  { quorum, deadline_seconds, answer_seconds = deadline_seconds, target_owners: target }: Participation,
   { enough, onReady = () => undefined }: FirstAnswersOptions = {},
 ): Promise<void> {
   let told = -1;
-  await watch.until(deadline_seconds * 1000, (owners) => {
+  await watch.until(answer_seconds * 1000, (owners) => {
     const ready = count(owners, 'ready');
     if (ready !== told) onReady(ready, target ?? enough ?? owners.length);
     told = ready;

@@ -130,6 +130,8 @@ export interface ParticipationSettings {
   /** The least number of contributors of a round. */
   readonly quorum: number;
   readonly deadline_seconds: number;
+  /** How long the first round waits for owners that have not answered; absent: as long as a round would. */
+  readonly answer_seconds?: number | undefined;
   /** How many owners must be ready before the first round; absent: it waits until all have answered. */
   readonly target_owners?: number | undefined;
   /** Who may contribute; whoever the facilitator enrols unless given. */

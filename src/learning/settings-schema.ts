@@ -35,6 +35,7 @@ export const keyBits: z.ZodDefault<z.ZodType<number>> = number(
 export const participationFields: {
   readonly quorum: z.ZodDefault<z.ZodType<number>>;
   readonly deadline_seconds: z.ZodDefault<z.ZodType<number>>;
+  readonly answer_seconds: z.ZodOptional<z.ZodType<number>>;
   readonly target_owners: z.ZodOptional<z.ZodType<number>>;
   readonly roster: z.ZodOptional<z.ZodType<string[]>>;
 } = {
@@ -42,6 +43,10 @@ export const participationFields: {
   deadline_seconds: number((value) => value > 0 && value <= 86_400, 'expected seconds, above 0, at most 86400').default(
     30,
   ),
+  answer_seconds: number(
+    (value) => value > 0 && value <= 1_209_600,
+    'expected seconds, above 0, at most 1209600, which are two weeks',
+  ).optional(),
   target_owners: wholeNumber(2, 10_000).optional(),
   roster: z
     .array(text('the name of an owner'), { error: 'expected a list of owners' })

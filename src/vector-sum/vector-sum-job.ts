@@ -216,11 +216,11 @@ export function openVectorSumJob(options: VectorSumJobOptions): VectorSumJob {
       throw new SealsumError('privacy_invalid', `round ${round} is more than the ${settings.rounds} that the job has`, {
         field: 'rounds',
       });
-    const { quorum, deadline_seconds, target_owners } = settings.participation;
+    const { quorum, deadline_seconds, answer_seconds, target_owners } = settings.participation;
     const enough = { quorum: Math.max(quorum, leastReady ?? 0), deadline_seconds };
     const least = leastReady === undefined ? undefined : enough.quorum;
     // A job starts with its target once.
-    const first = answered ? enough : { ...enough, target_owners };
+    const first = answered ? enough : { ...enough, answer_seconds, target_owners };
     if (!answered || least !== undefined)
       await unlessAborted(firstAnswers(watch, register, first, { enough: least, onReady }), until);
     answered = true;
