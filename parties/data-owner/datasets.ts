@@ -6,7 +6,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { exists, reasonOf, syncFolder } from '../../src/config/files.ts';
 import { SealsumError } from '../../src/errors.ts';
@@ -16,6 +16,7 @@ import type { PostgresQuery } from '../../src/learning/postgres-query.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import { type Dataset, type DatasetView, type HeldDataset, openDataset } from './dataset.ts';
 import { openQueryDataset } from './query-dataset.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface NewDataset {
   readonly name: string;
@@ -212,22 +213,12 @@ async function receive(
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await using file = await open(path, 'wx', 0o600);
+  await writeWhole(folder, path, async (file) => {
     for await (const chunk of content) {
       if (signal.aborted) throw new SealsumError('aborted', 'receiving the data set was stopped');
       await file.writeFile(chunk);
     }
-    await file.sync();
-  } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause && 'path' in cause)) throw cause;
-    throw new SealsumError(
-      'config_invalid',
-      `datasets: ${folder} cannot be written to: ${reasonOf(cause)}; name another folder in config.toml`,
-      { field: 'datasets', cause },
-    );
-  }
+  });
 }
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {

@@ -3,9 +3,9 @@
  * so that all rounds see the same records, after a restart too; the file goes when the job is over.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, reasonOf, syncFolder } from '../../src/config/files.ts';
+import { exists, syncFolder } from '../../src/config/files.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { describeColumns } from '../../src/learning/describe.ts';
 import { readJsonLines } from '../../src/learning/json-lines.ts';
@@ -14,6 +14,7 @@ import { summariseTable } from '../../src/learning/summarise.ts';
 import type { Table } from '../../src/learning/table.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import { type Dataset, type DatasetView, recordsOf } from './dataset.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** @param folder where the files are, each named after its job: beside the data sets that were uploaded */
 export function openQueryDataset(query: PostgresQuery, folder: string): Dataset {
@@ -69,9 +70,7 @@ export function openQueryDataset(query: PostgresQuery, folder: string): Dataset 
 
 /** The names on the first line, then a row a line. Nobody else's to read, and on the disk. */
 async function keepRows(query: PostgresQuery, path: string, folder: string, signal: AbortSignal): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await using file = await open(path, 'wx', 0o600);
+  await writeWhole(folder, path, async (file) => {
     const rows = await withQuery(query, signal, async ({ names, portions }) => {
       let count = 0;
       await file.writeFile(`${JSON.stringify(names)}\n`);
@@ -82,15 +81,7 @@ async function keepRows(query: PostgresQuery, path: string, folder: string, sign
       return count;
     });
     if (rows === 0) throw new SealsumError('data_invalid', `data set ${query.name}: the query gives no row`);
-    await file.sync();
-  } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause && 'path' in cause)) throw cause;
-    throw new SealsumError(
-      'config_invalid',
-      `datasets: ${folder} cannot be written to: ${reasonOf(cause)}; name another folder in config.toml`,
-      { field: 'datasets', cause },
-    );
-  }
+  });
 }
 
 async function readRows(path: string, signal: AbortSignal): Promise<Table> {

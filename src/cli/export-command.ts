@@ -2,10 +2,8 @@
 import { createHash } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { readTextFile } from '../config/files.ts';
 import { type FileFormat, fetchModelFile, fileFormats, newestModel } from '../http/model-files.ts';
-import { createTransport } from '../http/transport.ts';
-import { readToken, withToken } from './access-token.ts';
+import { type ModelOwnerOptions, openModelOwner, withModelOwnerOptions } from './model-owner-access.ts';
 import { usageError } from './program.ts';
 
 const help = `
@@ -24,12 +22,9 @@ Examples:
   sealsum export 0b7c9a52-6d0e-4c8f-9a51-2f4f0e8f7f11 --format onnx --output stay.onnx --json
   sealsum export latest --format json --model-owner https://research.example.org:9090 --token-file access-token > stay.json`;
 
-interface ExportOptions {
+interface ExportOptions extends ModelOwnerOptions {
   readonly format: FileFormat;
   readonly output?: string;
-  readonly modelOwner: string;
-  readonly tokenFile?: string;
-  readonly ca?: string;
   readonly json: boolean;
 }
 
@@ -43,24 +38,13 @@ interface Written {
 }
 
 export function registerExportCommand(program: Command): void {
-  program
+  const command = program
     .command('export')
     .summary('write a finished model as JSON, PMML or ONNX, or its card')
     .description('Ask a model owner for a finished model as a file that others read, or for its card.')
     .argument('<model>', 'the id of a model, or latest')
     .addOption(new Option('--format <format>', 'what to write').choices(fileFormats).default('json'))
     .option('--output <file>', 'where to write it; standard output unless given')
-    .addOption(
-      new Option('--model-owner <url>', 'where the model owner listens')
-        .env('SEALSUM_MODEL_OWNER')
-        .default('http://127.0.0.1:9090'),
-    )
-    .addOption(
-      new Option('--token-file <file>', 'a file with the token that the model owner asks for').env(
-        'SEALSUM_TOKEN_FILE',
-      ),
-    )
-    .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
     .option('--json', 'say as one JSON object what was written (with --output)', false)
     .addHelpText('after', help)
     .action(async (model: string, options: ExportOptions) => {
@@ -68,13 +52,7 @@ export function registerExportCommand(program: Command): void {
       if (json && output === undefined) throw usageError('--json goes together with --output');
       if (format === 'onnx' && output === undefined && process.stdout.isTTY)
         throw usageError('onnx is no text: give --output, or redirect standard output');
-      const ca = options.ca === undefined ? undefined : await readTextFile(options.ca, '--ca');
-      const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
-      await using transport = createTransport(ca === undefined ? {} : { ca });
-      const asking = {
-        url: options.modelOwner,
-        fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
-      };
+      await using asking = await openModelOwner(options);
       const id = model === 'latest' ? await newestModel(asking) : model;
       const content = await fetchModelFile(asking, id, format);
       if (output === undefined) {
@@ -87,6 +65,7 @@ export function registerExportCommand(program: Command): void {
       if (json) console.log(JSON.stringify(written));
       else console.error(`wrote ${output}: ${format} of model ${id}, ${content.length} bytes, SHA-256 ${sha256}`);
     });
+  withModelOwnerOptions(command);
 }
 
 function toStandardOutput(content: Uint8Array): Promise<void> {

@@ -3,14 +3,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { readTextFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
 import { type FollowModelOptions, followModel, followStatistics } from '../http/model-owner-client.ts';
-import { createTransport } from '../http/transport.ts';
 import { asksForStatistics } from '../learning/model-document.ts';
 import { systemClock } from '../protocol/clock.ts';
-import { readToken, withToken } from './access-token.ts';
 import { coefficientTable } from './coefficient-table.ts';
+import { type ModelOwnerOptions, openModelOwner, withModelOwnerOptions } from './model-owner-access.ts';
 import { untilInterrupted } from './program.ts';
 import { createProgress } from './progress.ts';
 import { statisticsTables } from './statistics-tables.ts';
@@ -28,33 +26,19 @@ A model.json of the type STATISTICS is printed as tables, with --json as one JSO
 With --table a trained model is printed as its coefficients, with standard errors, intervals and p-values or why there are none.
 The model owner, the facilitator and the data owners must be running. Ctrl-C stops the training.`;
 
-interface TrainOptions {
-  readonly modelOwner: string;
-  readonly tokenFile?: string;
-  readonly ca?: string;
+interface TrainOptions extends ModelOwnerOptions {
   readonly json: boolean;
   readonly table: boolean;
 }
 
 export function registerTrainCommand(program: Command): void {
-  program
+  const command = program
     .command('train')
     .summary('train a model with the data owners, or sum statistics of their columns')
     .description(
       'Post a model.json to a model owner, follow its training and print the final cost and predictions as JSON, or the statistics that it asks for as tables.',
     )
     .argument('<model.json>', 'the file that says what to train, or which statistics to sum')
-    .addOption(
-      new Option('--model-owner <url>', 'where the model owner listens')
-        .env('SEALSUM_MODEL_OWNER')
-        .default('http://127.0.0.1:9090'),
-    )
-    .addOption(
-      new Option('--token-file <file>', 'a file with the token that the model owner asks for').env(
-        'SEALSUM_TOKEN_FILE',
-      ),
-    )
-    .option('--ca <file>', "who signed the model owner's certificate (default: what the system trusts)")
     .option('--json', 'print statistics as one JSON object too; draw no progress', false)
     .addOption(
       new Option('--table', 'print the coefficients with their standard errors and intervals in place of predictions')
@@ -64,16 +48,14 @@ export function registerTrainCommand(program: Command): void {
     .addHelpText('after', examples)
     .action(async (file: string, options: TrainOptions) => {
       const document = await readDocument(file);
-      const ca = options.ca === undefined ? undefined : await readTextFile(options.ca, '--ca');
-      const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
-      await using transport = createTransport(ca === undefined ? {} : { ca });
+      await using asking = await openModelOwner(options);
       using bar = createProgress({ what: 'training', unit: 'updates', json: options.json });
       const said = await untilInterrupted((signal) =>
         outcomeOf(
           {
-            url: options.modelOwner,
+            url: asking.url,
             document,
-            fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
+            fetch: asking.fetch,
             clock: systemClock,
             signal,
             onProgress: bar.update,
@@ -84,6 +66,7 @@ export function registerTrainCommand(program: Command): void {
       bar.stop();
       console.log(said);
     });
+  withModelOwnerOptions(command);
 }
 
 /** What is printed of a job once it is over. */

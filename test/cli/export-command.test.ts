@@ -96,7 +96,7 @@ test('says what is wrong in one line, by exit code', async ({ consortium, model 
     [[model, '--model-owner', 'ftp://127.0.0.1'], 1, /expected a URL such as http/],
     [
       [model, '--model-owner', 'http://127.0.0.1:9'],
-      1,
+      3,
       /http:\/\/127\.0\.0\.1:9 does not answer; is the model owner running\?/,
     ],
   ] as const) {

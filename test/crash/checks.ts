@@ -1,5 +1,6 @@
 /** What must be true of a training, whatever happened to whom while it ran, and of what everybody keeps afterwards. */
 import assert from 'node:assert/strict';
+import type { DataUnitParameters } from '../../src/learning/prediction.ts';
 import { type JobId, jobIdSchema } from '../../src/protocol/identifiers.ts';
 import type { JobOutcome } from '../../src/protocol/job-messages.ts';
 import { verifyInclusion, verifyManifest } from '../../src/protocol/manifest.ts';
@@ -14,12 +15,14 @@ import { facilitatorName, modelOwnerName } from './project.ts';
 import { type OwnerName, ownerNames } from './samples.ts';
 import type { Supervised } from './supervised.ts';
 
-/** The answer to GET /models/{id}/parameters: JSON writes every double so that its bits come back. */
+/** The coefficients that GET /models/{id}/parameters answers: JSON writes every double so that its bits come back. */
 export async function finishedAnswer(consortium: Consortium, id: string): Promise<string> {
   await consortium.modelIs('is finished', id, ({ status }) => status === 'finished');
   const view = await consortium.modelIs('has made its updates', id, () => true);
   assert.equal(view.updates, view.planned_updates);
-  return JSON.stringify(await consortium.read(consortium.modelOwner, `/models/${id}/parameters`));
+  const found = await consortium.read(consortium.modelOwner, `/models/${id}/parameters`);
+  const { columns, coefficients } = found as DataUnitParameters;
+  return JSON.stringify({ columns, coefficients });
 }
 
 /** Waits until the facilitator and all owners know that a job has ended. */

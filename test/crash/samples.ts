@@ -74,7 +74,7 @@ export function dataOf(owner: OwnerName, wait?: number): string {
   return [`${sample.header},wait,region`, ...rows, ''].join('\n');
 }
 
-/** What GET /models/{id}/parameters answers when these owners trained the model and nothing happened to anybody. */
+/** The coefficients that GET /models/{id}/parameters answers when these owners trained the model and nothing happened to anybody. */
 export async function expectedAnswer(document: Document, owners: readonly OwnerName[]): Promise<string> {
   const shares: Records[] = [];
   const setting = await prepare(document, { text: dataOf('north') });
