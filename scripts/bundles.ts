@@ -88,6 +88,8 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
   copyFileSync('package.json', join(folder, 'package.json'));
   // The entries of problems.
   symlinkSync(resolve('docs'), join(folder, 'docs'));
+  // The dashboard's pages, where they are built.
+  if (existsSync('dist/ui')) symlinkSync(resolve('dist/ui'), join(folder, 'ui'));
   // The native kernel, where it is built.
   if (existsSync('build')) symlinkSync(resolve('build'), join(folder, 'build'));
   await Promise.all([
