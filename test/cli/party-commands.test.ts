@@ -24,7 +24,10 @@ test('a party listens where its configuration says, and SIGTERM to the command s
   assert.equal((await fetch(`${party.url}/healthz`)).status, 200);
   party.child.kill('SIGTERM');
   assert.equal(await party.ended, 0);
-  assert.match(party.said.output, /^sealsum facilitator listens at \S+\nsealsum facilitator has stopped\n$/);
+  assert.match(
+    party.said.output,
+    /^sealsum facilitator listens at \S+\nDashboard: .+\nsealsum facilitator has stopped\n$/,
+  );
   await assert.rejects(fetch(`${party.url}/healthz`));
 });
 

@@ -228,6 +228,17 @@ async function eventsUpTo(last: number, response: Response): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** What a stream says in so many milliseconds: one that has no last event. */
+async function eventsWithin(time: number, response: Response): Promise<string> {
+  const reader = (response.body ?? assert.fail('a stream without a body')).getReader();
+  const chunks: Uint8Array[] = [];
+  const timer = setTimeout(() => void reader.cancel(), time);
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read())
+    if (value !== undefined) chunks.push(value as Uint8Array);
+  clearTimeout(timer);
+  return Buffer.concat(chunks).toString();
+}
+
 /** The age and the outcome of a row. */
 function valuesOf(row: string): readonly string[] {
   const [age = '', , , outcome = ''] = row.split(',');
@@ -240,8 +251,10 @@ async function heldByTheOthers({ consortium, anna, bert, jobs }: Context): Promi
   for (const owner of [anna, bert]) {
     places.push(...(await holdings(owner)), ...(await everythingAsked(consortium, owner, jobs)));
     for (const path of await pathsOf(owner.url, jobs)) {
-      const response = await fetch(`${owner.url}${path}`);
-      places.push(place(`${path} of ${owner.identity.name}`, await response.text()));
+      const response = await fetch(`${owner.url}${path}`, { headers: { 'last-event-id': '0' } });
+      const isStream = response.headers.get('content-type') === 'text/event-stream';
+      const said = isStream ? await eventsWithin(1000, response) : await response.text();
+      places.push(place(`${path} of ${owner.identity.name}`, said));
     }
     const folder = dirname(owner.store);
     for (const file of await readdir(folder))

@@ -374,8 +374,8 @@ test('/openapi.json names as required what is, and as optional what may be left 
   assert.deepEqual(signed.properties.signature?.required, ['party', 'key', 'value']);
   const job = signed.properties.descriptor;
   assert.ok(job !== undefined);
-  assert.deepEqual(new Set([...job.required, 'tree']), new Set(Object.keys(job.properties)));
-  assert.ok(!job.required.includes('tree'));
+  assert.deepEqual(new Set([...job.required, 'closing_plan', 'tree']), new Set(Object.keys(job.properties)));
+  assert.ok(!job.required.includes('tree') && !job.required.includes('closing_plan'));
   const key = job.properties.public_key;
   assert.deepEqual(key?.required, ['kty', 'alg', 'n']);
   assert.deepEqual(Object.keys(key.properties), ['kty', 'alg', 'n', 'key_ops', 'kid']);
