@@ -230,11 +230,11 @@ async function eventsUpTo(last: number, response: Response): Promise<Buffer> {
 
 /** What a stream says in so many milliseconds: one that has no last event. */
 async function eventsWithin(time: number, response: Response): Promise<string> {
-  const reader = (response.body ?? assert.fail('a stream without a body')).getReader();
+  const body: ReadableStream<Uint8Array> = response.body ?? assert.fail('a stream without a body');
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   const timer = setTimeout(() => void reader.cancel(), time);
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read())
-    if (value !== undefined) chunks.push(value as Uint8Array);
+  for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value);
   clearTimeout(timer);
   return Buffer.concat(chunks).toString();
 }

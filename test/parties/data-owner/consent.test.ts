@@ -264,6 +264,39 @@ test('another job under the name of one that waits is asked about anew, and nobo
   assert.equal(world.script.answers.at(-1)?.answer.job_digest, anew.job_digest);
 });
 
+test('shows what a closing round releases beside the others, and how long the first answers are waited for', async () => {
+  await using world = await World.create();
+  const life = await live(world);
+  const closing = {
+    ...document,
+    privacy: undefined,
+    training: { solver: 'gradient', rounds: 4, inference: {}, diagnostics: { bins: 5 } },
+    participation: { quorum: 2, deadline_seconds: 10, answer_seconds: 3600 },
+  };
+  const asked = await describe(closing);
+  await ask(world, life, asked);
+  const request = await life.owner.request(asked.job);
+  const terms = termsOf(parseModel(closing), 3);
+  assert.ok(terms.closing !== undefined);
+  const { task, plan } = terms.closing;
+  assert.equal(request.release.closing?.values, task.length);
+  assert.deepEqual(
+    request.release.closing.sums.flatMap(({ names }) => names),
+    task.names(),
+  );
+  // Five columns with the intercept: 15 products, 5 scores, one sum of squares; 7 bins of residuals, and 5 of predictions.
+  assert.deepEqual(
+    request.release.closing.sums.map(({ kind, values }) => [kind, values]),
+    [
+      ['inference', 21],
+      ['diagnostics', 7 + 3 * 5],
+    ],
+  );
+  const bytesOf = ({ ciphertexts, keyBits }: typeof plan): number => ciphertexts * (keyBits / 4);
+  assert.equal(request.plan.bytes_total, (request.rounds - 1) * bytesOf(terms.plan) + bytesOf(plan));
+  assert.equal(request.deadline.seconds, 3600);
+});
+
 test('shows exactly what is released and charged afterwards', async () => {
   await using world = await World.create();
   const caps = createCaps({ rhoTotal: 2, epsilon: 10, delta: 1e-6 });
