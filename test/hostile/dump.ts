@@ -1,5 +1,7 @@
 /** Everything that a party's store holds, row by row, to be compared and searched. */
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { CompiledQuery } from 'kysely';
 import type { Database } from '../../src/storage/database.ts';
 
@@ -39,4 +41,17 @@ export function assertSame(after: Dump, before: Dump, what: string): void {
   const changed = [...lost, ...added];
   assert.equal(changed.length, 0, `${what} changed the store:\n${changed.slice(0, 6).join('\n')}`);
   assert.equal(after.length, before.length, what);
+}
+
+/**
+ * The same of what a broken line left behind: whoever broke it sees it end before the party has let go of what came, so the
+ * store is looked at until it is as before, for ten seconds at most.
+ */
+export async function assertLeftAsBefore(dump: () => Promise<Dump>, before: Dump, what: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (performance.now() < end) {
+    if (isDeepStrictEqual(await dump(), before)) return;
+    await pause(5);
+  }
+  assertSame(await dump(), before, what);
 }

@@ -1,6 +1,6 @@
 /** What it means that a hostile request is refused. */
 import assert from 'node:assert/strict';
-import { assertSame, dumpOf } from './dump.ts';
+import { assertLeftAsBefore, assertSame, dumpOf } from './dump.ts';
 import type { Codes } from './forgeries.ts';
 import { type Answer, type LineRequest, refusalIn, send } from './line.ts';
 import type { World } from './world.ts';
@@ -32,7 +32,7 @@ export async function refusedOrClosed(
   const before = await dumpOf(party.database, nonces);
   const answer = await send(party.port, request);
   if (answer !== undefined) assertRefused(answer, codes, what);
-  assertSame(await dumpOf(party.database, nonces), before, what);
+  await assertLeftAsBefore(() => dumpOf(party.database, nonces), before, what);
 }
 
 export function assertRefused(answer: Answer, codes: Codes, what: string): void {
