@@ -22,7 +22,7 @@ import { roundDigest } from '../protocol/round-digest.ts';
 import type { ContributionStatement, RoundView, SignedReceipt, SignedRound } from '../protocol/round-messages.ts';
 import { objectDigest, signObject, verifyObject } from '../protocol/signed.ts';
 import type { AuditBody } from '../storage/audit.ts';
-import type { DataOwnerStore, OwnedContribution } from '../storage/data-owner-store.ts';
+import type { DataOwnerStore, OwnedContribution, OwnedJobRecord } from '../storage/data-owner-store.ts';
 import type { DataOwnerProgress } from './checkpoints.ts';
 import { hasCode, isEnd, isPassing } from './error-kinds.ts';
 import type { JobRecords } from './job-records.ts';
@@ -192,7 +192,11 @@ export function createContributor(dependencies: ContributorDependencies): Contri
   ): Promise<OwnedContribution & { readonly bytes: Uint8Array }> {
     const { descriptor, cost } = participation;
     const { job } = descriptor;
-    const signed = withdrawUnless(() => participation.check(round, view));
+    const signed = withdrawUnless(() => {
+      const checked = participation.check(round, view);
+      requireOpenEnded(records.get(job), round);
+      return checked;
+    });
     progress('data-owner.round-checked');
     try {
       await ledger.charge({ job, round, ...cost }, policy.caps);
@@ -225,7 +229,7 @@ export function createContributor(dependencies: ContributorDependencies): Contri
       signature: value,
     };
     await records.keep(
-      { ...requireRecord(job), round },
+      { ...requireRecord(job), round, ...(signed.descriptor.closing === true ? { closed: round } : {}) },
       { contribution: made, audit: [charged, { type: 'contribution.kept', job, round, details }] },
     );
     open.set(job, round);
@@ -310,6 +314,19 @@ export function createContributor(dependencies: ContributorDependencies): Contri
       meter.prepared(job, 0, 0);
     },
   };
+}
+
+/**
+ * What a closing round sums at parameters of the model owner's choice was agreed to once: asked for again, with other bins, it would tell
+ * records apart that one answer hides.
+ */
+function requireOpenEnded(record: OwnedJobRecord | undefined, round: number): void {
+  if (record?.closed === undefined) return;
+  throw new SealsumError(
+    'privacy_invalid',
+    `round ${round} comes after round ${record.closed}, which closed the job: this owner contributes to no other one`,
+    { field: 'round' },
+  );
 }
 
 /** What `work` gives; whatever it throws is a reason to take no further part. */

@@ -12,6 +12,7 @@ import type { Clock } from '../protocol/clock.ts';
 import { timestamp } from '../protocol/clock.ts';
 import type { Identity } from '../protocol/identity.ts';
 import { objectDigest, signObject } from '../protocol/signed.ts';
+import { systemTurns } from '../threads/turns.ts';
 import type { AuditBody, AuditEntry } from './audit.ts';
 import type { Database, Generation, Session } from './database.ts';
 import { fromJson, toJson } from './row-json.ts';
@@ -60,6 +61,7 @@ export function createAuditLog(identity: Identity, clock: Clock, options: { read
         hash = objectDigest('audit entry', said);
         sequence = said.sequence;
         entries.push({ ...said, hash, signature: value });
+        await systemTurns.rest();
       }
       await rows
         .insertInto('audit')
@@ -100,6 +102,15 @@ export async function* auditEntries(rows: Rows): AsyncGenerator<AuditEntry> {
     if (last === undefined) return;
     after = last.sequence;
   }
+}
+
+/** How many entries there are. @throws SealsumError store_unavailable */
+export async function countAuditEntries(rows: Rows): Promise<number> {
+  const { entries } = await rows
+    .selectFrom('audit')
+    .select(({ fn }) => fn.countAll().as('entries'))
+    .executeTakeFirstOrThrow();
+  return Number(entries);
 }
 
 type Rows = Session['rows'];

@@ -3,7 +3,7 @@
  * fresh encryption, and so that it knows which rounds it was shown.
  */
 import type { JobId } from '../protocol/identifiers.ts';
-import type { OwnerAnswer } from '../protocol/job-messages.ts';
+import type { JobView, OwnerAnswer } from '../protocol/job-messages.ts';
 import type { SignedReceipt } from '../protocol/round-messages.ts';
 import type { AuditBody } from './audit.ts';
 
@@ -29,11 +29,16 @@ export interface OwnedJobRecord {
   readonly dropped?: number;
   /** The newest round contributed to. */
   readonly round?: number;
+  /** The closing round contributed to: no other round of the job gets anything of this owner's. */
+  readonly closed?: number;
   /** In full, for the owner's own people. */
   readonly reason?: string;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
 }
+
+/** A job as it was asked of this owner: the very descriptor that was verified, with its signature, and since when it is there. */
+export type AskedJob = Pick<JobView, 'descriptor' | 'signature' | 'created_at'>;
 
 export interface OwnedContribution {
   readonly job: JobId;
@@ -49,6 +54,8 @@ export interface OwnedContribution {
 
 export interface DataOwnerChange {
   readonly job?: OwnedJobRecord;
+  /** What the record's digest is of, some hundred kilobytes: once, when it was considered. Only an AskedJobStore keeps it. */
+  readonly asked?: AskedJob;
   /** Made (with bytes, before they are sent) or acknowledged (with a receipt, without bytes). */
   readonly contribution?: OwnedContribution;
   readonly audit?: readonly AuditBody[];
@@ -66,4 +73,10 @@ export interface DataOwnerStore {
   /** Forgets the bytes of a job's contributions that are still kept, and the oldest ended jobs beyond so many. */
   retain(rule: { readonly endedJobs: number }): Promise<void>;
   forgetBytes(job: JobId): Promise<void>;
+}
+
+/** The store of a process whose people look at what jobs ask for. */
+export interface AskedJobStore extends DataOwnerStore {
+  /** What a job asked for when this owner considered it; undefined where a version that kept no such thing did. */
+  asked(job: JobId): Promise<AskedJob | undefined>;
 }

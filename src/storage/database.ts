@@ -45,10 +45,10 @@ export interface Database extends AsyncDisposable {
   readonly name: string;
   /** What was remembered of the rows counts as long as this is the same object. */
   readonly generation: Generation;
-  /** Reads what belongs together; nothing is written meanwhile. `work` awaits nothing but the rows. */
+  /** Reads what belongs together; nothing is written meanwhile. `work` awaits nothing but the rows, and rests of the event loop. */
   read<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
-   * Does everything in `work` or nothing. `work` awaits nothing but the rows.
+   * Does everything in `work` or nothing. `work` awaits nothing but the rows, and rests of the event loop.
    *
    * @param options durable: false for what may be lost when the machine (not the process) dies before the next durable change
    */

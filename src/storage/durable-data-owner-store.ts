@@ -3,18 +3,18 @@ import { sql } from 'kysely';
 import { SealsumError } from '../errors.ts';
 import type { JobId } from '../protocol/identifiers.ts';
 import type { AuditLog } from './audit-log.ts';
-import type { DataOwnerStore, OwnedContribution, OwnedJobRecord } from './data-owner-store.ts';
+import type { AskedJob, AskedJobStore, OwnedContribution, OwnedJobRecord } from './data-owner-store.ts';
 import type { Database, Session } from './database.ts';
 import { fromJson, plainBytes, toJson } from './row-json.ts';
 
 type Rows = Session['rows'];
 
-export function createDataOwnerStore(database: Database, audit: AuditLog): DataOwnerStore {
+export function createDataOwnerStore(database: Database, audit: AuditLog): AskedJobStore {
   return {
     commit: (change) =>
       database.write(
         async (session) => {
-          if (change.job !== undefined) await writeJob(session.rows, change.job);
+          if (change.job !== undefined) await writeJob(session.rows, change.job, change.asked);
           if (change.contribution !== undefined) await writeContribution(session.rows, change.contribution);
           await audit.append(session, change.audit ?? []);
         },
@@ -30,6 +30,16 @@ export function createDataOwnerStore(database: Database, audit: AuditLog): DataO
           .where('job', '=', job)
           .executeTakeFirst();
         return found === undefined ? undefined : fromJson(found.record_json);
+      }),
+
+    asked: (job) =>
+      database.read(async ({ rows }) => {
+        const found = await rows
+          .selectFrom('owned_jobs')
+          .select('asked_json')
+          .where('job', '=', job)
+          .executeTakeFirst();
+        return found?.asked_json == null ? undefined : fromJson(found.asked_json);
       }),
 
     jobs: () =>
@@ -98,9 +108,15 @@ export function createDataOwnerStore(database: Database, audit: AuditLog): DataO
   };
 }
 
-async function writeJob(rows: Rows, record: OwnedJobRecord): Promise<void> {
+/** @param asked stays as it is unless given */
+async function writeJob(rows: Rows, record: OwnedJobRecord, asked: AskedJob | undefined): Promise<void> {
   const { job, status, updatedAt } = record;
-  const changed = { status, updated_at: updatedAt, record_json: toJson(record) };
+  const changed = {
+    status,
+    updated_at: updatedAt,
+    record_json: toJson(record),
+    ...(asked === undefined ? {} : { asked_json: toJson(asked) }),
+  };
   await rows
     .insertInto('owned_jobs')
     .values({ position: sql<number>`(select coalesce(max(position), 0) + 1 from owned_jobs)`, job, ...changed })

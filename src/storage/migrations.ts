@@ -84,6 +84,9 @@ const ledgerAccounts: Migration = () => [
 
 const ledgerSampling: Migration = () => ['alter table ledger add column sampling text'];
 
+/** What a job asked for, as it was verified; unknown of jobs that were considered before. */
+const askedJobs: Migration = () => ['alter table owned_jobs add column asked_json text'];
+
 const modelOwner: Migration = ({ integer, bytes, table }) => [
   `create table models (position ${integer} primary key, id text not null unique, record_json text not null) ${table}`,
   `create table model_documents (id text primary key references models (id) on delete cascade,
@@ -104,7 +107,7 @@ const modelOwner: Migration = ({ integer, bytes, table }) => [
 
 export const migrations: Readonly<Record<Role, readonly Migration[]>> = {
   facilitator: [(said) => [...common(said), ...facilitator(said)], roundEndings],
-  'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts, ledgerSampling],
+  'data-owner': [(said) => [...common(said), ...dataOwner(said)], ledgerAccounts, ledgerSampling, askedJobs],
   'model-owner': [(said) => [...common(said), ...modelOwner(said)]],
 };
 

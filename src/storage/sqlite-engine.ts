@@ -7,8 +7,9 @@
 import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import SQLite from 'better-sqlite3';
-import { CompiledQuery, Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import { CompiledQuery, Kysely, type KyselyPlugin, type SqliteDatabase, SqliteDialect } from 'kysely';
 import { SealsumError } from '../errors.ts';
+import { systemTurns } from '../threads/turns.ts';
 import { contradiction, type Engine, unavailable } from './engine.ts';
 import type { Tables } from './tables.ts';
 
@@ -192,8 +193,20 @@ export async function sqliteTables(rows: Kysely<Tables>): Promise<readonly strin
 
 /** Queries on a connection, whose errors are SealsumErrors. */
 export function queriesOf(database: SQLite.Database, name: string): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: withCachedStatements(database, name) }) });
+  return new Kysely<Tables>({
+    dialect: new SqliteDialect({ database: withCachedStatements(database, name) }),
+    plugins: [resting],
+  });
 }
+
+/** A statement holds up the event loop, and a transaction of many would for as long as all of them take. */
+const resting: KyselyPlugin = {
+  transformQuery: ({ node }) => node,
+  transformResult: async ({ result }) => {
+    await systemTurns.rest();
+    return result;
+  },
+};
 
 /** The database as Kysely wants it, which would prepare every statement anew. */
 function withCachedStatements(database: SQLite.Database, name: string): SqliteDatabase {

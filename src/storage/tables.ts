@@ -16,7 +16,7 @@ import type { RoundState } from '../protocol/round.ts';
 import type { Manifest, SignedReceipt, SignedRound } from '../protocol/round-messages.ts';
 import type { ObjectSignature } from '../protocol/signed.ts';
 import type { AuditEntry } from './audit.ts';
-import type { OwnedJobRecord } from './data-owner-store.ts';
+import type { AskedJob, OwnedJobRecord } from './data-owner-store.ts';
 import type { BlockSeries } from './facilitator-store.ts';
 import type { ModelEventRecord, ModelRecord, RoundReport } from './model-store.ts';
 import type { Json } from './row-json.ts';
@@ -143,6 +143,8 @@ export interface OwnedJobsTable {
   status: OwnedJobRecord['status'];
   updated_at: number;
   record_json: Json<OwnedJobRecord>;
+  /** null in rows of versions before 4. */
+  asked_json: Json<AskedJob> | null;
 }
 
 export interface OwnedContributionsTable {

@@ -10,16 +10,13 @@
  * noise by its own arithmetic, the proof of the key, the policy, every round, the receipt. The order of a contribution is the same
  * too: check, charge, seal, keep, send, so that whatever is sent once is sent again byte for byte, and is charged once.
  */
-import { type OwnerPolicy, ownerPolicy, ownerPolicySchema, type PolicyTable } from '../config/owner-policy.ts';
+import type { OwnerPolicy } from '../config/owner-policy.ts';
 import { type ConsiderationDependencies, considerJob } from '../contributing/acceptance.ts';
-import { Withdrawal } from '../contributing/contributor.ts';
 import { findInclusion, type Inclusion } from '../contributing/inclusion.ts';
-import { standingOf } from '../contributing/job-records.ts';
-import type { KeyChecks } from '../contributing/key-checks.ts';
+import { createJobTurns, type JobTurns } from '../contributing/job-turns.ts';
 import type { Participation } from '../contributing/participation.ts';
 import { checkRound } from '../contributing/round-checks.ts';
 import { SealsumError } from '../errors.ts';
-import { parseMessage } from '../http/problem.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import { type LedgerStatement, ledgerStatement } from '../privacy/ledger-statement.ts';
 import { type JobId, type OwnerId, ownerIdSchema } from '../protocol/identifiers.ts';
@@ -29,56 +26,22 @@ import { decodeParameters } from '../protocol/parameters.ts';
 import { roundDigest } from '../protocol/round-digest.ts';
 import type { RoundView, SignedReceipt } from '../protocol/round-messages.ts';
 import { objectDigest } from '../protocol/signed.ts';
-import type { ThreadPool } from '../threads/pool.ts';
+import {
+  type CallOptions,
+  type ClientOptions,
+  policyOf,
+  type Submission,
+  type SubmitOptions,
+} from './client-options.ts';
 import { type ClientState, openClientState } from './client-state.ts';
-import type { ClientStore } from './client-store.ts';
-import { type ConnectionOptions, connect, unlessAborted } from './connection.ts';
+import { connect, unlessAborted } from './connection.ts';
 import type { VectorSum } from './document.ts';
 import { encodeVector } from './fixed-point-vector.ts';
 import { connectGroups, type GroupConnection } from './group-line.ts';
-import type { VectorParticipation } from './participation.ts';
 import { type JobReference, jobName, type RoundReference, roundNumber } from './references.ts';
+import { createRoundMemory, type RoundMemory } from './round-memory.ts';
 import { type SumPrivacy, sumPrivacy } from './sum-privacy.ts';
-import { type Expected, readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
-
-/** Who a client is, and what it keeps and agrees to. */
-export interface ClientOptions extends ConnectionOptions {
-  /** What must not be forgotten; openClientStore() keeps it on disk. */
-  readonly store: ClientStore;
-  /** What this owner agrees to, in the words of [policy] in a data owner's config.toml; everything unless given. */
-  readonly policy?: PolicyTable | OwnerPolicy;
-  /** 32 secret bytes that stay the same when the identity gets a new key; they follow from the identity unless given. */
-  readonly storageKey?: Uint8Array;
-  /** What the program is made for: a job that is otherwise is refused. */
-  readonly expects?: Expected;
-  /** What the ledger calls the data that vectors are made of: each has the caps for itself. `vectors` unless given. */
-  readonly dataset?: string;
-  /** Threads for what takes long; none unless given. */
-  readonly pool?: ThreadPool;
-  /** The proofs of keys that were found good, for clients that share them; its own unless given. */
-  readonly keys?: KeyChecks;
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
-
-/** What goes with a vector. */
-export interface SubmitOptions extends CallOptions {
-  /** A whole number from 1 to the job's `max_weight`; 1 unless given. */
-  readonly weight?: number;
-  /** What the caller takes the job to be, beside what the client is made for. */
-  readonly expects?: Expected;
-}
-
-/** What became of a vector. */
-export interface Submission {
-  /** The facilitator's, for `sealsum verify receipt`. */
-  readonly receipt: SignedReceipt;
-  /** The L2 norm of the vector that was given, and whether it was shortened to the job's norm. Nobody else is told. */
-  readonly norm: number;
-  readonly clipped: boolean;
-}
+import { readVectorJob, requireExpected, type VectorJob } from './vector-job.ts';
 
 /**
  * A data owner of vector sums: joins jobs that its policy allows, and gives one vector a round. It keeps what it sent, and charges its ledger before.
@@ -89,14 +52,9 @@ export class Client implements AsyncDisposable {
   readonly #owner: OwnerId;
   readonly #policy: OwnerPolicy;
   readonly #dataset: string;
-  /** Why jobs were refused. */
-  readonly #declined = new Map<JobId, Error>();
   /** What is under way for a job: one thing after the other. */
-  readonly #turns = new Map<JobId, Promise<unknown>>();
-  /** The vectors that were contributed since the client began: of each round the first one. */
-  readonly #given = new Map<string, string>();
-  /** The digests of the rounds whose parameters were read: of each job the newest. */
-  readonly #read = new Map<JobId, { readonly round: number; readonly digest: string }>();
+  readonly #turns: JobTurns = createJobTurns();
+  readonly #rounds: RoundMemory = createRoundMemory();
   #state: Promise<ClientState> | undefined;
 
   /** @throws SealsumError config_invalid, role_forbidden, party_unknown */
@@ -157,7 +115,7 @@ export class Client implements AsyncDisposable {
   async join(job: JobReference, { signal }: CallOptions = {}): Promise<VectorSum> {
     const name = jobName(job);
     return await this.#limited(signal, (until) =>
-      this.#inTurn(name, until, async () => (await this.#join(name)).job.settings),
+      this.#inTurn(name, until, async () => (await (await this.#open()).join(name)).job.settings),
     );
   }
 
@@ -205,18 +163,18 @@ export class Client implements AsyncDisposable {
     const [name, number] = [jobName(job), roundNumber(round)];
     return await this.#limited(signal, (until) =>
       this.#inTurn(name, until, async () => {
-        const { membership } = await this.#open();
-        const participation = membership.participation(name) ?? (await this.#join(name));
+        const { participation: known, join } = await this.#open();
+        const participation = known(name) ?? (await join(name));
         const { descriptor } = participation.check(number, await this.#connection.client.round(name, number, until));
         const digest = roundDigest(descriptor);
-        const before = this.#digestRead(name, number) ?? digest;
+        const before = this.#rounds.read(name, number) ?? digest;
         if (before !== digest)
           throw new SealsumError(
             'round_conflict',
             `the model owner has signed another round ${number} than the one whose parameters were read before`,
             { field: 'round' },
           );
-        if (number >= (this.#read.get(name)?.round ?? 0)) this.#read.set(name, { round: number, digest });
+        this.#rounds.noteRead(name, number, digest);
         return decodeParameters(descriptor.parameters);
       }),
     );
@@ -239,15 +197,16 @@ export class Client implements AsyncDisposable {
     const [name, number] = [jobName(job), roundNumber(round)];
     return await this.#limited(signal, (until) =>
       this.#inTurn(name, until, async () => {
+        const { join } = await this.#open();
         const acknowledged = await this.#receiptOf(name, number);
-        const participation = acknowledged === undefined ? await this.#join(name) : undefined;
+        const participation = acknowledged === undefined ? await join(name) : undefined;
         const settings = participation?.job.settings ?? (await this.#keptSettings(name, until));
         requireExpected(settings, expects);
         const { vector: integers, ...told } = encodeVector(settings, vector, weight);
         const given = sha256(new TextEncoder().encode([integers.weight, ...integers.values].join(' ')));
-        this.#requireSame(name, number, given);
+        this.#rounds.requireSame(name, number, given);
         if (participation !== undefined)
-          await this.#attend(participation.with(integers, this.#digestRead(name, number)), number, given);
+          await this.#attend(participation.with(integers, this.#rounds.read(name, number)), number, given);
         const receipt = acknowledged ?? (await this.#receiptOf(name, number));
         if (receipt !== undefined) return { receipt, ...told };
         throw notTaken(await this.#connection.client.round(name, number, until), this.#owner);
@@ -274,74 +233,23 @@ export class Client implements AsyncDisposable {
   /** Ends what is under way, and the connections; the store is its opener's to close. */
   async close(): Promise<void> {
     await this.#connection.close();
-    await Promise.all(this.#turns.values()).catch(() => undefined);
+    await this.#turns.idle();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #join(job: JobId): Promise<VectorParticipation> {
-    const { membership, records } = await this.#open();
-    const isOpen = await membership.join(job);
-    const participation = membership.participation(job);
-    if (participation !== undefined && isOpen) return participation;
-    const record = records.get(job);
-    const standing = record && standingOf(record);
-    if (standing === 'refused' || standing === 'withdrawn')
-      throw this.#declined.get(job) ?? new SealsumError('policy_refused', record?.reason ?? `the job was ${standing}`);
-    if (isOpen)
-      throw new SealsumError('owner_not_on_roster', `the roster of job ${job} does not name ${this.#owner}`, {
-        field: 'roster',
-      });
-    await this.#end(job);
-    throw new SealsumError('job_ended', `job ${job} is over`);
-  }
-
   /** Everything from the check to the receipt. */
   async #attend(participation: Participation, round: number, given: string): Promise<void> {
     const { job } = participation.descriptor;
-    const { contributor, membership } = await this.#open();
+    const { attend } = await this.#open();
     try {
-      await contributor.attend(participation, round);
-    } catch (error) {
-      if (!(error instanceof Withdrawal)) throw error;
-      await membership.withdraw(job, error.reason, error.audit);
-      // The job's model owner is told, as far as the facilitator can be reached.
-      await membership.join(job).catch(() => undefined);
-      throw asError(error.reason);
+      await attend(participation, round);
     } finally {
       const kept = await this.#options.store.jobs.contribution(job, round).catch(() => undefined);
-      if (kept !== undefined) this.#given.set(`${job} ${round}`, given);
+      if (kept !== undefined) this.#rounds.noteGiven(job, round, given);
     }
-  }
-
-  /** What becomes of a job that is over: its last receipt is kept, and bytes are forgotten. */
-  async #end(job: JobId): Promise<void> {
-    const { contributor, membership, records } = await this.#open();
-    await contributor.settle(job).catch((error: unknown) => {
-      if (!(error instanceof Withdrawal)) throw error;
-      this.#connection.log.error({ err: error.reason, job }, 'the last receipt of the job is refused');
-    });
-    await membership.end(job);
-    await contributor.drop(job);
-    await records.forgetOldest();
-  }
-
-  #digestRead(job: JobId, round: number): string | undefined {
-    const read = this.#read.get(job);
-    return read?.round === round ? read.digest : undefined;
-  }
-
-  /** One vector a round: another one would be paid for by nothing, and what was kept is what is sent. */
-  #requireSame(job: JobId, round: number, given: string): void {
-    const before = this.#given.get(`${job} ${round}`);
-    if (before === undefined || before === given) return;
-    throw new SealsumError(
-      'contribution_conflict',
-      `another vector was given to round ${round} of job ${job} before; a round takes one`,
-      { field: 'vector' },
-    );
   }
 
   async #receiptOf(job: JobId, round: number): Promise<SignedReceipt | undefined> {
@@ -374,9 +282,6 @@ export class Client implements AsyncDisposable {
     this.#state ??= openClientState(this.#options, this.#connection, {
       policy: this.#policy,
       consideration: (ledger) => this.#consideration(ledger),
-      onDeclined: (job, reason) => {
-        this.#declined.set(job, asError(reason));
-      },
     }).catch((error: unknown) => {
       this.#state = undefined;
       throw error;
@@ -396,19 +301,8 @@ export class Client implements AsyncDisposable {
 
   /** Does one thing after the other for a job; who stops waiting does not stop what is under way. */
   #inTurn<T>(job: JobId, until: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const result = (this.#turns.get(job) ?? Promise.resolve()).then(work);
-    const turn = result
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#turns.get(job) === turn) this.#turns.delete(job);
-      });
-    this.#turns.set(job, turn);
-    return unlessAborted(result, until);
+    return unlessAborted(this.#turns.take(job, work), until);
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new SealsumError('internal', 'the job was given up', { cause: reason });
 }
 
 /** Why a round did not take a contribution that was not refused. */
@@ -425,20 +319,4 @@ function notTaken({ round, roster, status, reason, contributors }: RoundView, ow
     );
   if (status === 'abandoned') return new SealsumError('round_abandoned', reason ?? `round ${round} was abandoned`);
   return new SealsumError('round_closed', `round ${round} was closed without this contribution`, { field: 'round' });
-}
-
-/** A program that calls join() has decided, so that nobody is left to be asked; what a configuration says is never passed over. */
-function policyOf(table: PolicyTable | OwnerPolicy | undefined): OwnerPolicy {
-  if (table?.consent === 'ask')
-    throw new SealsumError(
-      'config_invalid',
-      'policy.consent: "ask" is for the process of a data owner, which its people use; a program asks them before it calls join(): give it a policy without consent',
-      { field: 'policy.consent' },
-    );
-  if (table !== undefined && 'caps' in table) return table;
-  const fields = parseMessage(ownerPolicySchema, table ?? {}, 'policy');
-  return ownerPolicy(
-    fields,
-    (field, why) => new SealsumError('config_invalid', `policy.${field}: ${why}`, { field: `policy.${field}` }),
-  );
 }

@@ -272,6 +272,30 @@ async function withFile(work: (file: string, place: Place) => Promise<void>): Pr
   await work(place.file, place);
 }
 
+test('a long transaction in a file leaves the event loop to others now and then', async () => {
+  await using place = await inFile.create();
+  await using database = await place.open('facilitator');
+  let turns = 0;
+  let statements = 0;
+  await database.write(async ({ rows }) => {
+    const began = performance.now();
+    const count = (): void => {
+      turns += 1;
+    };
+    setImmediate(count);
+    // What nobody else may interrupt for three milliseconds takes thirty here.
+    while (performance.now() - began < 30) {
+      await rows
+        .insertInto('events')
+        .values({ id: ++statements, job, body_json: '{}' as never })
+        .execute();
+      if (turns > 0) break;
+    }
+  });
+  assert.equal(turns, 1);
+  assert.equal((await eventIds(database)).length, statements);
+});
+
 test('a file is readable for its owner only, and one that is not is refused with the mend', async () => {
   await withFile(async (file, place) => {
     {

@@ -9,7 +9,7 @@ import { rational } from '../../src/privacy/rational.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
 import type { SignedReceipt } from '../../src/protocol/round-messages.ts';
-import type { OwnedContribution } from '../../src/storage/data-owner-store.ts';
+import type { OwnedContribution, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
 import { createLedgerStore, ledgerEntries } from '../../src/storage/durable-ledger-store.ts';
@@ -156,6 +156,37 @@ onEach(test, 'party stores', 'a ledger gives back every entry, in order and exac
     },
     async (database) => {
       assert.deepEqual(await createLedgerStore(database).entries(), entries);
+    },
+  );
+});
+
+onEach(test, 'party stores', 'what a job asked for stays beside its record until another is asked', async (place) => {
+  const created_at = '2024-01-01T00:00:00.000Z';
+  const asked = { ...signedJob(first, [anna]), created_at };
+  const [record, later] = [1, 2].map((updatedAt) => ({
+    job: first,
+    digest: 'd',
+    status: 'asking' as const,
+    updatedAt,
+  })) as [OwnedJobRecord, OwnedJobRecord];
+  const other = { ...asked, created_at: '2024-01-02T00:00:00.000Z' };
+  await alsoAfterRestart(
+    place,
+    'data-owner',
+    async (database) => {
+      const store = createDataOwnerStore(database, auditLog());
+      await store.commit({ job: { ...record, job: second } });
+      await store.commit({ job: record, asked: other });
+      await store.commit({ job: record, asked });
+      await store.commit({ job: later });
+    },
+    async (database) => {
+      const store = createDataOwnerStore(database, auditLog());
+      assert.deepEqual(await store.asked(first), asked);
+      assert.equal(await store.asked(second), undefined);
+      assert.equal(await store.asked('third' as JobId), undefined);
+      // The record is as small as it was: it is written in every round.
+      assert.deepEqual(await store.job(first), later);
     },
   );
 });

@@ -9,11 +9,12 @@ import { suite } from 'uvu';
 import { bundleForBrowsers } from '../../scripts/browser-bundle.ts';
 import type { FacilitatorOptions } from '../end-to-end/parties.ts';
 import { Folder } from '../end-to-end/parties.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
 import type { Ask, Outcome, Setting } from './browser-page.ts';
 import { type Stage, setStage } from './stage.ts';
 
-const test = suite('a client in a browser');
+const subject = 'a client in a browser';
+const test = suite(subject);
 
 /** Everything that a page does not need is forbidden, and so is making code or markup of text. */
 const policy =
@@ -44,7 +45,7 @@ test.before(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  browser = await launchChromium(chromium ?? '');
+  browser = await launchChromium();
 });
 
 test.after(async () => {
@@ -229,10 +230,4 @@ test('a page from an origin that the facilitator does not name reaches nothing',
   assert.ok(job.owners().every(({ status }) => status !== 'ready'));
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite('a client in a browser');
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+runInChromium(subject, test);
