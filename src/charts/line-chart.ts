@@ -1,6 +1,6 @@
 /** Lines over two axes as an SVG file: one page of shapes and text, readable on a light and on a dark background. */
 
-import { at, escaped } from './text.ts';
+import { at, escaped, shortened } from './text.ts';
 
 /** Finite, not negative. */
 export interface Point {
@@ -27,6 +27,8 @@ export interface LineChart {
 const width = 800;
 const plot = { left: 78, right: width - 24, height: 340 };
 const legendRow = 20;
+/** Characters of a title that fit above the plot, wide ones too. */
+const titleLength = 68;
 
 /** Colours that people with any colour vision tell apart (Okabe and Ito 2008), in a shade for each background; and dashes. */
 const strokes = [
@@ -55,7 +57,7 @@ export function lineChart({ title, description, axes, lines }: LineChart): strin
     ...(description === undefined ? [] : [`<desc>${escaped(description)}</desc>`]),
     `<style>${style()}</style>`,
     `<rect class="page" width="${width}" height="${height}"/>`,
-    `<text class="title" x="${plot.left}" y="30">${escaped(title)}</text>`,
+    `<text class="title" x="${plot.left}" y="30">${escaped(shortened(title, titleLength))}</text>`,
     ...lines.flatMap(({ name }, index) => legendEntry(name, index)),
     ...upwards.ticks.flatMap(({ value, label }) => [
       `<path class="grid" d="M${plot.left} ${at(yOf(value))}H${plot.right}"/>`,

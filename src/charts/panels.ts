@@ -3,7 +3,7 @@
  * a description for people who do not see it. Nothing in it is loaded from elsewhere.
  */
 import type { Axis } from './axis.ts';
-import { at, escaped } from './text.ts';
+import { at, escaped, shortened } from './text.ts';
 
 /** Something drawn, in the units of the axes. Classes: `mark`, `few` (a mark that is to be read with care), `reference`, `note`. */
 export type Shape =
@@ -54,6 +54,8 @@ export interface PanelPage {
 const width = 800;
 const left = 84;
 const right = width - 28;
+/** Characters of a title that fit between them, wide ones too. */
+const titleLength = 64;
 /** Above a panel for its heading and legend, and below it for ticks and label. */
 const above = 58;
 const below = 56;
@@ -72,7 +74,7 @@ export function panelPage({ title, description, panels }: PanelPage): string {
     `<desc id="description">${escaped(description)}</desc>`,
     `<style>${style}</style>`,
     `<rect class="page" width="${width}" height="${top}"/>`,
-    `<text class="title" x="${left}" y="32">${escaped(title)}</text>`,
+    `<text class="title" x="${left}" y="32">${escaped(shortened(title, titleLength))}</text>`,
     ...drawn.flat(),
     '</svg>',
   ].join('\n')}\n`;

@@ -16,6 +16,9 @@ const mostColumns = 100_000;
 /** Characters: so that a file without line ends does not fill the memory. */
 const longestLine = 2 ** 24;
 
+/** Cells of a table, from which on it is looked at how many of them hold anything while it grows. */
+const fewCells = 1_000_000;
+
 /** A table in which less than one cell in so many holds anything is none: names are taken for values. */
 const greatestThinness = 100;
 
@@ -81,6 +84,8 @@ class LinesBuilder {
   readonly #rows: string[][] = [];
   readonly #lines: number[] = [];
   #given = 0;
+  /** Of all rows, as long as they were when they came. */
+  #cells = 0;
 
   constructor(withHeader: boolean) {
     this.#withHeader = withHeader;
@@ -165,6 +170,17 @@ class LinesBuilder {
   #push(row: string[], line: number): void {
     this.#rows.push(row);
     this.#lines.push(line);
+    this.#cells += row.length;
+    if (this.#cells > fewCells) this.#requireNames(this.#cells);
+  }
+
+  /** Where every line has names of its own, there are as many cells as the square of the lines. */
+  #requireNames(cells: number): void {
+    if (cells <= greatestThinness * this.#given) return;
+    throw new SealsumError(
+      'data_invalid',
+      `the lines have ${this.#columns.size} names together and ${Math.ceil(this.#given / this.#rows.length)} each: expected the names of columns, in every line the same`,
+    );
   }
 
   finish(): Table {
@@ -175,11 +191,7 @@ class LinesBuilder {
         line: this.#headerLine ?? 1,
       });
     const width = this.#kind === 'objects' ? this.#columns.size : this.#width;
-    if (width * this.#rows.length > greatestThinness * this.#given)
-      throw new SealsumError(
-        'data_invalid',
-        `the lines have ${width} names together and ${Math.ceil(this.#given / this.#rows.length)} each: expected the names of columns, in every line the same`,
-      );
+    this.#requireNames(width * this.#rows.length);
     for (const row of this.#rows) while (row.length < width) row.push('');
     return {
       header: this.#columns.size === 0 ? undefined : [...this.#columns.keys()],
@@ -202,7 +214,13 @@ function parseLine(text: string, line: number): unknown {
     value = JSON.parse(text);
   } catch {
     const isOpen = /^\s*[[{][^\]}]*$/.test(text);
-    throw refusal(line, `expected one JSON object or array${isOpen ? `, whole on its line ${mend}` : ''}`);
+    const hasNaN = /[[,:\s]-?(?:NaN|Infinity)\s*[,\]}]/.test(text);
+    const hint = hasNaN
+      ? '; NaN and Infinity are none of its numbers: write null'
+      : isOpen
+        ? `, whole on its line ${mend}`
+        : '';
+    throw refusal(line, `expected one JSON object or array${hint}`);
   }
   if (typeof value === 'object' && value !== null) return value;
   throw refusal(line, 'expected a JSON object or array, with the values of one record');

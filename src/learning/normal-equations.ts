@@ -181,19 +181,34 @@ export function evaluateNormalEquations(
   return metricsOfMoments(map, momentsOf(map.width, sums, weight), parameters);
 }
 
-/** What a fit by least squares says of its own precision; there are no classical standard errors of one with a penalty. */
+/** The sums that the precision of a fit by least squares is known from, and how far these may be off by rounding. */
+interface LeastSquaresSums {
+  readonly information: Matrix;
+  /** Of an entry. */
+  readonly resolution: number;
+  readonly squares: { readonly residual: number; readonly rounding: number };
+}
+
+/**
+ * What a fit by least squares says of its own precision; there are no classical standard errors of one with a penalty. Sums are exact, but
+ * of entries that were rounded to half a unit e: that adds up to n·e² to a square, beside a product with what is summed, whose sign is any.
+ */
 export function leastSquaresSums(
   map: FeatureMap,
   sums: Float64Array,
   weight: number,
   parameters: Float64Array,
-): { readonly information: Matrix; readonly squares: { readonly residual: number; readonly target: number } } {
+  fractionBits: number,
+): LeastSquaresSums {
   const moments = momentsOf(map.width, sums, weight);
+  const resolution = weight * 4 ** -(fractionBits + 1);
+  const reach = parameters.reduce((sum, value) => sum + Math.abs(value), 1);
   return {
     information: Matrix.mul(moments.gram, weight),
+    resolution,
     squares: {
       residual: weight * residualSquareOf(moments, parameters),
-      target: weight * moments.targetSquare,
+      rounding: weight * residualRounding(moments, parameters) + resolution * reach * reach,
     },
   };
 }
@@ -247,6 +262,17 @@ function residualSquareOf({ gram, right, targetSquare }: Moments, parameters: Fl
   const fitted = solution.transpose().mmul(gram).mmul(solution).get(0, 0);
   const explained = right.reduce((sum, value, index) => sum + value * (parameters[index] ?? 0), 0);
   return Math.max(0, targetSquare - 2 * explained + fitted);
+}
+
+/** How far doubles may be off in that: by so much of what cancels in it. */
+function residualRounding({ gram, right, targetSquare }: Moments, parameters: Float64Array): number {
+  let magnitude = targetSquare;
+  for (const [i, parameter] of parameters.entries()) {
+    let row = 2 * Math.abs(right[i] ?? 0);
+    for (const [j, other] of parameters.entries()) row += Math.abs(gram.get(i, j) * other);
+    magnitude += Math.abs(parameter) * row;
+  }
+  return (gram.rows + 4) * Number.EPSILON * magnitude;
 }
 
 function metricsOfMoments(map: FeatureMap, moments: Moments, parameters: Float64Array): Metrics {

@@ -5,6 +5,7 @@
  * One SELECT, in a transaction that cannot write, through a cursor that is asked for so many rows at a time. What the server says of a
  * value is not repeated, since it may be a record's; neither is the password.
  */
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { SealsumError } from '../errors.ts';
 import type { Table } from './table.ts';
@@ -32,7 +33,7 @@ export interface QueryRows {
 const rowsAtOnce = 1000;
 const beforeQuery = 'declare sealsum_rows no scroll cursor without hold for ';
 const connectTimeout = 10_000;
-/** Milliseconds after which a server sees that nobody waits for it any more, where it is of version 14 or newer. */
+/** Milliseconds after which a server sees that nobody waits for it any more, where it can. */
 const checkInterval = 5000;
 
 /** Where a query goes, without the password. */
@@ -54,21 +55,16 @@ export async function withQuery<T>(
   use: (rows: QueryRows) => Promise<T>,
 ): Promise<T> {
   if (signal.aborted) throw aborted(source);
+  const started = performance.now();
   const limit = AbortSignal.timeout(1000 * source.timeoutSeconds);
-  const { url, password } = source;
-  const client = new pg.Client({
-    connectionString: url,
-    ...(password === undefined ? {} : { password }),
-    application_name: `sealsum data set ${source.name}`.slice(0, 63),
-    connectionTimeoutMillis: connectTimeout,
-    keepAlive: true,
-    types: { getTypeParser: () => (text: string) => text },
-  });
+  const line = new Socket();
+  const client = openClient(source, line);
   // A line that breaks is told by the query that waits.
   client.on('error', () => undefined);
   const until = AbortSignal.any([signal, limit]);
+  // A server that says nothing any more would never let go.
   const leave = (): void => {
-    client.end().catch(() => undefined);
+    line.destroy();
   };
   until.addEventListener('abort', leave, { once: true });
   try {
@@ -83,10 +79,30 @@ export async function withQuery<T>(
       portions: portionsOf(client, first.rows, readers),
     });
   } catch (error) {
-    throw explained(source, error, signal, limit);
+    const isLate = limit.aborted || performance.now() - started >= 1000 * source.timeoutSeconds;
+    throw explained(source, error, signal, isLate);
   } finally {
-    until.removeEventListener('abort', leave);
     await client.end().catch(() => undefined);
+    until.removeEventListener('abort', leave);
+  }
+}
+
+/** @throws SealsumError data_invalid when the driver does not take the URL, such as for a certificate that is not there */
+function openClient(source: PostgresQuery, line: Socket): pg.Client {
+  const { url, password, name } = source;
+  try {
+    return new pg.Client({
+      connectionString: url,
+      ...(password === undefined ? {} : { password }),
+      application_name: `sealsum data set ${name}`.slice(0, 63),
+      connectionTimeoutMillis: connectTimeout,
+      keepAlive: true,
+      types: { getTypeParser: () => (text: string) => text },
+      stream: () => line,
+    });
+  } catch (error) {
+    const file = error instanceof Error && 'path' in error ? ` (${String(error.path)} cannot be read)` : '';
+    throw refusal(source, `the address of the database ${databaseName(url)} cannot be used${file}`);
   }
 }
 
@@ -117,7 +133,8 @@ function opening({ timeoutSeconds }: PostgresQuery): string {
     "set local timezone to 'UTC'",
     "set local datestyle to 'ISO'",
     'set local extra_float_digits to 1',
-    `select set_config(name, '${checkInterval}', true) from pg_settings where name = 'client_connection_check_interval'`,
+    // An older server has no such setting, and one on Windows does not take it.
+    `do $$ begin set local client_connection_check_interval to ${checkInterval}; exception when others then null; end $$`,
   ].join('; ');
 }
 
@@ -198,12 +215,12 @@ function aborted({ name }: PostgresQuery): SealsumError {
 const passing = /^(?:08|40|53|57P|58|XX)/;
 
 /** The server's error is not kept as a cause: it quotes values, and the driver's own holds the connection's settings. */
-function explained(source: PostgresQuery, error: unknown, signal: AbortSignal, limit: AbortSignal): unknown {
+function explained(source: PostgresQuery, error: unknown, signal: AbortSignal, isLate: boolean): unknown {
   if (error instanceof SealsumError) return error;
   if (signal.aborted) return aborted(source);
   const { timeoutSeconds } = source;
   const late = `the query takes longer than ${timeoutSeconds} s; raise timeout_seconds, or have the database do less`;
-  if (limit.aborted) return refusal(source, late);
+  if (isLate) return refusal(source, late);
   const where = databaseName(source.url);
   const unavailable = (why: string): SealsumError =>
     new SealsumError('store_unavailable', `data set ${source.name}: the database ${where} does not answer (${why})`);
@@ -215,7 +232,8 @@ function explained(source: PostgresQuery, error: unknown, signal: AbortSignal, l
     return unavailable(code ?? error.message);
   }
   const { code = '', message } = error;
-  if (code === '57014') return refusal(source, late);
+  // Before its time somebody at the server has cancelled it.
+  if (code === '57014') return unavailable(code);
   if (passing.test(code)) return unavailable(code);
   if (code.startsWith('28')) return refusal(source, `the database ${where} refuses the user or the password`);
   if (code === '3D000') return refusal(source, `there is no database ${where}`);

@@ -21,6 +21,14 @@ export interface DataUnitParameters {
   readonly classes?: readonly string[];
 }
 
+/** Coefficients by output: one row, or for softmax one for each class. */
+export function coefficientRows({
+  coefficients,
+}: Pick<DataUnitParameters, 'coefficients'>): readonly (readonly number[])[] {
+  const rows = coefficients.filter((each) => typeof each !== 'number');
+  return rows.length > 0 ? rows : [coefficients.map(Number)];
+}
+
 /**
  * Scaled parameters (outputs × width, as `Trainer.parameters`) in the data file's own units.
  *

@@ -10,6 +10,7 @@ import { fieldName } from './fields.ts';
 import type { JsonObject } from './json-object.ts';
 import { parseModel } from './model.ts';
 import type { ModelType } from './model-types.ts';
+import { isMissingText } from './scaling.ts';
 import type { Table } from './table.ts';
 
 /** Why somebody should look at a column, or at the whole, before it is declared so. */
@@ -139,7 +140,7 @@ function isUsable(column: ColumnProfile, table: Table, warn: Warn): boolean {
   if (column.firstOther !== undefined)
     return leaveOut(
       'column_mixed',
-      `nearly all values are numbers, and that of ${table.place} ${column.firstOther} is none`,
+      `nearly all values are numbers, and that of ${table.place} ${table.lines[column.firstOther] ?? ''} is none`,
     );
   const every = distinct === present && many;
   if (every && kind === 'texts')
@@ -204,11 +205,12 @@ function declareTarget(
   asked: ModelType | undefined,
 ): { readonly modelType: ModelType; readonly declared: JsonObject } {
   const { kind, distinct, counts, least, greatest } = column;
+  const levels = levelsOf(column);
   const refuse = (why: string): SealsumError =>
     new SealsumError('data_invalid', `${nameOf(column)}: ${why}`, { field: 'target' });
   if (kind === 'empty' || distinct === 1)
     throw refuse('the target holds one value or none, from which nothing can be learned');
-  const isBinary = kind === 'numbers' && distinct === 2 && least === 0 && greatest === 1;
+  const isBinary = kind === 'numbers' && levels.length === 2 && least === 0 && greatest === 1;
   const linear = kind === 'numbers' && !isBinary;
   const modelType =
     asked ?? (linear ? 'LINEAR_REGRESSION' : distinct === 2 ? 'LOGISTIC_REGRESSION' : 'SOFTMAX_REGRESSION');
@@ -221,9 +223,9 @@ function declareTarget(
   }
   if (counts === undefined)
     throw refuse(`${distinct} different values are too many for classes; choose another target, or group them`);
-  if (modelType === 'LOGISTIC_REGRESSION' && distinct !== 2)
-    throw refuse(`a logistic regression has 2 classes, and there are ${distinct}; SOFTMAX_REGRESSION takes more`);
-  return { modelType, declared: { ...placeOf(column), type: 'nominal', levels: levelsOf(column), ...missing } };
+  if (modelType === 'LOGISTIC_REGRESSION' && levels.length !== 2)
+    throw refuse(`a logistic regression has 2 classes, and there are ${levels.length}; SOFTMAX_REGRESSION takes more`);
+  return { modelType, declared: { ...placeOf(column), type: 'nominal', levels, ...missing } };
 }
 
 /** Ends of a range that hold every value, at multiples of 1, 2 or 5 times a power of ten, which is at most a fifth of the span. */
@@ -241,7 +243,7 @@ export function outward(least: number, greatest: number): [number, number] {
 
 function droppedOf({ rows }: Table, used: readonly ColumnProfile[]): number {
   const places = used.filter(({ missing }) => missing > 0).map(({ col_idx }) => col_idx);
-  return rows.filter((row) => places.some((column) => /^(?:na|n\/a|nan|null|\?)?$/i.test(row[column] ?? ''))).length;
+  return rows.filter((row) => places.some((column) => isMissingText(row[column] ?? ''))).length;
 }
 
 function warnAboutMissing(used: readonly ColumnProfile[], warn: Warn): void {

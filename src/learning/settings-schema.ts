@@ -21,9 +21,12 @@ export const aboveZero: z.ZodType<number> = number((value) => value > 0, 'expect
 
 /** Unlike an enumeration's, its refusal does not end the search for the option that fits best. */
 export const oneOf = <Value extends string | number>(...values: readonly Value[]): z.ZodType<Value> =>
-  z.unknown().refine((value): value is Value => values.includes(value as Value), {
-    error: `expected one of ${values.join(', ')}`,
-  });
+  z
+    .unknown()
+    .refine((value): value is Value => values.includes(value as Value), {
+      error: `expected one of ${values.join(', ')}`,
+    })
+    .meta({ enum: values });
 
 const keyBitsError = 'expected a multiple of 256 from 2048 to 8192';
 

@@ -3,7 +3,7 @@
  * that it is shared as the records themselves are: with nobody.
  */
 import { turn } from '../platform/event-loop.ts';
-import { isMissingText, looksNumeric } from './scaling.ts';
+import { type ColumnProfile, profileColumn } from './column-profile.ts';
 import { equalEdges } from './statistics/groups.ts';
 import type { Table } from './table.ts';
 
@@ -72,59 +72,46 @@ const mostBins = 20;
 const mostFrequent = 10;
 
 /** Between two columns others have their turn. */
-export async function summariseTable({
-  header,
-  rows,
-  width,
-}: Pick<Table, 'header' | 'rows' | 'width'>): Promise<FileSummary> {
+export async function summariseTable(table: Pick<Table, 'header' | 'rows' | 'width'>): Promise<FileSummary> {
+  const { header, rows, width } = table;
   const columns: ColumnSummary[] = [];
   for (let column = 0; column < width; column += 1) {
     await turn();
-    const cells = rows.map((row) => row[column] ?? '').filter((cell) => !isMissingText(cell));
+    const profile = profileColumn(table, column, Number.POSITIVE_INFINITY);
+    const { kind, present, missing } = profile;
     const name = header?.[column];
     columns.push({
       ...(name === undefined ? {} : { name }),
       col_idx: column,
-      count: cells.length,
-      missing: rows.length - cells.length,
-      ...(cells.length === 0 ? {} : { values: summariseCells(cells) }),
+      count: present,
+      missing,
+      ...(kind === 'empty' ? {} : { values: kind === 'numbers' ? summariseNumbers(profile) : summariseTexts(profile) }),
     });
   }
   return { records: rows.length, columns };
 }
 
-function summariseCells(cells: readonly string[]): NumbersSummary | TextsSummary {
-  const isNumber = (cell: string): boolean => looksNumeric(cell) && Number.isFinite(Number(cell));
-  return cells.every(isNumber) ? summariseNumbers(Float64Array.from(cells, Number)) : summariseTexts(cells);
-}
-
-function summariseTexts(cells: readonly string[]): TextsSummary {
-  const counts = new Map<string, number>();
-  for (const cell of cells) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+function summariseTexts({ distinct, counts = noCounts }: ColumnProfile): TextsSummary {
   const ordered = [...counts].sort(([left, many], [right, more]) => more - many || (left < right ? -1 : 1));
   return {
     kind: 'texts',
-    distinct: counts.size,
+    distinct,
     most_frequent: ordered.slice(0, mostFrequent).map(([value, count]) => ({ value, count })),
   };
 }
 
-/** @param values at least one, all finite; they are put in order */
-function summariseNumbers(values: Float64Array): NumbersSummary {
-  values.sort();
-  const { length } = values;
+const noCounts: ReadonlyMap<string, number> = new Map();
+
+function summariseNumbers(profile: ColumnProfile): NumbersSummary {
+  const { present: length, least: minimum, greatest: maximum, whole, distinct } = profile;
+  const values = valuesOf(profile).sort();
   const at = (index: number): number => values[index] ?? Number.NaN;
-  const [minimum, maximum] = [at(0), at(length - 1)];
-  const whole = values.every(Number.isInteger);
   // Of numbers below 2, so that no sum overflows; a power of two, so that nothing is rounded by it.
   const scale = 2 ** Math.floor(Math.log2(Math.max(Math.abs(minimum), Math.abs(maximum)) || 1));
-  let [sum, squares, distinct] = [0, 0, 0];
+  let [sum, squares] = [0, 0];
   for (const value of values) sum += value / scale;
   const mean = sum / length;
-  for (const [index, value] of values.entries()) {
-    squares += (value / scale - mean) ** 2;
-    if (index === 0 || value !== values[index - 1]) distinct += 1;
-  }
+  for (const value of values) squares += (value / scale - mean) ** 2;
   const deviation = scale * Math.sqrt(squares / (length - 1));
   const quantile = (share: number): number => at(Math.ceil(share * length) - 1);
   return {
@@ -138,6 +125,17 @@ function summariseNumbers(values: Float64Array): NumbersSummary {
     quartiles: [quantile(0.25), quantile(0.5), quantile(0.75)],
     histogram: histogramOf(values, binEdges(minimum, maximum, whole)),
   };
+}
+
+/** Each as often as it occurs. */
+function valuesOf({ present, counts = noCounts }: ColumnProfile): Float64Array {
+  const values = new Float64Array(present);
+  let filled = 0;
+  for (const [text, count] of counts) {
+    values.fill(Number(text), filled, filled + count);
+    filled += count;
+  }
+  return values;
 }
 
 /** A bin for each whole number where they are few. */

@@ -1,7 +1,7 @@
 /** The rows of a data file as rows to predict: without their target, whose column may be missing. */
 import { SealsumError } from '../errors.ts';
-import { encodeRows, type FeatureMap } from './features.ts';
-import { type Feature, type FeatureRow, fieldName } from './fields.ts';
+import { encodeRows, type FeatureMap, findColumn } from './features.ts';
+import { type FeatureRow, fieldName } from './fields.ts';
 import type { Table } from './table.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { Table } from './table.ts';
  * @throws SealsumError data_invalid naming the line and the column
  */
 export function encodeTableRows(map: FeatureMap, table: Table): (Float64Array | null)[] {
-  const places = map.features.map((feature) => [fieldName(feature), placeOf(feature, table)] as const);
+  const places = map.features.map((feature) => [fieldName(feature), findColumn(feature, table)] as const);
   const rows = table.rows.map(
     (row): FeatureRow => Object.fromEntries(places.map(([name, place]) => [name, row[place] ?? null])),
   );
@@ -21,27 +21,13 @@ export function encodeTableRows(map: FeatureMap, table: Table): (Float64Array | 
   }
 }
 
-function placeOf(feature: Feature, { header, headerLine, width }: Table): number {
-  const field = fieldName(feature);
-  if (feature.col_idx !== undefined && feature.col_idx >= width)
-    throw new SealsumError('data_invalid', `${field}: there is no such column among its ${width}, counted from 0`, {
-      field,
-    });
-  const place = feature.col_idx ?? header?.indexOf(field) ?? -1;
-  if (place >= 0) return place;
-  throw new SealsumError('data_invalid', `${field}: the header has no such column`, {
-    field,
-    ...(headerLine === undefined ? {} : { line: headerLine }),
-  });
-}
-
 /** The error about `rows[7].age` as one about the line of the file that the row came from, and its column. */
-function atLine(error: unknown, { lines }: Table): unknown {
+function atLine(error: unknown, { lines, place }: Table): unknown {
   if (!(error instanceof SealsumError)) return error;
   const found = /^rows\[(\d+)\]\.(.*)$/s.exec(error.field ?? '');
   const [path, index, field] = found ?? [];
   const line = lines[Number(index)];
   if (path === undefined || field === undefined || line === undefined) return error;
   const expected = error.message.replace(`${path}: `, '');
-  return new SealsumError(error.code, `line ${line}, ${field}: ${expected}`, { field, line });
+  return new SealsumError(error.code, `${place} ${line}, ${field}: ${expected}`, { field, line });
 }

@@ -236,8 +236,8 @@ function precisionOf(
     return unavailable(
       'a penalty (training.l1, l2) shrinks the coefficients: there are standard errors of fits without one',
     );
-  const fit = { ...leastSquaresSums(map, sums, weight, parameters), parameters, records: weight, resolution: 0 };
-  return inferenceOf(model, map, fit, training.inference?.level ?? defaultLevel);
+  const summed = leastSquaresSums(map, sums, weight, parameters, model.encryption.fraction_bits);
+  return inferenceOf(model, map, { ...summed, parameters, records: weight }, training.inference?.level ?? defaultLevel);
 }
 
 function requireOurs(task: Task, statistics: Statistics, finished: boolean): void {

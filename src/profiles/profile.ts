@@ -3,7 +3,8 @@
  *
  *     prepare → encode → (the secure sum, as aggregate says) → decode
  */
-import type { Client, Submission, SubmitOptions } from '../vector-sum/client.ts';
+import type { Client } from '../vector-sum/client.ts';
+import type { Submission, SubmitOptions } from '../vector-sum/client-options.ts';
 import type { VectorSumOptions } from '../vector-sum/controller.ts';
 import type { DecodedSum } from '../vector-sum/fixed-point-vector.ts';
 import type { JobReference, RoundReference } from '../vector-sum/references.ts';

@@ -124,6 +124,8 @@ test('what is no table is refused with its line and column, and by no word of it
     header?: boolean,
   ][] = [
     ['{"a":1}\n{"a":secret}\n', 2, undefined, /^line 2: expected one JSON object or array$/],
+    ['{"a":NaN,"b":"secret"}\n', 1, undefined, /NaN and Infinity are none of its numbers: write null$/],
+    ['{"b":"secret","a": -Infinity}\n', 1, undefined, /write null$/],
     ['[\n  {"a":1}\n]\n', 1, undefined, /^line 1: .*whole on its line \(jq -c/],
     ['[{"a":1},{"a":2}]\n', 1, undefined, /a record must be on a line of its own/],
     ['{"a":1}\n5\n', 2, undefined, /values of one record/],
@@ -179,6 +181,29 @@ test('a line that does not end does not fill the memory', async () => {
   await assert.rejects(readJsonLines({ stream }, { header: true }), /line 1: the line is longer than/);
 });
 
+test('a line may be long, deep, full of escapes, and is read or refused as any', async () => {
+  const [long, escapes] = ['x'.repeat(8_000_000), '\\\\\\"'.repeat(2_000_000)];
+  assert.deepEqual((await read(`{"a":"${long}","b":1}`)).rows, [[long, '1']]);
+  assert.equal((await read(`{"a":"${escapes}","b":1}`)).rows[0]?.[0]?.length, 4_000_000);
+  const digits = '1'.repeat(300);
+  assert.deepEqual((await read(`[${digits},${'0.5,'.repeat(100_000)}1]`, false)).rows[0]?.slice(0, 2), [digits, '0.5']);
+  const depth = 1_000_000;
+  const deep = await refusal(`{"b":1,"a":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+  assert.deepEqual([deep.line, deep.field], [1, 'a']);
+});
+
+test('lines that all have names of their own are refused before they fill the memory', async () => {
+  // As rows of a table they would be 5 · 10^9 cells.
+  const lines = Array.from({ length: 100_000 }, (_, index) => `{"secret-${index}":1}`);
+  const error = await refusal(lines.join('\n'));
+  assert.match(error.message, /^the lines have \d+ names together and 1 each: expected the names of columns/);
+  // A table may begin thin.
+  const thin = Array.from({ length: 300 }, (_, index) => `{"c${index}":1}`);
+  const full = JSON.stringify(Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`c${index}`, 2])));
+  const table = await read([...thin, ...Array.from({ length: 6000 }, () => full)].join('\n'));
+  assert.deepEqual([table.width, table.rows.length], [300, 6300]);
+});
+
 test('CSV files keep being CSV, whatever their first value begins with', async ({ folder }) => {
   const cases: [string, string][] = [
     ['{x},y\n1,2\n', 'text'],
@@ -219,7 +244,10 @@ test('the same records in CSV, TSV, JSON lines and Parquet give the same to a mo
   });
   await fc.assert(
     fc.asyncProperty(
-      fc.tuple(fc.array(record, { maxLength: 40 }), record).map(([some, one]) => [...some, { ...one, n: 1 }]),
+      // A name that no line has is no column.
+      fc
+        .tuple(fc.array(record, { maxLength: 40 }), record)
+        .map(([some, one]) => [...some, { ...one, x: one.x ?? 0, n: 1 }]),
       async (records) => {
         const names = ['x', 'n', 'kind', 'y'] as const;
         const separated = (by: string): string =>

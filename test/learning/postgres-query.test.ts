@@ -1,6 +1,7 @@
 /** Queries of a real PostgreSQL as tables: types, portions, and everything that may go wrong with them. */
 import assert from 'node:assert/strict';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { suite } from 'uvu';
 import { SealsumError } from '../../src/errors.ts';
 import { databaseName, type PostgresQuery, withQuery } from '../../src/learning/postgres-query.ts';
@@ -247,6 +248,54 @@ onPostgres(
   },
 );
 
+onPostgres('a server that falls silent keeps nobody, whenever it does', async ({ of }) => {
+  // Before it has said hello, until the signal; behind the last row, when it would have said goodbye, until the time is up.
+  await using mute = await proxyThat('accepts');
+  const stop = new AbortController();
+  const greeting = refusal(of('select 1', { url: mute.url, timeoutSeconds: 600 }), stop.signal);
+  await mute.reached;
+  stop.abort();
+  assert.equal((await within(5000, greeting)).code, 'aborted');
+
+  await using freezing = await proxyThat('passes on');
+  const rows = withQuery(of('select 1 as x', { url: freezing.url, timeoutSeconds: 2 }), never, async ({ portions }) => {
+    let count = 0;
+    for await (const portion of portions) count += portion.length;
+    freezing.freeze();
+    return count;
+  });
+  assert.equal(await within(10_000, rows), 1);
+});
+
+onPostgres('a query that somebody at the server cancels is a matter of the moment', async ({ of }) => {
+  const cancelled = refusal(of('select pg_sleep(60)', { name: 'unwanted' }));
+  for (let ended = 0; ended === 0; ) {
+    const { rowCount } = await inPostgres(
+      "select pg_cancel_backend(pid) from pg_stat_activity where application_name = 'sealsum data set unwanted' and wait_event = 'PgSleep'",
+    );
+    ended = rowCount ?? 0;
+  }
+  const { code, message } = await cancelled;
+  assert.equal(code, 'store_unavailable');
+  assert.match(message, /does not answer \(57014\)$/);
+});
+
+onPostgres('the server looks whether anybody still waits', async ({ of }) => {
+  const { rows } = await read(of("select current_setting('client_connection_check_interval', true) as interval"));
+  // Undefined at a server before version 14.
+  assert.ok(['5s', ''].includes(rows[0]?.[0] ?? '-'), String(rows[0]));
+});
+
+test('an address with a certificate that is not there is refused, and says no password', async () => {
+  const url = 'postgres://reader:secret@127.0.0.1/ward?sslmode=verify-full&sslrootcert=/no/such/file';
+  const error = await refusal({ name: 'ward', url, query: 'select 1', timeoutSeconds: 5 });
+  assert.equal(error.code, 'data_invalid');
+  assert.match(
+    error.message,
+    /postgres:\/\/reader@127\.0\.0\.1\/ward cannot be used \(\/no\/such\/file cannot be read\)/,
+  );
+});
+
 test('a database is called without its password', () => {
   assert.equal(
     databaseName('postgres://a:secret@db.example.org:5433/ward?sslmode=require'),
@@ -255,9 +304,67 @@ test('a database is called without its password', () => {
   assert.equal(databaseName('postgresql://db/ward'), 'postgresql://db/ward');
 });
 
+/** What comes, unless it takes so long that it would never. */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  const clock = new AbortController();
+  const late = pause(milliseconds, undefined, { signal: clock.signal }).then(() =>
+    assert.fail(`nothing came within ${milliseconds} ms`),
+  );
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clock.abort();
+  }
+}
+
+interface Proxy extends AsyncDisposable {
+  readonly url: string;
+  /** Resolves when somebody has connected. */
+  readonly reached: Promise<void>;
+  /** Passes nothing on any more, and keeps every line. */
+  freeze(): void;
+}
+
+async function proxyThat(does: 'accepts' | 'passes on'): Promise<Proxy> {
+  const { hostname, port } = new URL(postgresUrl);
+  const sockets = new Set<Socket>();
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const lines = [socket];
+    if (does === 'passes on') {
+      const behind = connect(Number(port === '' ? 5432 : port), hostname);
+      socket.pipe(behind).pipe(socket);
+      lines.push(behind);
+    }
+    for (const each of lines) sockets.add(each.on('error', () => undefined));
+    reach();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(postgresUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    reached,
+    freeze: () => {
+      for (const each of sockets) each.unpipe().pause();
+    },
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        for (const each of sockets) each.destroy();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}
+
 /** Passes everything on to PostgreSQL until the server has answered, then breaks; or breaks at once. */
 async function brokenProxy(silent: boolean): Promise<AsyncDisposable & { readonly port: number }> {
-  const { connect } = await import('node:net');
   const { hostname, port } = new URL(postgresUrl);
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {

@@ -114,6 +114,27 @@ test('the target decides what is fitted, unless that is said too', async () => {
   await assert.rejects(propose('x,y\n1,1\n1,1\n'), /no column can be declared/);
 });
 
+test('numbers are told apart by what they are, levels by how they are written, and what is too great is none', async () => {
+  const rows = Array.from(
+    { length: 12 },
+    (_, index) => `${['1', '1.0'][index % 2]},${index % 5},${['0', '1', '1.0'][index % 3]}`,
+  );
+  const found = await propose(['same,x,flag', ...rows].join('\n'));
+  assert.ok(codes(found).includes('column_constant same left out'), codes(found).join());
+  // As classes they would be three.
+  assert.equal(found.model.model_type, 'LINEAR_REGRESSION');
+  await assert.rejects(
+    propose(['x,flag', ...rows.map((row) => row.slice(row.indexOf(',') + 1))].join('\n'), {
+      modelType: 'LOGISTIC_REGRESSION',
+    }),
+    /2 classes, and there are 3/,
+  );
+  const great = await propose(
+    ['x,n,y', ...rows.map((_, index) => `${index % 5},${index === 3 ? '1e999' : index % 7},${index % 4}`)].join('\n'),
+  );
+  assert.ok(codes(great).includes('column_mixed n left out'), codes(great).join());
+});
+
 test('columns without a name of their own go by their position', async () => {
   const found = await propose('x,x,,y\n1,2,3,4\n5,7,9,2\n');
   assert.deepEqual(

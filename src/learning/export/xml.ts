@@ -1,4 +1,5 @@
 /** XML 1.0 as text: elements with attributes, everything escaped. */
+import { unwritable } from '../../charts/text.ts';
 import { SealsumError } from '../../errors.ts';
 
 export interface XmlElement {
@@ -30,9 +31,6 @@ function writeElement({ name, attributes = {}, children = [] }: XmlElement, inde
   );
   return `${start}>\n${inner.join('')}${indent}</${name}>\n`;
 }
-
-/** What is not a Char of XML 1.0 (section 2.2); lone surrogates are none either. */
-const unwritable = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 

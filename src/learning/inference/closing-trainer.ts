@@ -102,6 +102,8 @@ function inferenceFrom(
     }
   }
   const last = statistics[squares.at] ?? 0;
+  // Every owner rounds to half a unit: sixteen of them to eight at the most, and as a rule (a deviation of √(n/12)) some hundreds.
+  const resolution = 8 / scale;
   if (!isLinear && Math.round(last) === weight) return unavailable(separated);
   return inferenceOf(
     model,
@@ -109,11 +111,10 @@ function inferenceFrom(
     {
       parameters,
       information: matrix,
-      // Half a unit for every owner: of two at the least, and few are so many that it matters beside what is asked of a column.
-      resolution: 8 / scale,
+      resolution,
       records: weight,
       score: statistics.slice(score.at, score.at + score.length),
-      ...(isLinear ? { squares: { residual: last, target: weight } } : {}),
+      ...(isLinear ? { squares: { residual: last, rounding: resolution } } : {}),
     },
     levelOf(model),
   );

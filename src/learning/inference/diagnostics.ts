@@ -7,7 +7,7 @@ import { perBin } from './closing-round.ts';
 import type { ClosingTask } from './closing-task.ts';
 
 /** Bins are [edge, next edge), one fewer than edges. A `small` bin has fewer than ten records, but not none: read it with care. */
-interface Bins {
+export interface Bins {
   readonly edges: readonly number[];
   readonly counts: readonly number[];
   readonly small: readonly boolean[];

@@ -12,6 +12,7 @@ import { CholeskyDecomposition, type Matrix } from 'ml-matrix';
 import type { FeatureMap } from '../features.ts';
 import type { Model } from '../model-types.ts';
 import { coefficientDirections, type DataUnitParameters, parametersInDataUnits, targetScale } from '../prediction.ts';
+import { obstaclesTo } from './problems.ts';
 import { twoSidedQuantile, twoSidedTail } from './students-t.ts';
 
 /** Plain data for JSON. All lists have the shape and order of the coefficients in the data's own units. */
@@ -38,11 +39,11 @@ export interface Fit {
   readonly parameters: Float64Array;
   /** Σ w·x·xᵀ over all records. */
   readonly information: Matrix;
-  /** How far an entry of it may be off by rounding. */
+  /** How far an entry of it may be off by what sums are rounded to; what doubles round comes on top. */
   readonly resolution: number;
   readonly records: number;
-  /** Linear: the sum of squared residuals; and of targets, beside which it is told from rounding. */
-  readonly squares?: { readonly residual: number; readonly target: number };
+  /** Linear: the sum of squared residuals, and how far that may be off by rounding of any kind. */
+  readonly squares?: { readonly residual: number; readonly rounding: number };
   /** −Σ ∂ℓ/∂θ at the parameters, where these are not the exact solution. */
   readonly score?: Float64Array;
 }
@@ -55,8 +56,10 @@ const leastShare = 1e-13;
 const furthest = 0.25;
 /** A further step of Newton's method moves no coefficient of log-odds, in scaled units, by as much: along a direction that separates it is 1. */
 const greatestStep = 0.5;
-/** A sum of squared residuals below this share of that of the targets is rounding. */
-const leastResidual = 1e-13;
+/** A sum of squared residuals is at least so many times what rounding may make of it. */
+const leastResidual = 100;
+/** Rounding makes up at most this share of a variance: half of it of a standard error. */
+const greatestDoubt = 0.02;
 
 /** @param level of the intervals, above 0 and below 1 */
 export function inferenceOf(model: Model, map: FeatureMap, fit: Fit, level: number): Inference {
@@ -66,8 +69,8 @@ export function inferenceOf(model: Model, map: FeatureMap, fit: Fit, level: numb
       `there are ${fit.records} records for ${map.width} coefficients: at least one more record than coefficients is needed`,
     );
   const dispersion = fit.squares === undefined ? 1 : fit.squares.residual / degrees;
-  if (fit.squares !== undefined && !(fit.squares.residual > leastResidual * fit.squares.target))
-    return unavailable('the fit leaves no residuals: what there is of them is rounding');
+  if (fit.squares !== undefined && !(fit.squares.residual > leastResidual * fit.squares.rounding))
+    return unavailable('the fit leaves no residuals: what there is of them is rounding (to encryption.fraction_bits)');
   const factor = factorOf(fit);
   if (typeof factor === 'number')
     return unavailable(
@@ -75,7 +78,14 @@ export function inferenceOf(model: Model, map: FeatureMap, fit: Fit, level: numb
         'separated along it, so that the information about its coefficient is nothing but rounding (to encryption.fraction_bits)',
     );
   const directions = coefficientDirections(map);
-  const errors = directions.map((direction) => Math.sqrt(dispersion * squaredNorm(forward(factor, direction))));
+  const variances = directions.map((direction) => varianceOf(fit, factor, direction));
+  const doubtful = variances.findIndex(({ rounding, variance }) => !(rounding <= greatestDoubt * variance));
+  if (doubtful >= 0)
+    return unavailable(
+      `the coefficient of ${map.columns[doubtful] ?? ''}: columns are so nearly combinations of each other that rounding may be more than ` +
+        `${(100 * greatestDoubt) / 2} % of its standard error; leave one of them out, or raise encryption.fraction_bits`,
+    );
+  const errors = variances.map(({ variance }) => Math.sqrt(dispersion * variance));
   const distance = fit.score && whyNotMaximal(map, fit, factor, fit.score, directions, errors);
   if (distance !== undefined) return unavailable(distance);
   const { coefficients } = parametersInDataUnits(model, map, fit.parameters);
@@ -99,11 +109,11 @@ export function inferenceOf(model: Model, map: FeatureMap, fit: Fit, level: numb
 }
 
 /** What is said of a finished model of which nothing of the kind is kept. */
-export function notAskedFor({ training, model_type }: Model): Inference {
-  if (model_type === 'SOFTMAX_REGRESSION')
-    return unavailable('coefficients of SOFTMAX_REGRESSION are known but for what is common to all classes');
+export function notAskedFor(model: Model): Inference {
+  const [obstacle] = obstaclesTo('inference', model);
+  if (obstacle !== undefined) return unavailable(`it was not asked for, and cannot be: ${obstacle}`);
   return unavailable(
-    training.solver === 'gradient'
+    model.training.solver === 'gradient'
       ? 'it was not asked for: post the model with training.inference, such as {"level": 0.95}, for one more round'
       : 'the model was trained before standard errors were computed: train it again',
   );
@@ -122,6 +132,25 @@ function factorOf({ information, resolution }: Fit): Matrix | number {
     if (!(own > least)) return column;
   }
   return factor;
+}
+
+/**
+ * aᵀM⁻¹a of a direction, and how far it may be off: to first order uᵀEu with u = M⁻¹a, where no entry of E is beyond the resolution and what
+ * doubles round in sums and factors, which is at most γ·√(Mᵢᵢ·Mⱼⱼ) (Higham 2002, section 10.1).
+ */
+function varianceOf(
+  { information, resolution }: Fit,
+  factor: Matrix,
+  direction: Float64Array,
+): { readonly variance: number; readonly rounding: number } {
+  const half = forward(factor, direction);
+  let [sum, scaled] = [0, 0];
+  for (const [index, value] of backward(factor, half).entries()) {
+    sum += Math.abs(value);
+    scaled += Math.abs(value) * Math.sqrt(information.get(index, index));
+  }
+  const ofDoubles = (information.rows + 4) * Number.EPSILON;
+  return { variance: squaredNorm(half), rounding: resolution * sum * sum + ofDoubles * scaled * scaled };
 }
 
 /** L⁻¹·v. */
@@ -178,6 +207,6 @@ function whyNotMaximal(
   if (distance <= furthest) return undefined;
   return (
     `the training has not come to its end: the coefficient of ${map.columns[worst] ?? ''} is ${distance.toPrecision(2)} standard errors from ` +
-    `where it would settle: ${more}`
+    `where it would settle: ${more}; or data owners were missing from the closing round, whose fit is then another one`
   );
 }

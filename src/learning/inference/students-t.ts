@@ -8,8 +8,8 @@
 import { leastWhere } from '../../privacy/accounting/bisection.ts';
 import { normalTail } from '../../privacy/accounting/normal-distribution.ts';
 
-/** From here on t and the normal distribution differ by less than doubles tell. */
-const asGoodAsNormal = 1e15;
+/** From here on tails of t and of the normal distribution differ by less (some t⁴/4ν of themselves) than rounding makes of the fraction. */
+const asGoodAsNormal = 1e8;
 
 /** P(|T| > |t|). @param degrees of freedom, above 0; infinite: the normal distribution */
 export function twoSidedTail(t: number, degrees: number): number {

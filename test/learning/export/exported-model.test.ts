@@ -66,6 +66,8 @@ test('rows of a file are predicted like rows of JSON, and refused by line and co
   assert.throws(() => read.predictTable(wrong), { code: 'data_invalid', field: 'ward', line: 4 });
   const lacking = await readTable({ text: 'ward\nsouth\n' }, { header: read.header });
   assert.throws(() => read.predictTable(lacking), { code: 'data_invalid', field: 'age' });
+  const twice = await readTable({ text: 'age,ward,age\n1,south,2\n' }, { header: read.header });
+  assert.throws(() => read.predictTable(twice), /^SealsumError: age: the header has this column twice$/);
 });
 
 test('what is no such document, or contradicts itself, is refused by its field', () => {

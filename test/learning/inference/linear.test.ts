@@ -1,7 +1,10 @@
 /** Standard errors of least squares, from the sums of one round, against figures that others have published. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { suite } from 'uvu';
+import { SealsumError } from '../../../src/errors.ts';
+import { inferenceOf } from '../../../src/learning/inference/standard-errors.ts';
 import { parametersInDataUnits } from '../../../src/learning/prediction.ts';
 import { restoreTrainer } from '../../../src/learning/trainer.ts';
 import { deal, prepare, relativeDifference, type Setting, train } from '../in-process.ts';
@@ -150,6 +153,63 @@ test('where there are none, it says why', async () => {
   assert.match(await reasonOf(few, exact), /^there are 3 records for 3 coefficients/);
   const line = { names: ['x', 'y'], rows: [0, 1, 2, 3, 4].map((x) => [x, 2 * x - 1]) };
   assert.match(await reasonOf(line, exact), /^the fit leaves no residuals/);
+});
+
+/** Ages when patients came and went, and how long they stayed, in years: each follows from the other two. */
+async function staysOf(seed: number, fractionBits: number): Promise<Setting> {
+  const draw = gaussians(1_000_003 * seed);
+  const rows = Array.from({ length: 60 }, () => {
+    const came = Math.min(119, Math.max(1, 50 + 15 * draw())).toFixed(1);
+    const stayed = Math.min(0.1, Math.abs(0.02 * draw())).toFixed(3);
+    return [came, (Number(came) + Number(stayed)).toFixed(3), stayed, draw().toFixed(2)].join(',');
+  });
+  const field = (name: string, low: number, high: number) => ({ name, range: [low, high] });
+  const features = [field('came', 0, 120), field('went', 0, 120.1), field('stayed', 0, 0.1)];
+  const data_props = { features: features.map((each) => ({ ...each, type: 'continuous' })), target: field('y', -9, 9) };
+  const document = { model_type: 'LINEAR_REGRESSION', data_props, encryption: { fraction_bits: fractionBits } };
+  return prepare(document, { text: ['came,went,stayed,y', ...rows].join('\n') });
+}
+
+test('columns that follow from each other have none, whatever rounding makes of the sums', async () => {
+  let [solved, factored] = [0, 0];
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const fractionBits = [16, 40, 48][seed % 3] ?? 0;
+    const scale = 2 ** fractionBits;
+    const setting = await staysOf(seed, fractionBits);
+    const { model, map, records } = setting;
+    try {
+      const { inference } = fittedBy(setting);
+      solved += 1;
+      assert.ok(inference !== undefined && 'inference_unavailable' in inference, `${seed}`);
+    } catch (error) {
+      if (!(error instanceof SealsumError)) throw error;
+      assert.equal(error.code, 'matrix_singular');
+    }
+    // What a closing round gives: three owners' sums, each rounded.
+    const information = Matrix.zeros(4, 4);
+    for (const part of deal(setting, 3)) {
+      const x = new Matrix(Array.from({ length: part.count }, (_, row) => [...part.x.subarray(4 * row, 4 * row + 4)]));
+      const own = x.transpose().mmul(x);
+      information.add(
+        own
+          .mul(scale)
+          .round()
+          .mul(1 / scale),
+      );
+    }
+    if (new CholeskyDecomposition(information).isPositiveDefinite()) factored += 1;
+    const resolution = 8 / scale;
+    const squares = { residual: 1, rounding: resolution };
+    const fit = { parameters: new Float64Array(4), information, resolution, squares, records: records.count };
+    const told = inferenceOf(model, map, fit, 0.95);
+    assert.ok('inference_unavailable' in told, `${seed}`);
+    assert.match(
+      told.inference_unavailable,
+      /nothing but rounding|rounding may be more than 1 % of its standard error/,
+    );
+  }
+  // Rounding leaves a positive definite matrix as often as not.
+  assert.ok(solved > 0 && factored > 0, `${solved}, ${factored}`);
 });
 
 /** Normal draws (Box, Muller 1958) from a seed. */

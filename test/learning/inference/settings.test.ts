@@ -6,6 +6,7 @@ import { SealsumError } from '../../../src/errors.ts';
 import { compileFeatures } from '../../../src/learning/features.ts';
 import { closingSums } from '../../../src/learning/inference/closing-sums.ts';
 import { closingTaskOf } from '../../../src/learning/inference/closing-task.ts';
+import { notAskedFor } from '../../../src/learning/inference/standard-errors.ts';
 import { parseModel } from '../../../src/learning/model.ts';
 import { mostRoundsOf } from '../../../src/learning/task.ts';
 import { termsOf } from '../../../src/protocol/terms.ts';
@@ -51,6 +52,29 @@ test('a closing round is one round more, and is there only where it is asked for
   );
   assert.equal(termsOf(parseModel({ ...linear, training: gradient }), 3).closing, undefined);
   assert.equal(termsOf(parseModel({ ...linear, training: { inference: {} } }), 3).closing, undefined);
+});
+
+test('a model that did not ask is told to only where it could', () => {
+  const told = (changes: object): unknown => notAskedFor(parseModel({ ...linear, training: gradient, ...changes }));
+  assert.deepEqual(told({}), {
+    inference_unavailable:
+      'it was not asked for: post the model with training.inference, such as {"level": 0.95}, for one more round',
+  });
+  for (const [changes, why] of [
+    [{ privacy: { rho: 1 } }, 'not with privacy: '],
+    [{ model_visibility: 'encrypted' }, 'not where model_visibility is encrypted: '],
+    [{ training: { ...gradient, l2: 1 } }, 'not with a penalty '],
+    [{ training: { ...gradient, freeze: ['x'] } }, 'not with training.freeze, '],
+    [{ training: { ...gradient, validation: {} } }, 'not with training.validation, '],
+  ] as const) {
+    const { inference_unavailable: reason } = told(changes) as { readonly inference_unavailable: string };
+    assert.ok(reason.startsWith(`it was not asked for, and cannot be: ${why}`), reason);
+    const { training = gradient, ...others } = { ...changes } as { readonly training?: object };
+    assert.equal(
+      refusalOf({ ...linear, ...others, training: { ...training, inference: {} } }).field,
+      'training.inference',
+    );
+  }
 });
 
 test('more values than a round may carry are refused by the field that asks for them', () => {

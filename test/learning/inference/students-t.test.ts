@@ -95,6 +95,8 @@ test('a quantile is where the tail is what it should be, and many degrees come t
   );
   assert.ok(Math.abs(twoSidedQuantile(0.95, Number.POSITIVE_INFINITY) - 1.9599639845400545) < 1e-13);
   assert.ok(Math.abs(twoSidedQuantile(0.95, 1e9) - 1.9599639845400545) < 1e-8);
+  for (const degrees of [1e8, 1e11, 1e14])
+    assert.ok(Math.abs(twoSidedTail(1.96, degrees) / 0.04999579029644087 - 1) < 1e-7, `${degrees}`);
   assert.ok(Number.isNaN(twoSidedTail(Number.NaN, 3)));
   assert.equal(twoSidedTail(Number.POSITIVE_INFINITY, 3), 0);
   assert.equal(twoSidedTail(0, 3), 1);
