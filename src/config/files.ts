@@ -71,7 +71,11 @@ export async function writePrivateFile(
 }
 
 /** Writes a file that others may read; one that is replaced keeps its permissions. @throws SealsumError config_invalid */
-export async function writePublicFile(path: string, content: string, options: WriteOptions): Promise<void> {
+export async function writePublicFile(
+  path: string,
+  content: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
   await writeDurably(path, content, 0o644, options);
 }
 

@@ -87,8 +87,12 @@ export async function loadParty<R extends Role>(
   };
 }
 
-/** Those whom a model owner asks must be data owners of the roster, those whom a data owner's policy names model owners. */
-function requireNamed(config: PartyConfig, roster: Roster): void {
+/**
+ * Those whom a model owner asks must be data owners of the roster, those whom a data owner's policy names model owners.
+ *
+ * @throws SealsumError party_unknown, role_forbidden
+ */
+export function requireNamed(config: PartyConfig, roster: Roster): void {
   if (config.role === 'model-owner') requireRole(config, roster, 'owners', config.owners, 'data-owner');
   if (config.role === 'data-owner')
     requireRole(config, roster, 'policy.model_owners', config.policy.modelOwners, 'model-owner');
@@ -251,7 +255,8 @@ function namesOf(parties: readonly { readonly name: PartyId }[]): string {
 /** Characters that RFC 6750 lets a bearer token have, enough of them that nobody guesses one. */
 const tokenForm = /^[A-Za-z0-9._~+/-]{32,512}=*$/;
 
-async function readAccessToken(config: PartyConfig): Promise<string | undefined> {
+/** What the party's own people must show. @throws SealsumError config_invalid; identity_invalid when others may read the file */
+export async function readAccessToken(config: PartyConfig): Promise<string | undefined> {
   if (config.role === 'facilitator' || config.accessTokenFile === undefined) return undefined;
   const token = (await readPrivateFile(config.accessTokenFile, 'access_token_file')).toString('utf8').trim();
   if (!tokenForm.test(token))

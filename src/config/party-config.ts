@@ -57,7 +57,7 @@ export interface Limits {
   readonly headerBytes: number;
   /** Of every request but a contribution. */
   readonly bodyBytes: number;
-  /** Seconds within which a body must have arrived. */
+  /** Seconds for which a body is waited for in any case; what has not come by then must come at 1 KiB a second. */
   readonly bodySeconds: number;
   /** Of one contribution. */
   readonly contributionBytes: number;

@@ -62,6 +62,8 @@ export function querySettings(
       throw refuse(field, 'is no name of a data set: letters, digits, dots, dashes and underscores, at most 100');
     if (name === taken)
       throw refuse(field, `has the name of the file that data names; the ledger would count them as one`);
+    const wrong = wrongParameter(new URL(url));
+    if (wrong !== undefined) throw refuse(`${field}.postgres`, wrong);
     if (!allow_plaintext && !isProtected(new URL(url)))
       throw refuse(
         `${field}.postgres`,
@@ -79,9 +81,27 @@ export function querySettings(
   });
 }
 
+/** What the driver would take in the place of what stands before the question mark, where everybody looks for it. */
+function wrongParameter({ hostname, searchParams }: URL): string | undefined {
+  const names = [...searchParams.keys()];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) return `has ${twice} twice`;
+  if (names.includes('password'))
+    return 'has a password as a parameter; it belongs into password_file, or before the @';
+  // Without a host nothing can stand before an @.
+  for (const name of [...(hostname === '' ? [] : ['user']), 'port', 'database', 'dbname'])
+    if (names.includes(name)) return `has ${name} as a parameter; it belongs before the question mark`;
+  const host = searchParams.get('host');
+  if (host !== null && !(host.startsWith('/') && hostname === ''))
+    return 'has host as a parameter, which is for the folder of a socket alone, where no host stands before it';
+  if (names.includes('uselibpqcompat'))
+    return 'has uselibpqcompat, by which certificates are not checked; leave it out';
+  return undefined;
+}
+
 /** Whether nobody on the way can read: no way at all, or TLS with a certificate that is checked. */
 function isProtected({ hostname, searchParams }: URL): boolean {
-  const socket = hostname === '' || (searchParams.get('host') ?? '').startsWith('/') || hostname.startsWith('%2F');
+  const socket = hostname === '' || hostname.startsWith('%2F');
   return (
     socket ||
     isLoopback(hostname) ||
@@ -110,7 +130,9 @@ export async function protectPasswords(
     ]),
   ];
   for (const [field, url] of urls) {
-    if (typeof url !== 'string' || !URL.canParse(url) || new URL(url).password === '') continue;
+    if (typeof url !== 'string' || !URL.canParse(url)) continue;
+    const { password, searchParams } = new URL(url);
+    if (password === '' && !searchParams.has('password')) continue;
     if (process.getuid !== undefined && ((await stat(file)).mode & 0o077) !== 0)
       throw new SealsumError(
         'config_invalid',

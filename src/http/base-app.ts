@@ -19,7 +19,7 @@ import { type LocalAccessOptions, localAccess } from './local-access.ts';
 import type { Logger } from './log.ts';
 import { invalidMessage, problemResponse } from './problem.ts';
 import { serveProblems } from './problem-pages.ts';
-import { bodyFailure, limitBody } from './request-body.ts';
+import { bodyFailure, limitBody, mediaTypeUnsupported } from './request-body.ts';
 
 declare module 'hono' {
   /** What every handler finds in its context. */
@@ -49,6 +49,10 @@ export interface BaseAppOptions {
   /** For the names of requests; the operating system's unless said otherwise. */
   readonly random?: RandomBytes;
 }
+
+/** What the document says of addresses that it does not list. */
+const openAddresses =
+  'Beside what is listed: /healthz; /readyz, 503 with a reason while it is not ready; /metrics; /problems and /problems/{type}, what lies behind a refusal.';
 
 /** What stays open whoever asks: whether the party is well, and how it is used. */
 const openPaths = /^\/(healthz|readyz|openapi\.json|docs|docs\/.*|problems|problems\/.*)$/;
@@ -80,9 +84,17 @@ export function createBaseApp<E extends Env = Env>(options: BaseAppOptions): Ope
       : context.json({ status: 'not ready', reason }, 503);
   });
   app.get('/metrics', metrics.printMetrics);
+  const asksForToken = access?.covers === 'everything' && access.token !== undefined;
+  if (asksForToken)
+    app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'What is in access_token_file of the configuration.',
+    });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
-    info: { title: `sealsum ${options.party}`, version, description: options.description },
+    info: { title: `sealsum ${options.party}`, version, description: `${options.description} ${openAddresses}` },
+    ...(asksForToken ? { security: [{ token: [] }] } : {}),
   });
   serveDocumentation(app, options.party);
   serveProblems(app);
@@ -161,7 +173,7 @@ function secure(headers: Headers, requestId: string): void {
       'content-security-policy',
       "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     );
-  if (!headers.has('cache-control') && /json|octet-stream/.test(headers.get('content-type') ?? ''))
+  if (!headers.has('cache-control') && /json|octet-stream|xml|markdown|csv/.test(headers.get('content-type') ?? ''))
     headers.set('cache-control', 'no-store');
 }
 
@@ -194,22 +206,6 @@ function isBrokenLine(error: unknown): boolean {
 function fromFramework(error: HTTPException): unknown {
   if (error.status === 415) return mediaTypeUnsupported('application/json');
   return error.status < 500 ? new SealsumError('message_invalid', error.message, { field: 'body' }) : error;
-}
-
-/** Refuses a body whose Content-Type header is not what the route takes. @throws SealsumError media_type_unsupported */
-export function requireMediaType(
-  header: string | undefined,
-  expected: 'application/json' | 'application/octet-stream',
-): void {
-  const type = header?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== expected) throw mediaTypeUnsupported(expected);
-}
-
-function mediaTypeUnsupported(expected: 'application/json' | 'application/octet-stream'): SealsumError {
-  const mend = expected === 'application/json' ? ' (with curl: --json @FILE)' : '';
-  return new SealsumError('media_type_unsupported', `send the body with content-type: ${expected}${mend}`, {
-    field: 'content-type',
-  });
 }
 
 /** The files of Swagger UI that the page needs, from disk: no request leaves the machine. */

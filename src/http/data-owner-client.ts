@@ -7,7 +7,7 @@ import { ledgerStatementSchema } from './ledger-schema.ts';
 import { type OwnedJobView, ownedJobSchema } from './owned-job.ts';
 import { fromProblem, parseMessage } from './problem.ts';
 
-/** How long an answer may take, in milliseconds: the data owner may have to ask its facilitator. */
+/** How long an answer may take, in milliseconds: a decision waits for what is under way for its job. */
 const patience = 60_000;
 
 const jobsSchema = z.object({ jobs: z.array(ownedJobSchema) });

@@ -21,19 +21,23 @@ export interface RequestedColumn {
   readonly description: string | null;
 }
 
+/** What values of a sum are. */
+const sumKinds = [
+  'gradient',
+  'products',
+  'metric',
+  'count',
+  'inference',
+  'diagnostics',
+  'moments',
+  'covariance',
+  'histograms',
+  'contingency',
+] as const;
+
 /** Some values of the sum that belong together. */
 export interface RequestedSums {
-  readonly kind:
-    | 'gradient'
-    | 'products'
-    | 'metric'
-    | 'count'
-    | 'inference'
-    | 'diagnostics'
-    | 'moments'
-    | 'covariance'
-    | 'histograms'
-    | 'contingency';
+  readonly kind: (typeof sumKinds)[number];
   readonly values: number;
   /** What the values are, the first of them where there are very many. */
   readonly names: readonly string[];
@@ -83,7 +87,12 @@ export interface JobRequest {
     readonly values: number;
     readonly sums: readonly RequestedSums[];
     /** What one more round releases, of the final model's precision and residuals; null: there is none. */
-    readonly closing: { readonly values: number; readonly sums: readonly RequestedSums[] } | null;
+    readonly closing: {
+      readonly values: number;
+      readonly sums: readonly RequestedSums[];
+      /** What this owner is given before it. */
+      readonly parameters: number;
+    } | null;
   };
   /** What this owner is given before every round. */
   readonly receives: { readonly parameters: number; readonly encrypted: boolean };
@@ -135,18 +144,7 @@ const privacy: z.ZodType<RequestedPrivacy> = z.object({
 });
 
 const sums: z.ZodType<RequestedSums> = z.object({
-  kind: z.enum([
-    'gradient',
-    'products',
-    'metric',
-    'count',
-    'inference',
-    'diagnostics',
-    'moments',
-    'covariance',
-    'histograms',
-    'contingency',
-  ]),
+  kind: z.enum(sumKinds),
   values: count,
   names: z.array(z.string()),
 });
@@ -170,7 +168,7 @@ export const jobRequestSchema: z.ZodType<JobRequest> = z.object({
     through: z.array(z.string()),
     values: count,
     sums: z.array(sums),
-    closing: z.object({ values: count, sums: z.array(sums) }).nullable(),
+    closing: z.object({ values: count, sums: z.array(sums), parameters: count }).nullable(),
   }),
   receives: z.object({ parameters: count, encrypted: z.boolean() }),
   roster: z.array(z.string()),

@@ -32,48 +32,66 @@ const listed = z.object({
 });
 
 /**
- * The id of the model that was finished last.
+ * The id of the model that was finished last: what `latest` means.
  *
- * @throws SealsumError model_unfinished where none is; as fetchModelFile()
+ * @param answer to GET /models
+ * @throws SealsumError model_unfinished where none is; message_invalid for what is no such answer
  */
-export async function newestModel(options: ModelFilesOptions): Promise<string> {
-  const response = await ask(options, '/models');
-  const { models } = parseMessage(listed, await response.json(), 'the answer to GET /models');
+export function newestOf(answer: unknown): string {
+  const { models } = parseMessage(listed, answer, 'the answer to GET /models');
   const trained = models.filter(({ status, model_type: type }) => status === 'finished' && type !== 'STATISTICS');
   const newest = trained.sort((left, right) => ((left.ended_at ?? '') < (right.ended_at ?? '') ? -1 : 1)).at(-1);
-  if (newest === undefined) throw new SealsumError('model_unfinished', 'no model is finished yet', { field: 'model' });
+  if (newest === undefined)
+    throw new SealsumError('model_unfinished', 'no model is finished yet; see sealsum status', { field: 'model' });
   return newest.id;
+}
+
+/** The same of a model owner that is asked. @throws SealsumError as newestOf() and fetchModelFile() */
+export async function newestModel(options: ModelFilesOptions): Promise<string> {
+  const answer = new TextDecoder().decode(await ask(options, '/models'));
+  return newestOf(parsedOf(answer));
 }
 
 /**
  * @throws SealsumError what the model owner refused: model_unknown, model_unfinished, model_invalid; request_failed when it does
  *   not answer; message_invalid when the address is none; aborted
  */
-export async function fetchModelFile(
+export function fetchModelFile(
   options: ModelFilesOptions,
   id: string,
   format: FileFormat,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await ask(options, `/models/${encodeURIComponent(id)}/${places[format]}`);
-  return new Uint8Array(await response.arrayBuffer());
+  return ask(options, `/models/${encodeURIComponent(id)}/${places[format]}`);
 }
 
-async function ask({ url, fetch: send, signal }: ModelFilesOptions, path: string): Promise<Response> {
+async function ask({ url, fetch: send, signal }: ModelFilesOptions, path: string): Promise<Uint8Array<ArrayBuffer>> {
   const base = url.replace(/\/+$/, '');
   if (!/^https?:/.test(base) || !URL.canParse(base))
     throw new SealsumError('message_invalid', `${base}: expected a URL such as http://127.0.0.1:9090`, {
       field: 'url',
     });
   let response: Response;
+  let body: Uint8Array<ArrayBuffer>;
   try {
     const late = AbortSignal.timeout(patience);
     response = await send(base + path, { signal: signal === undefined ? late : AbortSignal.any([signal, late]) });
+    // The line may break in the middle of it.
+    body = new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
     if (signal?.aborted === true) throw new SealsumError('aborted', 'it was stopped', { cause });
     const { origin } = new URL(base);
     throw new SealsumError('request_failed', `${origin} does not answer; is the model owner running?`, { cause });
   }
-  if (response.ok) return response;
-  const body: unknown = await response.json().catch(() => undefined);
-  throw fromProblem(body) ?? new SealsumError('request_failed', `${base}${path} answered ${response.status}`);
+  if (response.ok) return body;
+  const problem = fromProblem(parsedOf(new TextDecoder().decode(body)));
+  throw problem ?? new SealsumError('request_failed', `${base}${path} answered ${response.status}`);
+}
+
+/** undefined where it is no JSON. */
+function parsedOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

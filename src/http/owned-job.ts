@@ -1,5 +1,6 @@
 /** One job as its data owner's own people see it: in the answers to GET /jobs and PUT /jobs/{job}/consent. */
 import { z } from 'zod';
+import { optional } from '../protocol/optional.ts';
 
 export interface OwnedJobView {
   readonly job: string;
@@ -21,12 +22,12 @@ export interface OwnedJobView {
 export const ownedJobSchema: z.ZodType<OwnedJobView> = z.object({
   job: z.string(),
   status: z.enum(['joining', 'asking', 'ready', 'refused', 'withdrawn', 'ended']),
-  records: z.number().exactOptional(),
-  dropped: z.number().exactOptional(),
-  round: z.number().exactOptional(),
-  reason: z.string().exactOptional(),
-  consent: z
-    .object({ decision: z.enum(['approve', 'refuse']), reason: z.string().exactOptional(), at: z.string() })
-    .exactOptional(),
+  records: optional(z.number()),
+  dropped: optional(z.number()),
+  round: optional(z.number()),
+  reason: optional(z.string()),
+  consent: optional(
+    z.object({ decision: z.enum(['approve', 'refuse']), reason: optional(z.string()), at: z.string() }),
+  ),
   updated_at: z.string(),
 });

@@ -76,6 +76,9 @@ const prefix = 'urn:sealsum:problem:';
 /** Every kind of refusal, as it ends a problem's `type`: `key-invalid`. */
 export const problemTypes: readonly string[] = Object.keys(problems).map((code) => code.replaceAll('_', '-'));
 
+/** Every `type` that a problem may have. */
+export const problemUrns: readonly string[] = problemTypes.map((type) => prefix + type);
+
 /** Where every party says what lies behind a kind of refusal. @param type `key-invalid` */
 export function problemPath(type: string): string {
   return `/problems/${type}`;

@@ -7,15 +7,18 @@ export interface ReadinessOptions {
   readonly ping: () => Promise<unknown>;
   /** Where the store is: the folder of an absolute path must have room; of a URL, and of memory, nothing is asked. */
   readonly store: string;
-  /** Bytes that must be free there; 256 MiB unless said otherwise. */
+  /** Bytes that must be free there; leastFreeBytes unless said otherwise. */
   readonly leastFree?: number;
   /** Bytes that a process without special rights can still write to a folder. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
 
+/** Below these a party says that it is not ready. */
+export const leastFreeBytes: number = 256 * 2 ** 20;
+
 /** Tells what is not ready, in a word for people, or undefined when everything is. */
 export function createReadiness(options: ReadinessOptions): () => Promise<string | undefined> {
-  const { ping, store, leastFree = 256 * 2 ** 20, freeBytes = freeBytesOf } = options;
+  const { ping, store, leastFree = leastFreeBytes, freeBytes = freeBytesOf } = options;
   return async () => {
     try {
       await ping();
@@ -28,7 +31,8 @@ export function createReadiness(options: ReadinessOptions): () => Promise<string
   };
 }
 
-async function freeBytesOf(folder: string): Promise<number> {
+/** Bytes that a process without special rights can still write to a folder. */
+export async function freeBytesOf(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 }

@@ -11,6 +11,11 @@ export interface Turns {
    * the others in the order in which they came, each when what the one before did without waiting is done.
    */
   take(): Promise<void>;
+  /**
+   * Resolves at once unless the turn has taken long enough, else in the next one, before those who wait: between the steps of what
+   * takes longer, and for which others wait already, such as a transaction.
+   */
+  rest(): Promise<void>;
 }
 
 /** How long a turn may take until those who still wait are left to the next one, in milliseconds. */
@@ -49,6 +54,13 @@ export function createTurns(now: () => number): Turns {
   }
 
   return {
+    rest: async () => {
+      if (began !== undefined && now() - began >= share)
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+      if (began === undefined) begin();
+    },
     take: () => {
       if (began === undefined && waiting.length === 0) {
         begin();

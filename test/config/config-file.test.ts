@@ -331,8 +331,24 @@ test('a data set may be a query of a database', () => {
       /perhaps without TLS: add \?sslmode=verify-full/,
       'queries.admissions.postgres',
     );
+  // The driver takes parameters in the place of what stands before them.
+  for (const [parameters, why] of [
+    ['password=secret', /\.postgres has a password as a parameter/],
+    ['user=admin', /has user as a parameter/],
+    ['host=db.example.org', /has host as a parameter/],
+    ['host=/run/postgresql', /has host as a parameter/],
+    ['sslmode=require&sslmode=disable', /has sslmode twice/],
+    ['sslmode=require&uselibpqcompat=true', /certificates are not checked/],
+  ] as const)
+    refused(
+      'data-owner',
+      query('', `postgres://reader@127.0.0.1/ward?${parameters}`),
+      why,
+      'queries.admissions.postgres',
+    );
   for (const [more, url] of [
     ['allow_plaintext = true', plain],
+    ['', 'postgres:///ward?host=/var/run/postgresql&user=reader'],
     ['', 'postgres://reader@127.0.0.1:5432/ward'],
     ['', 'postgresql://reader@%2Fvar%2Frun%2Fpostgresql/ward'],
   ] as const)

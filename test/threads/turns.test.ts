@@ -87,6 +87,48 @@ test('what one does without waiting is done before the next begins', async () =>
   );
 });
 
+test('a rest takes no time while the turn is young, and the next turn when it is not', async () => {
+  const { now, work } = workshop();
+  const turns = createTurns(now);
+  const seen: string[] = [];
+  const nextTurn = new Promise<void>((resolve) => {
+    setImmediate(() => {
+      seen.push('next turn');
+      resolve();
+    });
+  });
+  await turns.rest();
+  work(2);
+  await turns.rest();
+  seen.push('young');
+  work(1);
+  await turns.rest();
+  seen.push('rested');
+  await nextTurn;
+  assert.deepEqual(seen, ['young', 'next turn', 'rested']);
+});
+
+test('who rests goes on before those who wait', async () => {
+  const { now, work } = workshop();
+  const turns = createTurns(now);
+  const seen: string[] = [];
+  const long = async (): Promise<void> => {
+    for (let part = 0; part < 3; part += 1) {
+      await turns.rest();
+      work(3);
+      seen.push('long');
+    }
+  };
+  const wait = async (): Promise<void> => {
+    await turns.take();
+    work(3);
+    seen.push('waiting');
+  };
+  await Promise.all([long(), wait(), wait(), wait()]);
+  assert.equal(seen.indexOf('waiting') > 0 && seen.filter((each) => each === 'waiting').length === 3, true);
+  assert.ok(seen.lastIndexOf('long') < seen.lastIndexOf('waiting'), String(seen));
+});
+
 test('who asks again while others wait comes after them', async () => {
   const { now, work } = workshop();
   const turns = createTurns(now);

@@ -14,6 +14,7 @@ import { version } from '../../version.ts';
 import { authorityOf, isLoopback } from '../authority.ts';
 import { type Bell, serveEvents } from '../event-stream.ts';
 import { parseMessage } from '../problem.ts';
+import { readJson } from '../request-body.ts';
 import { pause } from '../retry.ts';
 import { abortWith } from '../signals.ts';
 import type { Assets } from './assets.ts';
@@ -59,7 +60,7 @@ export const dashboardPolicy: string = [
 
 const loginSchema = z.strictObject({ token: z.string().min(1).max(200) });
 
-/** Bodies of requests that sign in. */
+/** Bodies of requests that sign in, in bytes: nobody is known yet, and nothing is kept of what anybody sends. */
 const greatestLogin = 1024;
 
 /** Milliseconds between two notices that something has changed. */
@@ -74,8 +75,8 @@ export function isDashboardPath(path: string): boolean {
  * The session that a request of the dashboard's own page shows. What other pages send counts as without one: a cookie is also sent
  * for pages of other ports of the same machine.
  */
-export function sessionOf(context: Context, { sessions, party }: Dashboard): Session | undefined {
-  return isSameOrigin(context) ? sessions.read(getCookie(context, cookieName(party.name))) : undefined;
+export function sessionOf(context: Context, dashboard: Dashboard): Session | undefined {
+  return isSameOrigin(context) ? dashboard.sessions.read(getCookie(context, cookieName(dashboard))) : undefined;
 }
 
 /** Whether the dashboard's own page asks, as browsers say; what changes something must say so. */
@@ -84,8 +85,10 @@ function isSameOrigin(context: Context): boolean {
   const origin = context.req.header('origin');
   const site = context.req.header('sec-fetch-site');
   if (origin !== undefined && !(URL.canParse(origin) && authorityOf(origin) === authorityOf(url))) return false;
-  if (method !== 'GET' && method !== 'HEAD') return origin !== undefined;
-  return site === undefined || site === 'same-origin' || site === 'none';
+  const isReading = method === 'GET' || method === 'HEAD';
+  // 'none' is what somebody has typed; the same name without TLS is another site.
+  if (site !== undefined && site !== 'same-origin' && !(isReading && site === 'none')) return false;
+  return isReading || origin !== undefined;
 }
 
 /** @throws SealsumError role_forbidden */
@@ -96,9 +99,9 @@ function requireSameOrigin(context: Context): void {
     });
 }
 
-// Ports do not part cookies, so that the name says whose it is.
-function cookieName(party: PartyId): string {
-  return `sealsum-${party}`;
+// Ports do not part cookies, so that the name says whose it is. With TLS browsers take the prefix from this very host alone (RFC 6265bis).
+function cookieName({ party, secure }: Dashboard): string {
+  return `${secure ? '__Host-' : ''}sealsum-${party.name}`;
 }
 
 /** Mounts /ui: to be called once, before anything is added to /ui/api. */
@@ -114,14 +117,14 @@ export function serveDashboard<E extends Env>(app: OpenAPIHono<E>, dashboard: Da
   app.get('/ui/session', (context) => show(context, requireSession(context, dashboard)));
   app.post('/ui/session', async (context) => {
     requireSameOrigin(context);
-    const { token } = parseMessage(loginSchema, await readLogin(context), "the request's body");
+    const { token } = parseMessage(loginSchema, await readJson(context, greatestLogin), "the request's body");
     const { cookie: value, session } = sessions.redeem(token);
-    setCookie(context, cookieName(party.name), value, { ...cookie, maxAge: sessionLife / 1000 });
+    setCookie(context, cookieName(dashboard), value, { ...cookie, maxAge: sessionLife / 1000 });
     return show(context, session);
   });
   app.delete('/ui/session', async (context) => {
     await sessions.end(requireSession(context, dashboard));
-    deleteCookie(context, cookieName(party.name), cookie);
+    deleteCookie(context, cookieName(dashboard), cookie);
     return context.body(null, 204);
   });
 
@@ -204,20 +207,4 @@ function guardHost({ authorities }: Dashboard): MiddlewareHandler {
       });
     await next();
   };
-}
-
-/** @throws SealsumError message_invalid, body_too_large, media_type_unsupported */
-async function readLogin(context: Context): Promise<unknown> {
-  if (!/^application\/json\b/i.test(context.req.header('content-type') ?? ''))
-    throw new SealsumError('media_type_unsupported', 'send the body with content-type: application/json', {
-      field: 'content-type',
-    });
-  const text = await context.req.text();
-  if (text.length > greatestLogin)
-    throw new SealsumError('body_too_large', `the body is larger than ${greatestLogin} bytes`);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SealsumError('message_invalid', 'the body is not JSON', { field: 'body', cause });
-  }
 }

@@ -55,7 +55,7 @@ export interface DashboardSessions {
 const linkLife = 10 * 60_000;
 export const sessionLife: number = 12 * 3_600_000;
 
-/** Attempts to sign in: so many at once, and another one after so many milliseconds. */
+/** Attempts to sign in that are in vain: so many at once, and another one after so many milliseconds. */
 const attempts = { burst: 10, every: 6000 } as const;
 
 export function createSessions({ party, state, keep, clock, random }: SessionsOptions): DashboardSessions {
@@ -70,9 +70,13 @@ export function createSessions({ party, state, keep, clock, random }: SessionsOp
     const now = clock.monotonic();
     const left = Math.min(attempts.burst, bucket.left + (now - bucket.at) / attempts.every);
     if (left < 1)
-      throw new SealsumError('too_many_requests', 'there were too many attempts to sign in; wait a little', {
-        retryAfter: Math.ceil(((1 - left) * attempts.every) / 1000),
-      });
+      throw new SealsumError(
+        'too_many_requests',
+        'there were too many attempts to sign in with links that are not valid; wait a little',
+        {
+          retryAfter: Math.ceil(((1 - left) * attempts.every) / 1000),
+        },
+      );
     bucket = { left: left - 1, at: now };
   }
 
@@ -97,18 +101,17 @@ export function createSessions({ party, state, keep, clock, random }: SessionsOp
     },
 
     redeem: (token) => {
-      takeAttempt();
-      const known = link;
-      const isIt = known !== undefined && timingSafeEqual(known.digest, sha256(token)) && clock.now() < known.until;
-      if (!isIt)
+      const isIt = link !== undefined && timingSafeEqual(link.digest, sha256(token)) && clock.now() < link.until;
+      if (!isIt) {
+        // Nobody guesses 256 bits. What others try in vain must not keep out whoever has the link.
+        takeAttempt();
         throw new SealsumError(
           'login_invalid',
           'the login link was used before, is older than 10 minutes or was replaced by a newer one: have the party print another (docs/dashboard.md)',
           { field: 'token' },
         );
+      }
       link = undefined;
-      // Only what was tried in vain counts.
-      bucket = { ...bucket, left: bucket.left + 1 };
       const session = { id: Buffer.from(random(16)).toString('base64url'), expiresAt: clock.now() + sessionLife };
       const mac = macOf(session.id, session.expiresAt).toString('base64url');
       return { cookie: `${session.id}.${session.expiresAt}.${mac}`, session };

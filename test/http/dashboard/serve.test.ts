@@ -33,7 +33,7 @@ function build({ secure = false, token = undefined as string | undefined } = {})
     party: 'tester',
     description: 'For tests.',
     log: createLog('tester', 'silent'),
-    bodyLimit: 1000,
+    bodyLimit: 100_000,
     notReady: () => Promise.resolve(undefined),
     localAccess: { authorities, loopback: true, covers: 'everything', token },
     dashboard,
@@ -90,6 +90,35 @@ test('the page and its files have the headers that keep a browser from doing any
     assert.match(await ask(app, path), /^40[14]/, path);
 });
 
+test('whatever is answered under /ui, a browser may load and do nothing but what the page does', async () => {
+  const { app, signIn } = build();
+  const cookie = await signIn();
+  const asked: readonly (readonly [path: string, init: RequestInit, status: number])[] = [
+    ['/ui', {}, 308],
+    ['/ui/', {}, 200],
+    ['/ui/', { headers: { 'if-none-match': '"page"' } }, 304],
+    ['/ui/', { method: 'HEAD' }, 200],
+    ['/ui/nothing', {}, 404],
+    ['/ui/assets/a.js', {}, 200],
+    ['/ui/session', {}, 401],
+    ['/ui/session', { headers: { cookie } }, 200],
+    ['/ui/session', { method: 'POST' }, 403],
+    ['/ui/api/jobs', { headers: { cookie } }, 200],
+    ['/ui/api/events', { headers: { cookie } }, 200],
+    ['/ui/session', { method: 'DELETE', headers: { cookie, origin: home } }, 204],
+  ];
+  for (const [path, init, status] of asked) {
+    const { status: answered, headers, body } = await app.request(home + path, init);
+    await body?.cancel();
+    assert.equal(answered, status, path);
+    const policy = headers.get('content-security-policy') ?? '';
+    for (const each of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"])
+      assert.ok(policy.split('; ').includes(each), `${path}: ${policy}`);
+    assert.doesNotMatch(policy, /unsafe|\*|https?:/, path);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff', path);
+  }
+});
+
 test('a link is exchanged once for a cookie that scripts and other sites do not get', async () => {
   const { app, sessions, login } = build();
   const token = sessions.issueToken();
@@ -102,7 +131,10 @@ test('a link is exchanged once for a cookie that scripts and other sites do not 
   assert.equal(await ask(app, '/ui/session', { cookie: cookie.split(';', 1)[0] ?? '' }), '200');
   assert.equal(await ask(app, '/ui/session'), '401 session_missing Cookie');
   const { login: securely, sessions: others } = build({ secure: true });
-  assert.match((await securely(others.issueToken())).headers.get('set-cookie') ?? '', /; Secure/);
+  assert.match(
+    (await securely(others.issueToken())).headers.get('set-cookie') ?? '',
+    /^__Host-sealsum-research=[\w.-]+; Max-Age=43200; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+  );
 });
 
 test('only the page itself signs in: no other origin, nothing that is no JSON, nothing large', async () => {
@@ -115,6 +147,22 @@ test('only the page itself signs in: no other origin, nothing that is no JSON, n
   assert.equal(await ask(app, '/ui/session', headers, 'POST'), '415 media_type_unsupported content-type');
   assert.equal((await login('x'.repeat(900))).status, 400);
   assert.equal((await login('x'.repeat(2000))).status, 413);
+  assert.equal((await login(token, { origin: home, 'sec-fetch-site': 'cross-site' })).status, 403);
+  const json = { origin: home, 'content-type': 'application/json' };
+  const notJson = await app.request(`${home}/ui/session`, { method: 'POST', headers: json, body: '{"token":' });
+  assert.equal(fromProblem(await notJson.json())?.code, 'message_invalid');
+  // Whoever is not known yet is not listened to for long.
+  let taken = 0;
+  const body = new ReadableStream({
+    pull: (controller) => {
+      taken += 1;
+      if (taken <= 90) controller.enqueue(new Uint8Array(1000).fill(32));
+      else controller.close();
+    },
+  });
+  const endless = await app.request(`${home}/ui/session`, { method: 'POST', headers: json, body, duplex: 'half' });
+  assert.equal(endless.status, 413);
+  assert.ok(taken < 10, `${taken} kB were read`);
   assert.equal((await login(token)).status, 200);
 });
 
@@ -137,6 +185,8 @@ test('what changes something comes from the page itself, and nothing from a page
   assert.equal(await ask(app, '/models', { cookie, origin: home }, 'POST'), '200');
   const denied = '401 signature_missing Authorization';
   assert.equal(await ask(app, '/models', { cookie }, 'POST'), denied);
+  // The same name without TLS, which an Origin without its scheme would pass.
+  assert.equal(await ask(app, '/models', { cookie, origin: home, 'sec-fetch-site': 'cross-site' }, 'POST'), denied);
   assert.equal(await ask(app, '/models', { cookie, origin: 'http://127.0.0.1:5000' }, 'POST'), denied);
   assert.equal(await ask(app, '/models', { cookie, 'sec-fetch-site': 'same-site' }), denied);
   assert.equal(await ask(app, '/ui/api/jobs', { cookie, 'sec-fetch-site': 'same-site' }), '403 role_forbidden Origin');
