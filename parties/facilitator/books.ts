@@ -17,6 +17,7 @@ import type {
   JobRecord,
   RoundRecord,
 } from '../../src/storage/facilitator-store.ts';
+import type { Turns } from '../../src/threads/turns.ts';
 import { createFeed, type Feed } from './feed.ts';
 import type { FacilitatorMetrics } from './metrics.ts';
 import { createRegister, type Register } from './register.ts';
@@ -29,6 +30,8 @@ export interface BooksDependencies {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: FacilitatorMetrics;
+  /** Those of the event loop. */
+  readonly eventLoop: Turns;
 }
 
 /** What a job and its newest round are once a change is committed, in full, where the change makes them something else. */
@@ -62,9 +65,12 @@ export interface Books {
 /** Open jobs, with their newest rounds, that are in memory at a time. */
 const jobsKept = 64;
 
-export function createBooks({ facilitator, parties, store, clock, log, metrics }: BooksDependencies): Books {
+export function createBooks({ facilitator, parties, store, clock, log, metrics, eventLoop }: BooksDependencies): Books {
   const register = createRegister(facilitator);
-  const feed = createFeed({ store, parties, clock, newestRound: (job) => kept.get(job)?.round }, register);
+  const feed = createFeed(
+    { store, parties, clock, turns: eventLoop, newestRound: (job) => kept.get(job)?.round },
+    register,
+  );
   const turns = new Map<JobId, Promise<unknown>>();
   let waiting = 0;
   /** Of open jobs; the one that was not in use for longest comes first. */

@@ -62,13 +62,14 @@ export interface FacilitatorContext
 export function createContext(dependencies: FacilitatorDependencies): FacilitatorContext {
   const { identity, parties, store, clock, log } = dependencies;
   const metrics = dependencies.metrics ?? createFacilitatorMetrics();
+  const turns = dependencies.turns ?? createTurns(() => clock.monotonic());
   return {
     identity,
     parties,
     store,
     clock,
     upstream: dependencies.upstream ?? (() => undefined),
-    turns: dependencies.turns ?? createTurns(() => clock.monotonic()),
+    turns,
     pool: dependencies.pool,
     log,
     random: dependencies.random ?? systemRandom,
@@ -84,6 +85,6 @@ export function createContext(dependencies: FacilitatorDependencies): Facilitato
       ...dependencies.limits,
     },
     retention: { rounds: 2, endedJobs: 1000, endedJobDays: 30, events: 100_000, ...dependencies.retention },
-    books: createBooks({ facilitator: identity.name, parties, store, clock, log, metrics }),
+    books: createBooks({ facilitator: identity.name, parties, store, clock, log, metrics, eventLoop: turns }),
   };
 }

@@ -11,6 +11,7 @@ import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';
 import type { Party } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { FacilitatorStore, RoundRecord } from '../../src/storage/facilitator-store.ts';
+import type { Turns } from '../../src/threads/turns.ts';
 import { belongs, type Register } from './register.ts';
 import { viewRound } from './views.ts';
 
@@ -37,6 +38,7 @@ export interface FeedDependencies {
   readonly store: FacilitatorStore;
   readonly parties: () => Parties;
   readonly clock: Clock;
+  readonly turns: Turns;
   /** A job's newest round, where it is in memory. */
   readonly newestRound: (job: JobId) => RoundRecord | undefined;
 }
@@ -66,8 +68,11 @@ const mostSentAlong = { parameters: 16_384, owners: 100 } as const;
 const eventsAtATime = 1000;
 
 export function createFeed(dependencies: FeedDependencies, register: Register): Feed {
-  const { store, parties, clock, newestRound } = dependencies;
+  const { store, parties, clock, turns, newestRound } = dependencies;
   const boxes = new Map<PartyId, Box>();
+  /** Boxes whose bells are about to be rung: an event may concern thousands, and each of them does something when it hears of it. */
+  const unheard = new Set<Box>();
+  let isRinging = false;
   const everything = createBell();
 
   function boxOf(party: PartyId): Box {
@@ -95,7 +100,19 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
   function ring(box: Box): void {
     box.later?.();
     box.later = undefined;
-    box.bell.ring();
+    unheard.add(box);
+    if (!isRinging) void ringAll();
+  }
+
+  async function ringAll(): Promise<void> {
+    isRinging = true;
+    for (const box of unheard) {
+      // Before it is rung: whatever is put in from then on has to ring again.
+      unheard.delete(box);
+      box.bell.ring();
+      await turns.rest();
+    }
+    isRinging = false;
   }
 
   /** An event with the round that its reader would ask for next, as it is now. */
@@ -130,8 +147,12 @@ export function createFeed(dependencies: FeedDependencies, register: Register): 
         if (standing === undefined) continue;
         put(standing.modelOwner, event);
         put(standing.facilitator, event);
-        if (!isPrivate(event)) for (const owner of standing.owners) put(owner, event);
-        else if (event.owner !== undefined) put(event.owner, event);
+        if (isPrivate(event)) {
+          if (event.owner !== undefined) put(event.owner, event);
+          continue;
+        }
+        for (const owner of standing.owners) put(owner, event);
+        for (const child of standing.children) put(child, event);
       }
       everything.ring();
     },
@@ -180,9 +201,11 @@ function isAskedAfter({ type }: JobEvent, { role }: Party): boolean {
 
 function sees(party: Party, event: JobEvent, register: Register): boolean {
   // First what is soonest decided: most events of a round are private to another owner.
-  if (party.role === 'data-owner' && isPrivate(event) && event.owner !== party.name) return false;
+  const isOfAnother = isPrivate(event) && event.owner !== party.name;
+  if (party.role === 'data-owner' && isOfAnother) return false;
   const standing = register.get(event.job);
-  return standing !== undefined && belongs(party, standing);
+  if (standing === undefined || !belongs(party, standing)) return false;
+  return !isOfAnother || !standing.children.has(party.name);
 }
 
 /** The index of the first event with a greater number, by halving. */

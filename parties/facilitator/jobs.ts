@@ -32,7 +32,7 @@ export interface Jobs {
 }
 
 export function createJobs(context: FacilitatorContext, rounds: Rounds, onChanged: () => void): Jobs {
-  const { identity, parties, clock, checkpoint, limits, books, upstream } = context;
+  const { identity, parties, clock, checkpoint, limits, books, turns, upstream } = context;
 
   /** Refuses a job that its model owner has not signed, or not for this facilitator, or not as it is. */
   function requireSound(party: Party, { descriptor, signature }: SignedJob): void {
@@ -117,12 +117,15 @@ export function createJobs(context: FacilitatorContext, rounds: Rounds, onChange
       const { descriptor } = signed;
       const { job, roster } = descriptor;
       requireSound(party, signed);
+      // Of thousands of owners, each check takes milliseconds.
+      await turns.rest();
       const digest = objectDigest('job', descriptor);
       const existing = await books.findJob(job);
       if (existing?.digest === digest) return { created: false, value: existing };
       if (existing !== undefined)
         throw new SealsumError('job_conflict', `job ${job} exists with another descriptor`, { field: 'job' });
       requirePlans(descriptor);
+      await turns.rest();
       if (books.register.openJobs(party.name) >= limits.openJobs)
         throw new SealsumError(
           'too_many_requests',

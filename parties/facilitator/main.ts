@@ -15,7 +15,7 @@ import { refuseInOneLine, runParty } from '../../src/http/party-process.ts';
 import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { requireSafeListening } from '../../src/http/transport.ts';
-import { preferBackend } from '../../src/paillier/backend.ts';
+import { preferBackend, selectBackend } from '../../src/paillier/backend.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
@@ -40,6 +40,8 @@ const options = command.parse().opts<PartyOptions>();
 await runParty('facilitator', async (signal) => {
   const clock = systemClock;
   preferBackend(process.env.SEALSUM_BACKEND);
+  // Tests it now, while nobody waits.
+  selectBackend();
   const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...facilitatorCheckpoints, ...storeCheckpoints]);
   const { config, identity, parties, log, tls, store } = await loadParty('facilitator', options, {
     clock,

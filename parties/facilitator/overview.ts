@@ -1,5 +1,6 @@
 /** What a facilitator's own people see: jobs, rounds, who was there, how many bytes and how long. No ciphertext, and nothing of a model. */
 import { SealsumError } from '../../src/errors.ts';
+import type { NoisePlace } from '../../src/privacy/mode.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { JobId, OwnerId } from '../../src/protocol/identifiers.ts';
 import type { Role } from '../../src/protocol/identity.ts';
@@ -29,7 +30,7 @@ export interface JobDetails extends Omit<JobLine, 'owners'> {
   /** Of one contribution. */
   readonly bytes: number;
   /** Who adds noise; null: nobody. */
-  readonly noise: string | null;
+  readonly noise: NoisePlace | null;
   /** Facilitators below and above this one, where the job is folded as a tree. */
   readonly children: readonly string[];
   readonly parent?: string;

@@ -57,7 +57,7 @@ export function createRounds(
   reports: Reports,
   onEnded: (job: JobId) => void,
 ): Rounds {
-  const { identity, parties, clock, log, random, checkpoint, metrics, limits, books } = context;
+  const { identity, parties, clock, log, random, checkpoint, metrics, limits, books, turns } = context;
   const products = createProducts(context);
   const timers = new Map<JobId, () => void>();
   const closings = new Map<JobId, AbortController>();
@@ -214,7 +214,9 @@ export function createRounds(
       count,
       aggregate_digest: last.digest,
     };
+    await turns.rest();
     const signature = signObject(identity, 'manifest', manifest);
+    await turns.rest();
     const absences = await withAbsences(job, record, settled);
     const ending = { at: clock.now(), milliseconds: Math.ceil(clock.monotonic() - begun) };
     const closed = { ...record, state: settled, manifest: { manifest, signature }, ending };

@@ -20,12 +20,15 @@ import {
   cora,
   createStore,
   describeJob,
+  facilitatorIdentity,
   identityOf,
+  leafIdentity,
   mona,
   never,
   otto,
   partiesWith,
   signAnswer,
+  signJob,
   startFacilitator,
   type TestFacilitator,
   trio,
@@ -244,6 +247,30 @@ test('what one owner answers and contributes is told to it and to the model owne
   const others = await stream(party, '/events', otto);
   others.leave();
   for (const { stop } of heard.values()) stop.abort();
+});
+
+test('a facilitator below hears of the jobs that it folds a part of, and of no single owner', async () => {
+  await using party = await startFacilitator();
+  const nodes = [{ facilitator: leafIdentity.name, parent: facilitatorIdentity.name }];
+  const live = await stream(party, '/events', leafIdentity);
+  const folded = { ...describeJob(), tree: { nodes, group_quorum: 2 } };
+  await party.client.createJob(signJob(folded), never);
+  await party.create({ job: 'other' });
+  await party.as(anna).answerJob(signAnswer(answerTo(folded, anna, 'ready')), never);
+  await party.client.endJob(job, 'failed', never);
+  await until('the end of the job', () => live.text().includes('job.ended'));
+  const heard = [...live.text().matchAll(/^event: (.*)$/gm)].map(([, type]) => type);
+  assert.deepEqual(heard, ['job.created', 'job.ended']);
+  live.leave();
+  // And so it is for whoever reads it later, from the store.
+  const later = await party.facilitator.reader(leafIdentity, {})(0);
+  assert.deepEqual(
+    later.map(({ type, job: name }) => [type, name]),
+    [
+      ['job.created', job],
+      ['job.ended', job],
+    ],
+  );
 });
 
 test('a round comes along with its event to whoever would ask for it, as it is then', async () => {
