@@ -75,13 +75,14 @@ const routes = {
         }),
         'The status.',
       ),
+      default: refusal,
     },
   }),
   jobs: createRoute({
     method: 'get',
     path: '/jobs',
     summary: 'The jobs that name this owner, and why it refused what it refused',
-    responses: { 200: jsonAnswer(z.object({ jobs: z.array(ownedJobSchema) }), 'The jobs.') },
+    responses: { 200: jsonAnswer(z.object({ jobs: z.array(ownedJobSchema) }), 'The jobs.'), default: refusal },
   }),
   receipts: createRoute({
     method: 'get',
@@ -125,6 +126,7 @@ const routes = {
     ].join(' '),
     responses: {
       200: jsonAnswer(ledgerStatementSchema, 'The ledger; an entry with rho null had no differential privacy.'),
+      default: refusal,
     },
   }),
 };

@@ -1,11 +1,11 @@
 /** The addresses at which an owner's people see what jobs ask for, decide about them, and follow what happens. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { longestReason } from '../../src/contributing/consent.ts';
-import { requireMediaType } from '../../src/http/base-app.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import { jobRequestSchema } from '../../src/http/job-request.ts';
 import type { Logger } from '../../src/http/log.ts';
 import { ownedJobSchema } from '../../src/http/owned-job.ts';
+import { requireMediaType } from '../../src/http/request-body.ts';
 import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import { jobIdSchema } from '../../src/protocol/identifiers.ts';
@@ -45,7 +45,7 @@ const routes = {
     path: '/jobs/{job}/request',
     summary: 'What a job asks for: exactly what would be released if it were approved, to whom, and what it costs',
     description:
-      "Read off what this owner has computed from the signed job by itself. `release` is all that leaves; `budget` is the ledger's account of the data " +
+      "Read off what this owner computes by itself from the signed job, as it has verified and kept it. `release` is all that leaves; `budget` is the ledger's account of the data " +
       'set now and after all rounds; `privacy` is null where there is no differential privacy.',
     request: { params: jobPath },
     responses: { 200: jsonAnswer(jobRequestSchema, 'What it asks for.'), default: refusal },

@@ -87,7 +87,7 @@ const routes = {
     method: 'get',
     path: '/datasets',
     summary: 'The data sets this owner computes on: those of its configuration first',
-    responses: { 200: jsonAnswer(z.object({ datasets: z.array(datasetView) }), 'The data sets.') },
+    responses: { 200: jsonAnswer(z.object({ datasets: z.array(datasetView) }), 'The data sets.'), default: refusal },
   }),
   describe: createRoute({
     method: 'get',

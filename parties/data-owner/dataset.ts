@@ -2,8 +2,8 @@
 import { basename, resolve } from 'node:path';
 import { statDataFile } from '../../src/config/files.ts';
 import { SealsumError } from '../../src/errors.ts';
+import { type ColumnProfile, profileColumn } from '../../src/learning/column-profile.ts';
 import { type DataFormat, formatOf, readDataFile } from '../../src/learning/data-file.ts';
-import { type DescribedColumn, describeColumns } from '../../src/learning/describe.ts';
 import { encodeTable, type FeatureMap, type Records } from '../../src/learning/features.ts';
 import { fieldName } from '../../src/learning/fields.ts';
 import { type AnyModel, columnsAsked } from '../../src/learning/model-document.ts';
@@ -11,6 +11,7 @@ import { encodeColumns, type StatisticsMap } from '../../src/learning/statistics
 import type { FileSummary } from '../../src/learning/summarise.ts';
 import { type SummaryOptions, summariseFile } from '../../src/learning/summarise-file.ts';
 import type { Table } from '../../src/learning/table.ts';
+import { turn } from '../../src/platform/event-loop.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 
 /** A data set as its owner's own people see it. */
@@ -23,6 +24,19 @@ export interface DatasetView {
   /** Of a file; RFC 3339. */
   readonly modified_at?: string;
   readonly format: DataFormat | 'query';
+}
+
+/** A column, as it may be declared in model.json. */
+export interface DescribedColumn {
+  /** Undefined where the file has no header. */
+  readonly name?: string;
+  /** Counted from 0. */
+  readonly col_idx: number;
+  readonly missing: number;
+  /** Undefined where all are missing; `levels` in order, where they are few. */
+  readonly values?:
+    | { readonly kind: 'numbers'; readonly whole: boolean; readonly least: number; readonly greatest: number }
+    | { readonly kind: 'texts'; readonly distinct: number; readonly levels?: readonly string[] };
 }
 
 /** What stands in it. */
@@ -79,6 +93,25 @@ export async function recordsOf(
   }
 }
 
+/** What stands in a table, for its own people. Between two columns others have their turn. */
+export async function describeTable(table: Table): Promise<Pick<DatasetDescription, 'records' | 'columns'>> {
+  const columns: DescribedColumn[] = [];
+  for (let column = 0; column < table.width; column += 1) {
+    await turn();
+    const name = table.header?.[column];
+    columns.push({ ...(name === undefined ? {} : { name }), ...describeColumn(profileColumn(table, column)) });
+  }
+  return { records: table.rows.length, columns };
+}
+
+function describeColumn({ kind, counts, ...profile }: ColumnProfile): DescribedColumn {
+  const { col_idx, missing, whole, least, greatest, distinct } = profile;
+  if (kind === 'empty') return { col_idx, missing };
+  if (kind === 'numbers') return { col_idx, missing, values: { kind, whole, least, greatest } };
+  const levels = counts === undefined ? {} : { levels: [...counts.keys()].sort() };
+  return { col_idx, missing, values: { kind: 'texts', distinct, ...levels } };
+}
+
 /** Opens a file as a data set. @throws SealsumError data_invalid when there is no such file */
 export async function openDataset(path: string): Promise<Dataset> {
   const full = resolve(path);
@@ -117,7 +150,7 @@ export async function openDataset(path: string): Promise<Dataset> {
     },
     describe: async (header, signal) => {
       const table = await readDataFile(full, { header, signal });
-      return { ...(await view()), records: table.rows.length, columns: describeColumns(table) };
+      return { ...(await view()), ...(await describeTable(table)) };
     },
     // The file itself is neither replaced nor removed meanwhile.
     heldFor: () => held,

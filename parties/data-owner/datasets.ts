@@ -15,7 +15,7 @@ import { readDataFile } from '../../src/learning/data-file.ts';
 import type { PostgresQuery } from '../../src/learning/postgres-query.ts';
 import type { JobId } from '../../src/protocol/identifiers.ts';
 import { type Dataset, type DatasetView, type HeldDataset, openDataset } from './dataset.ts';
-import { openQueryDataset } from './query-dataset.ts';
+import { jobOfKept, openQueryDataset } from './query-dataset.ts';
 import { writeWhole } from './whole-file.ts';
 
 export interface NewDataset {
@@ -36,8 +36,9 @@ export interface DatasetHolder {
   hold(job: JobId, name: string | undefined): HeldDataset;
   /** The same without holding it. @throws SealsumError dataset_unknown */
   chosen(name: string | undefined): Pick<Dataset, 'name'>;
-  /** Also for a job of which only an earlier process knew. */
   letGo(job: JobId): void;
+  /** Removes what earlier processes have kept for other jobs than these. @throws SealsumError config_invalid */
+  keepOnly(jobs: ReadonlySet<JobId>): Promise<void>;
 }
 
 /** For the owner's own people. */
@@ -175,6 +176,12 @@ export async function openDatasets({
     letGo: (job) => {
       held.delete(job);
       for (const query of asked.values()) query.letGo(job);
+    },
+    keepOnly: async (jobs) => {
+      for (const name of await readdir(place).catch(nothingThere)) {
+        const job = jobOfKept(name);
+        if (job !== undefined && !jobs.has(job)) await rm(join(place, name), { force: true });
+      }
     },
     add: async (dataset, signal) => {
       const { name, content } = dataset;

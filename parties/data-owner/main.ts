@@ -19,7 +19,7 @@ import { createReadiness } from '../../src/http/readiness.ts';
 import { startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
 import { createTransport, requireSafeListening } from '../../src/http/transport.ts';
-import { preferBackend } from '../../src/paillier/backend.ts';
+import { preferBackend, selectBackend } from '../../src/paillier/backend.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { createLedger } from '../../src/privacy/ledger.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
@@ -45,6 +45,8 @@ await runParty('data owner', async (signal, fail) => {
   const clock = systemClock;
   const random = systemRandom;
   preferBackend(process.env.SEALSUM_BACKEND);
+  // Tests it now, while nobody waits.
+  selectBackend();
   const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...dataOwnerCheckpoints, ...storeCheckpoints]);
   const { config, identity, storageKey, parties, log, tls, facilitator, accessToken, ...party } = await loadParty(
     'data-owner',

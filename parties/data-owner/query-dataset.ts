@@ -7,13 +7,12 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, syncFolder } from '../../src/config/files.ts';
 import { SealsumError } from '../../src/errors.ts';
-import { describeColumns } from '../../src/learning/describe.ts';
 import { readJsonLines } from '../../src/learning/json-lines.ts';
-import { databaseName, type PostgresQuery, withQuery } from '../../src/learning/postgres-query.ts';
+import { databaseName, type PostgresQuery, readQuery, withQuery } from '../../src/learning/postgres-query.ts';
 import { summariseTable } from '../../src/learning/summarise.ts';
 import type { Table } from '../../src/learning/table.ts';
-import type { JobId } from '../../src/protocol/identifiers.ts';
-import { type Dataset, type DatasetView, recordsOf } from './dataset.ts';
+import { type JobId, jobIdSchema } from '../../src/protocol/identifiers.ts';
+import { type Dataset, type DatasetView, describeTable, recordsOf } from './dataset.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** @param folder where the files are, each named after its job: beside the data sets that were uploaded */
@@ -35,24 +34,11 @@ export function openQueryDataset(query: PostgresQuery, folder: string): Dataset 
     return await readRows(path, signal);
   }
 
-  /** What the query gives at the moment, and nobody keeps. */
-  async function now(signal: AbortSignal): Promise<Table> {
-    const path = join(folder, `.upload-${randomUUID()}`);
-    try {
-      return await taken(path, signal);
-    } finally {
-      await rm(path, { force: true });
-    }
-  }
-
   return {
     name,
     view: () => Promise.resolve(view()),
-    describe: async (_header, signal) => {
-      const table = await now(signal);
-      return { ...view(), records: table.rows.length, columns: describeColumns(table) };
-    },
-    summary: async ({ signal }) => ({ ...view(), ...(await summariseTable(await now(signal))) }),
+    describe: async (_header, signal) => ({ ...view(), ...(await describeTable(await readQuery(query, signal))) }),
+    summary: async ({ signal }) => ({ ...view(), ...(await summariseTable(await readQuery(query, signal))) }),
     heldFor: (job) => ({
       name,
       records: (model, map, signal) =>
@@ -66,6 +52,11 @@ export function openQueryDataset(query: PostgresQuery, folder: string): Dataset 
       removing = removing.then(() => rm(keptFor(job), { force: true })).catch(() => undefined);
     },
   };
+}
+
+/** For which job such a file was kept, by its name; undefined for other files. */
+export function jobOfKept(file: string): JobId | undefined {
+  return jobIdSchema.safeParse(/^\.query-([^@]+)@/.exec(file)?.[1]).data;
 }
 
 /** The names on the first line, then a row a line. Nobody else's to read, and on the disk. */

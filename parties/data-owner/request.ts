@@ -17,11 +17,10 @@ import type { Cost } from '../../src/privacy/ledger.ts';
 import { accountAfter, capsView, rhoView } from '../../src/privacy/ledger-statement.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
-import type { JobView } from '../../src/protocol/job-messages.ts';
 import { objectDigest } from '../../src/protocol/signed.ts';
 import { type AnyTerms, privacyTerms } from '../../src/protocol/terms.ts';
 import { facilitatorsOf } from '../../src/protocol/tree.ts';
-import type { OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { AskedJob, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import { readTraining, type Training } from './participation.ts';
 
 export interface RequestDependencies extends ConsiderationDependencies {
@@ -37,25 +36,23 @@ const mostNames = 200;
 const mostLevels = 50;
 
 /**
- * @param view the job as the facilitator shows it; it is verified
+ * @param asked the job as it was considered; it is verified once more, and held against the policy, ledger and roster of now
  * @param record what is kept of it
- * @throws SealsumError as considerJob(); job_conflict when it is another one than the record's
+ * @throws SealsumError as considerJob()
  */
 export async function describeRequest(
-  view: JobView,
+  asked: AskedJob,
   record: OwnedJobRecord,
   dependencies: RequestDependencies,
 ): Promise<JobRequest> {
-  const { descriptor, signature } = view;
+  const { descriptor, signature } = asked;
   const { job, model_owner, quorum, roster, deadline_seconds } = descriptor;
   const digest = objectDigest('job', descriptor);
   if (digest !== record.digest)
-    throw new SealsumError('job_conflict', `the facilitator shows another job ${job} than this owner has looked at`, {
-      field: 'job',
-    });
+    throw new SealsumError('internal', `what is kept of job ${job} is not what its record says`);
   const { policy, status, ledger } = dependencies;
   const isKnown = record.status !== 'asking';
-  const considered = await considerJob(view, readTraining, dependencies, isKnown);
+  const considered = await considerJob(asked, readTraining, dependencies, isKnown);
   const { cost, spent, job: training } = considered;
   const { settings, terms, rounds, parameterCount, encryptedCount, columns } = training;
   const entries = await ledger.entries();
@@ -98,7 +95,7 @@ export async function describeRequest(
       before: accountAfter(entries, policy.caps, account, { cost, rounds: 0 }),
       after: accountAfter(entries, policy.caps, account, { cost, rounds: Math.max(0, rounds - charged) }),
     },
-    deadline: { seconds: waits, until: timestamp(Date.parse(view.created_at) + waits * 1000) },
+    deadline: { seconds: waits, until: timestamp(Date.parse(asked.created_at) + waits * 1000) },
     plan: {
       key_bits: plan.keyBits,
       slot_bits: plan.slotBits,
@@ -215,7 +212,7 @@ function closingOf(task: ClosingTask): NonNullable<JobRequest['release']['closin
     ['inference', 0, precision],
     ['diagnostics', precision, task.length],
   ];
-  return { values: task.length, sums: partsOf(names, parts) };
+  return { values: task.length, sums: partsOf(names, parts), parameters: task.parameterCount };
 }
 
 /** Those that have any values. */

@@ -20,6 +20,7 @@ import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { JobRequest } from '../../src/http/job-request.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { OwnedJobView } from '../../src/http/owned-job.ts';
+import { parseDocument } from '../../src/learning/model-document.ts';
 import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import type { Ledger } from '../../src/privacy/ledger.ts';
 import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
@@ -27,10 +28,9 @@ import { type Clock, timestamp } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import { type JobId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
-import type { JobView } from '../../src/protocol/job-messages.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import type { RoundView, SignedReceipt } from '../../src/protocol/round-messages.ts';
-import type { DataOwnerStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
+import type { AskedJobStore, OwnedJobRecord } from '../../src/storage/data-owner-store.ts';
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import { createAgenda } from './agenda.ts';
 import type { DatasetHolder } from './datasets.ts';
@@ -49,7 +49,7 @@ export interface DataOwnerDependencies {
   readonly storageKey: Uint8Array;
   readonly client: Pick<FacilitatorClient, 'jobs' | 'job' | 'answerJob' | 'round' | 'contribute' | 'followAll'>;
   readonly datasets: DatasetHolder;
-  readonly store: DataOwnerStore;
+  readonly store: AskedJobStore;
   readonly ledger: Ledger;
   /** What this owner agrees to; whatever the protocol allows unless given. */
   readonly policy?: OwnerPolicy;
@@ -74,9 +74,10 @@ export interface DataOwner {
   /** Oldest first. */
   jobs(): readonly OwnedJobView[];
   /**
-   * What a job asks for, and what it would cost: of one that waits, what would be released if it were approved.
+   * What a job asks for, and what it would cost: of one that waits, what would be released if it were approved. It is read off the very
+   * descriptor that this owner has considered, which it keeps.
    *
-   * @throws SealsumError job_unknown, job_conflict; what makes this owner refuse the job; and what the client throws
+   * @throws SealsumError job_unknown; what makes this owner refuse the job; store_unavailable
    */
   request(job: JobId): Promise<JobRequest>;
   /**
@@ -116,8 +117,7 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     events.tell({ type: 'job.changed', job: record.job, status: viewOf(record).status });
   };
   const records = await openJobRecords(store, clock, tellOf);
-  // An earlier process may have died before it let go of them.
-  for (const record of records.all()) if (!['ready', 'asking'].includes(standingOf(record))) datasets.letGo(record.job);
+  await holdAgain();
   const ledger: Ledger = {
     ...dependencies.ledger,
     charge: async (charge, caps) => {
@@ -135,7 +135,8 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     progress,
     asks: policy.consent === 'ask',
     accept: (signed, isKnown) => {
-      if (!isKnown) events.tell({ type: 'job.changed', job: signed.descriptor.job, status: 'joining' });
+      const { job } = signed.descriptor;
+      if (records.get(job) === undefined) events.tell({ type: 'job.changed', job, status: 'joining' });
       return acceptJob(signed, { ...dependencies, ledger, owner, policy, keys, meter, progress }, isKnown);
     },
     drop: (job) => {
@@ -156,6 +157,25 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     const record = records.get(job);
     if (record !== undefined) return record;
     throw new SealsumError('job_unknown', `this owner knows no job ${job}`, { field: 'job' });
+  }
+
+  /**
+   * Until it is considered again, which takes the facilitator, what a job computes on is neither replaced nor removed. What an earlier
+   * process kept for other jobs goes: it may have died before it let go of it.
+   */
+  async function holdAgain(): Promise<void> {
+    const alive = records.all().filter((record) => ['ready', 'asking'].includes(standingOf(record)));
+    await datasets.keepOnly(new Set(alive.map(({ job }) => job)));
+    for (const { job } of alive) {
+      const asked = await store.asked(job);
+      if (asked === undefined) continue;
+      try {
+        datasets.hold(job, parseDocument(asked.descriptor.model).data_props.dataset);
+      } catch (error) {
+        // Considering it says what is wrong.
+        if (!(error instanceof SealsumError)) throw error;
+      }
+    }
   }
 
   async function join(job: JobId): Promise<void> {
@@ -260,8 +280,16 @@ export async function createDataOwner(dependencies: DataOwnerDependencies): Prom
     },
     request: async (job) => {
       const record = known(job);
-      const view: JobView = await client.job(job, signal);
-      return await describeRequest(view, record, {
+      const asked = await store.asked(job);
+      if (asked === undefined)
+        throw new SealsumError(
+          'job_unknown',
+          `job ${job} was considered by a version that kept nothing of what it asks`,
+          {
+            field: 'job',
+          },
+        );
+      return await describeRequest(asked, record, {
         ...dependencies,
         owner,
         policy,

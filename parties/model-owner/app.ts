@@ -1,17 +1,20 @@
 /** The model owner's interface: post a model.json, follow its training, get predictions. Behaviour is in service.ts. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Registry } from 'prom-client';
-import { createBaseApp, requireMediaType } from '../../src/http/base-app.ts';
+import { createBaseApp } from '../../src/http/base-app.ts';
 import { type Dashboard, serveLiveUpdates } from '../../src/http/dashboard/serve.ts';
 import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
 import type { LocalAccessOptions } from '../../src/http/local-access.ts';
 import type { Logger } from '../../src/http/log.ts';
-import { eventStream, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
+import { requireMediaType } from '../../src/http/request-body.ts';
+import { eventStream, type FieldsOf, jsonAnswer, jsonBody, refusal } from '../../src/http/route-parts.ts';
+import { documentSchema } from '../../src/learning/document-schema.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { ModelEventRecord, RoundReport } from '../../src/storage/model-store.ts';
 import { addDashboardRoutes } from './dashboard.ts';
 import { cardFormats, type ExportedFile, exportFormats } from './exports.ts';
+import { plotHeaders } from './plots.ts';
 import type { ModelOwner } from './service.ts';
 import { statisticsView } from './statistics-schema.ts';
 import type { ModelView, PredictionView } from './views.ts';
@@ -34,6 +37,12 @@ export interface ModelOwnerAppDependencies {
 }
 
 const modelPath = z.object({ id: z.string().max(100) });
+/** Described here and parsed by the service, which says more of what is wrong. */
+const posted = z.unknown().openapi('model.json', {
+  ...documentSchema(),
+  description:
+    'What to train, or which statistics to sum; what is unknown, missing or makes no sense is refused by the path of its field.',
+});
 // Answers are made here and only described, not validated again.
 const modelView = z.custom<ModelView>().openapi('Model', {
   type: 'object',
@@ -60,7 +69,7 @@ const modelView = z.custom<ModelView>().openapi('Model', {
     settings: { type: 'object' },
     privacy: { type: 'object' },
     failure: { type: 'object' },
-  },
+  } satisfies FieldsOf<ModelView>,
 });
 const predictionView = z.custom<PredictionView>().openapi('Predictions', {
   type: 'object',
@@ -76,7 +85,7 @@ const predictionView = z.custom<PredictionView>().openapi('Predictions', {
     dropped_rows: { type: 'integer' },
     unpredictable: { type: 'string' },
     privacy: { type: 'string' },
-  },
+  } satisfies FieldsOf<PredictionView>,
 });
 const predicted = z.object({ predictions: z.array(z.unknown()) });
 const cell = z.union([z.string(), z.number(), z.null()]);
@@ -128,6 +137,7 @@ const roundsView = z.object({
       required: ['round', 'contributors', 'seconds', 'bytes'],
       properties: {
         round: { type: 'integer' },
+        closing: { type: 'boolean' },
         contributors: { type: 'integer' },
         missing: { type: 'array', items: { type: 'string' } },
         not_asked: { type: 'array', items: { type: 'string' } },
@@ -135,8 +145,9 @@ const roundsView = z.object({
         clip: { type: 'number' },
         seconds: { type: 'number' },
         bytes: { type: 'integer' },
+        digests: { type: 'object' },
         spent: { type: 'object' },
-      },
+      } satisfies FieldsOf<RoundReport>,
     }),
   ),
 });
@@ -146,7 +157,7 @@ const routes = {
     method: 'post',
     path: '/models',
     summary: 'Post a model.json and start its training, or the round that sums the statistics it asks for',
-    request: { body: jsonBody(z.unknown()) },
+    request: { body: jsonBody(posted) },
     responses: {
       202: jsonAnswer(modelView, 'The training has begun; Location says where it is shown.'),
       default: refusal,
@@ -156,7 +167,7 @@ const routes = {
     method: 'get',
     path: '/models',
     summary: 'All models, oldest first',
-    responses: { 200: jsonAnswer(z.object({ models: z.array(modelView) }), 'The models.') },
+    responses: { 200: jsonAnswer(z.object({ models: z.array(modelView) }), 'The models.'), default: refusal },
   }),
   model: createRoute({
     method: 'get',
@@ -278,7 +289,10 @@ const routes = {
     method: 'get',
     path: '/predictions',
     summary: "Every finished model's final cost and predicted values, oldest first",
-    responses: { 200: jsonAnswer(z.object({ models: z.array(predictionView) }), 'Costs and predictions.') },
+    responses: {
+      200: jsonAnswer(z.object({ models: z.array(predictionView) }), 'Costs and predictions.'),
+      default: refusal,
+    },
   }),
 };
 
@@ -351,7 +365,7 @@ export function createModelOwnerApp(dependencies: ModelOwnerAppDependencies): Op
   app.openapi(routes.plot, async (context) => {
     const { id, plot } = context.req.valid('param');
     const page = await modelOwner.plot(id, plotNames[plot]);
-    return context.body(page, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
+    return context.body(page, 200, plotHeaders);
   });
   app.openapi(routes.predictionOf, async (context) =>
     context.json(await modelOwner.predictionOf(context.req.valid('param').id), 200),

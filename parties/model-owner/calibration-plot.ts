@@ -1,22 +1,22 @@
 /** The calibration of a classifier as a picture: how often it was so, and of how many records. */
 import { axisOver } from '../../src/charts/axis.ts';
-import { type Panel, panelPage, type Shape } from '../../src/charts/panels.ts';
+import { type Panel, panelPage } from '../../src/charts/panels.ts';
 import { fieldName } from '../../src/learning/fields.ts';
 import type { Calibration } from '../../src/learning/inference/diagnostics.ts';
 import type { Model } from '../../src/learning/model-types.ts';
 import type { ModelRecord } from '../../src/storage/model-store.ts';
-import { legendOfFew, shown, titled } from './plot-parts.ts';
+import { countBars, labelled, legendOfFew, markedPoint, shown, titled } from './plot-parts.ts';
 
 export function calibrationPlot(record: ModelRecord, model: Model, calibration: Calibration): string {
   const records = calibration.counts.reduce((sum, count) => sum + count, 0);
-  const of =
-    calibration.class === undefined
-      ? 'of the likeliest class'
-      : `that ${fieldName(model.data_props.target)} is ${calibration.class}`;
+  const target = fieldName(model.data_props.target);
+  const probabilityOf = (name: (each: string) => string): string =>
+    calibration.class === undefined ? 'of the likeliest class' : `that ${name(target)} is ${name(calibration.class)}`;
+  const of = probabilityOf(labelled);
   return panelPage({
     title: titled('Calibration', record),
     description:
-      `For ${records} records in ${calibration.counts.length} bins of the predicted probability ${of}: how often it was so, beside the line of a ` +
+      `For ${records} records in ${calibration.counts.length} bins of the predicted probability ${probabilityOf((name) => name)}: how often it was so, beside the line of a ` +
       'model that is right about its probabilities; below, how many records each bin has. The numbers are in the diagnostics of the model.',
     panels: [reliabilityPanel(of, calibration), countPanel(of, calibration)],
   });
@@ -48,54 +48,25 @@ function reliabilityPanel(of: string, { counts, small, predicted, observed }: Ca
         class: 'reference',
       },
       ...(filled.length > 1 ? [{ kind: 'line', points: filled.map(place), class: 'mark' } as const] : []),
-      ...filled.flatMap((bin): Shape[] => {
+      ...filled.flatMap((bin) => {
         const [x, y] = place(bin);
         const count = counts[bin] ?? 0;
-        const [low, high] = wilson(y, count);
-        const isSmall = small[bin] === true;
-        return [
-          {
-            kind: 'line',
-            points: [
-              [x, low],
-              [x, high],
-            ],
-            class: isSmall ? 'spreadfew' : 'spread',
-          },
-          {
-            kind: 'point',
-            x,
-            y,
-            class: isSmall ? 'few' : 'mark',
-            label: `${count} records: ${shown(x)} predicted, ${shown(y)} observed`,
-          },
-        ];
+        const label = `${count} records: ${shown(x)} predicted, ${shown(y)} observed`;
+        return markedPoint([x, y], wilson(y, count), small[bin] === true, label);
       }),
     ],
   };
 }
 
-function countPanel(of: string, { edges, counts, small }: Calibration): Panel {
+function countPanel(of: string, bins: Calibration): Panel {
   return {
     heading: 'How many records',
     x: unit,
-    y: axisOver(0, Math.max(1, ...counts)),
+    y: axisOver(0, Math.max(1, ...bins.counts)),
     labels: { x: `predicted probability ${of}`, y: 'records' },
     height: 140,
-    legend: [{ kind: 'bar', class: 'mark', text: 'records' }, ...legendOfFew(small, 'bar')],
-    shapes: counts.flatMap((count, bin): Shape[] =>
-      count === 0
-        ? []
-        : [
-            {
-              kind: 'bar',
-              from: edges[bin] ?? 0,
-              to: edges[bin + 1] ?? 0,
-              height: count,
-              class: small[bin] === true ? 'few' : 'mark',
-            },
-          ],
-    ),
+    legend: [{ kind: 'bar', class: 'mark', text: 'records' }, ...legendOfFew(bins.small, 'bar')],
+    shapes: countBars(bins),
   };
 }
 

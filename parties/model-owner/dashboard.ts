@@ -3,8 +3,9 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { SealsumError } from '../../src/errors.ts';
 import { parseMessage } from '../../src/http/problem.ts';
+import { readJson } from '../../src/http/request-body.ts';
+import { positionIn } from '../../src/learning/json-position.ts';
 import type { Prediction } from '../../src/learning/prediction.ts';
-import { positionIn } from './json-position.ts';
 import type { ModelOwner } from './service.ts';
 import type { CheckView } from './views.ts';
 
@@ -21,12 +22,14 @@ export type TextCheck =
       readonly column?: number;
     };
 
-const textSchema = z.strictObject({ text: z.string().max(4 * 2 ** 20) });
+/** The longest text that is read, in characters. */
+const longestText = 4 * 2 ** 20;
+const textSchema = z.strictObject({ text: z.string().max(longestText) });
 
 /** To be called where /ui/api is guarded. */
 export function addDashboardRoutes(app: OpenAPIHono, modelOwner: ModelOwner): void {
   app.post('/ui/api/model-check', async (context) => {
-    const { text } = parseMessage(textSchema, await context.req.json(), "the request's body");
+    const { text } = parseMessage(textSchema, await readJson(context, 4 * longestText), "the request's body");
     return context.json(await checkText(text, modelOwner), 200);
   });
   app.get('/ui/api/models/:id/predictions.csv', async (context) => {

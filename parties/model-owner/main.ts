@@ -17,7 +17,7 @@ import { createReadiness } from '../../src/http/readiness.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
 import { createTransport, requireSafeListening } from '../../src/http/transport.ts';
-import { preferBackend } from '../../src/paillier/backend.ts';
+import { preferBackend, selectBackend } from '../../src/paillier/backend.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { systemClock } from '../../src/protocol/clock.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
@@ -41,6 +41,8 @@ await runParty('model owner', async (signal) => {
   const clock = systemClock;
   const random = systemRandom;
   preferBackend(process.env.SEALSUM_BACKEND);
+  // Tests it now, while nobody waits.
+  selectBackend();
   const checkpoint = killAt(process.env.SEALSUM_CHECKPOINT, [...modelOwnerCheckpoints, ...storeCheckpoints]);
   const { config, identity, storageKey, parties, log, tls, facilitator, accessToken, ...party } = await loadParty(
     'model-owner',

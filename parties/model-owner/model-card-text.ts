@@ -1,8 +1,10 @@
 /** A model card as Markdown (CommonMark with tables). */
 import type { Feature, Target } from '../../src/learning/fields.ts';
 import { fieldName, isNumeric } from '../../src/learning/fields.ts';
+import type { ReportedParameters } from '../../src/learning/inference/standard-errors.ts';
+import { coefficientRows } from '../../src/learning/prediction.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
-import { type CardParameters, type CardRound, contributorsOf, type ModelCard } from './model-card.ts';
+import { type CardRound, contributorsOf, type ModelCard } from './model-card.ts';
 
 export function modelCardText(card: ModelCard): string {
   const { data, settings } = card;
@@ -161,9 +163,9 @@ const hiddenParameters: readonly string[] = [
   'Not shown: data owners were not to see them (`"model_visibility": "encrypted"`). The model owner has them.',
 ];
 
-function coefficientLines(parameters: CardParameters): string[] {
-  const { columns, coefficients, classes, standard_errors: errors, intervals } = parameters;
-  const rows = rowsOf(coefficients);
+function coefficientLines(parameters: ReportedParameters): string[] {
+  const { columns, classes, standard_errors: errors, intervals } = parameters;
+  const rows = coefficientRows(parameters);
   const head = [
     ...(rows.length > 1 ? ['class'] : []),
     'column',
@@ -172,16 +174,13 @@ function coefficientLines(parameters: CardParameters): string[] {
     ...(intervals === undefined ? [] : [`${number(100 * intervals.level)} % interval`]),
   ];
   const cells = rows.flatMap((row, output) =>
-    row.map((value, index) => {
-      const at = (all: Parameters<typeof rowsOf>[0]): string => number(rowsOf(all)[output]?.[index] ?? null);
-      return [
-        ...(rows.length > 1 ? [plain(classes?.[output] ?? '')] : []),
-        plain(columns[index] ?? ''),
-        number(value),
-        ...(errors === undefined ? [] : [at(errors)]),
-        ...(intervals === undefined ? [] : [`${at(intervals.lower)} to ${at(intervals.upper)}`]),
-      ];
-    }),
+    row.map((value, index) => [
+      ...(rows.length > 1 ? [plain(classes?.[output] ?? '')] : []),
+      plain(columns[index] ?? ''),
+      number(value),
+      ...(errors === undefined ? [] : [number(errors[index])]),
+      ...(intervals === undefined ? [] : [`${number(intervals.lower[index])} to ${number(intervals.upper[index])}`]),
+    ]),
   );
   const meaning =
     classes === undefined
@@ -189,26 +188,18 @@ function coefficientLines(parameters: CardParameters): string[] {
       : rows.length > 1
         ? 'In log-odds per unit of the column, for each class.'
         : `In log-odds of ${plain(classes[1] ?? '')} per unit of the column.`;
+  const { inference_unavailable: reason } = parameters;
   return [
     `${meaning} The unit of an ordinal column is one level, that of a nominal one being that level and not the first.`,
     '',
     ...table(head, cells),
+    ...(reason === undefined ? [] : ['', `No standard errors: ${plain(reason)}.`]),
   ];
-}
-
-type Nested = readonly (number | null)[] | readonly (readonly (number | null)[])[];
-
-function rowsOf(values: Nested): readonly (readonly (number | null)[])[] {
-  return isNested(values) ? values : [values];
-}
-
-function isNested(values: Nested): values is readonly (readonly (number | null)[])[] {
-  return Array.isArray(values[0]);
 }
 
 function roundLines({ rounds, model }: ModelCard): string[] {
   return [
-    `Of each round of job \`${model}\`, SHA-256 of its descriptor (which an owner's receipt names), of the manifest that the facilitator signed, and of the aggregate. An owner compares them with \`sealsum verify-receipt --json\` and with what it answers at \`/jobs/${model}/receipts\`.`,
+    `Of each round of job \`${model}\`, SHA-256 of its descriptor (which an owner's receipt names), of the manifest that the facilitator signed, and of the aggregate. An owner compares them with \`sealsum verify receipt --json\` and with what it answers at \`/jobs/${model}/receipts\`.`,
     '',
     ...table(['round', 'contributors', 'descriptor', 'manifest', 'aggregate'], rounds.map(roundCells)),
   ];
@@ -225,11 +216,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }
 
-function number(value: number | null): string {
-  return value === null || Number.isNaN(value) ? 'none' : String(Number(value.toPrecision(8)));
+function number(value: number | undefined): string {
+  return value === undefined || Number.isNaN(value) ? 'none' : String(Number(value.toPrecision(8)));
 }
 
-/** Text in which nothing is markup. */
+/** Text in which nothing is markup, and nothing that a terminal obeys. */
 function plain(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|#~&]/g, (character) => `\\${character}`);
+  return text
+    .replace(/\s+/g, ' ')
+    .replace(/\p{Control}/gu, '\uFFFD')
+    .replace(/[\\`*_[\]<>|#~&]/g, (character) => `\\${character}`);
 }

@@ -5,28 +5,15 @@
  */
 import type { CrossValidation } from '../../src/learning/cross-validation.ts';
 import type { Feature, Target } from '../../src/learning/fields.ts';
+import type { ReportedParameters } from '../../src/learning/inference/standard-errors.ts';
 import type { Metrics } from '../../src/learning/metrics.ts';
 import type { ModelType } from '../../src/learning/model.ts';
-import type { DataUnitParameters } from '../../src/learning/prediction.ts';
 import type { PrivacyStatement } from '../../src/privacy/statement.ts';
 import { timestamp } from '../../src/protocol/clock.ts';
 import type { OwnerView } from '../../src/protocol/job-messages.ts';
 import type { RoundDigests, RoundReport } from '../../src/storage/model-store.ts';
 import type { FinishedModel } from './predictions.ts';
 import { type ModelView, viewModel } from './views.ts';
-
-/** One number for each coefficient, in the same shape; null where there is none. */
-type LikeCoefficients = readonly (number | null)[] | readonly (readonly (number | null)[])[];
-
-/** How sure coefficients are, where that is known. */
-interface Uncertainty {
-  readonly standard_errors?: LikeCoefficients | undefined;
-  readonly intervals?:
-    | { readonly level: number; readonly lower: LikeCoefficients; readonly upper: LikeCoefficients }
-    | undefined;
-}
-
-export type CardParameters = Omit<DataUnitParameters, keyof Uncertainty> & Uncertainty;
 
 /** Names as on the wire. */
 export interface ModelCard {
@@ -51,7 +38,7 @@ export interface ModelCard {
   readonly privacy: PrivacyStatement;
   readonly rounds: readonly CardRound[];
   /** Absent where data owners are not to see them. */
-  readonly parameters?: CardParameters;
+  readonly parameters?: ReportedParameters;
   readonly limitations: readonly string[];
 }
 
@@ -66,7 +53,7 @@ export interface CardRound {
 export function modelCard(
   record: FinishedModel,
   rounds: readonly RoundReport[],
-  parameters: CardParameters,
+  parameters: ReportedParameters,
   program: string,
 ): ModelCard {
   const view = viewModel(record);

@@ -10,6 +10,13 @@ import { residualPlot } from './residual-plot.ts';
 
 export type PlotName = 'loss' | 'residuals' | 'calibration';
 
+/** What a plot is answered with: its own style counts also where it is opened by itself, and nothing else does. */
+export const plotHeaders = {
+  'content-type': 'image/svg+xml; charset=utf-8',
+  'content-security-policy':
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+} as const;
+
 /**
  * @param rounds of the model so far
  * @throws SealsumError model_unfinished where there is nothing to draw yet; model_invalid where there never will be, naming the field

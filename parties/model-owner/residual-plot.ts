@@ -5,7 +5,7 @@ import { fieldName } from '../../src/learning/fields.ts';
 import type { ResidualHistogram, ResidualProfile } from '../../src/learning/inference/diagnostics.ts';
 import type { Model } from '../../src/learning/model-types.ts';
 import type { ModelRecord } from '../../src/storage/model-store.ts';
-import { legendOfFew, shown, titled } from './plot-parts.ts';
+import { countBars, labelled, legendOfFew, markedPoint, shown, titled } from './plot-parts.ts';
 
 export function residualPlot(
   record: ModelRecord,
@@ -26,11 +26,8 @@ export function residualPlot(
   });
 }
 
-function histogramPanel(
-  records: number,
-  target: string,
-  { edges, counts, small, below, above }: ResidualHistogram,
-): Panel {
+function histogramPanel(records: number, target: string, residuals: ResidualHistogram): Panel {
+  const { edges, counts, small, below, above } = residuals;
   const [low = -1, high = 1] = [edges[0], edges.at(-1)];
   // The edges are four root mean squares away.
   const deviation = high / 4;
@@ -40,19 +37,20 @@ function histogramPanel(
   const greatest = Math.max(expected(0), ...counts);
   const y = axisOver(0, greatest);
   const curve = Array.from({ length: 121 }, (_, index) => low + ((high - low) * index) / 120);
+  // At the top, where hardly ever a bar is.
   const outside: Shape[] = [
     ...(below > 0
-      ? [{ kind: 'text', x: low, y: y.high * 0.09, text: ` ${below} below`, anchor: 'start' } as const]
+      ? [{ kind: 'text', x: low, y: y.high * 0.94, text: ` ${below} below`, anchor: 'start' } as const]
       : []),
     ...(above > 0
-      ? [{ kind: 'text', x: high, y: y.high * 0.09, text: `${above} above `, anchor: 'end' } as const]
+      ? [{ kind: 'text', x: high, y: y.high * 0.94, text: `${above} above `, anchor: 'end' } as const]
       : []),
   ];
   return {
     heading: 'How they are spread',
     x: axisOver(low, high, true),
     y,
-    labels: { x: `${target} − prediction`, y: 'records' },
+    labels: { x: `${labelled(target)} − prediction`, y: 'records' },
     height: 260,
     legend: [
       { kind: 'bar', class: 'mark', text: 'records' },
@@ -60,19 +58,7 @@ function histogramPanel(
       { kind: 'line', class: 'reference', text: 'normal, same deviation' },
     ],
     shapes: [
-      ...counts.flatMap((count, bin): Shape[] =>
-        count === 0
-          ? []
-          : [
-              {
-                kind: 'bar',
-                from: edges[bin] ?? 0,
-                to: edges[bin + 1] ?? 0,
-                height: count,
-                class: small[bin] === true ? 'few' : 'mark',
-              },
-            ],
-      ),
+      ...countBars(residuals),
       { kind: 'line', points: curve.map((at) => [at, expected(at)] as const), class: 'reference' },
       ...outside,
     ],
@@ -86,13 +72,13 @@ function profilePanel(
   const filled = counts.flatMap((count, bin) => (count > 0 ? [bin] : []));
   const [first = 0, last = 0] = [filled[0], filled.at(-1)];
   const reach = filled.map((bin) => Math.abs(means[bin] ?? 0) + (deviations[bin] ?? 0));
-  const greatest = Math.max(Number.MIN_VALUE, ...reach);
+  const greatest = Math.max(0, ...reach);
   const x = axisOver(edges[first] ?? 0, edges[last + 1] ?? 1);
   return {
     heading: 'By what was predicted',
     x,
     y: axisOver(-greatest, greatest),
-    labels: { x: `prediction of ${target}`, y: `${target} − prediction` },
+    labels: { x: `prediction of ${labelled(target)}`, y: `${labelled(target)} − prediction` },
     height: 260,
     legend: [
       { kind: 'point', class: 'mark', text: 'mean ± standard deviation' },
@@ -108,27 +94,18 @@ function profilePanel(
         ],
         class: 'reference',
       },
-      ...filled.flatMap((bin): Shape[] => {
+      ...filled.flatMap((bin) => {
         const at = ((edges[bin] ?? 0) + (edges[bin + 1] ?? 0)) / 2;
         const mean = means[bin] ?? 0;
-        const isSmall = small[bin] === true;
-        const spread = deviations[bin];
-        const label = `${counts[bin]} records: mean ${shown(mean)}${typeof spread === 'number' ? `, standard deviation ${shown(spread)}` : ''}`;
-        return [
-          ...(typeof spread === 'number'
-            ? [
-                {
-                  kind: 'line',
-                  points: [
-                    [at, mean - spread],
-                    [at, mean + spread],
-                  ],
-                  class: isSmall ? 'spreadfew' : 'spread',
-                } as const,
-              ]
-            : []),
-          { kind: 'point', x: at, y: mean, class: isSmall ? 'few' : 'mark', label },
-        ];
+        const deviation = deviations[bin] ?? undefined;
+        const spread = deviation === undefined ? undefined : ([mean - deviation, mean + deviation] as const);
+        const told = deviation === undefined ? '' : `, standard deviation ${shown(deviation)}`;
+        return markedPoint(
+          [at, mean],
+          spread,
+          small[bin] === true,
+          `${counts[bin]} records: mean ${shown(mean)}${told}`,
+        );
       }),
     ],
   };

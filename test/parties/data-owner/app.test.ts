@@ -8,6 +8,7 @@ import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { createLog } from '../../../src/http/log.ts';
+import { problemTypes } from '../../../src/http/problem.ts';
 import { lanesOf, selectBackend } from '../../../src/paillier/backend.ts';
 import { epsilonFromRho } from '../../../src/privacy/accounting/zcdp.ts';
 import { createCaps } from '../../../src/privacy/budget.ts';
@@ -271,6 +272,48 @@ test('describes itself, and refuses what it does not know as a problem', async (
     '/status',
   ]);
   assert.deepEqual(await problem('/records'), [404, 'route-unknown']);
+});
+
+interface Operation {
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
+}
+
+interface Described {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: { readonly Problem: { readonly properties: { readonly type: { readonly enum: string[] } } } };
+    readonly securitySchemes?: object;
+  };
+  readonly security?: readonly object[];
+}
+
+test('its description says how everything is refused, what may be left out, and that a token is asked for', async () => {
+  await using world = await World.create();
+  const open = await serve(world);
+  const { paths, components, security } = await open.json<Described>('/openapi.json');
+  for (const [path, operations] of Object.entries(paths))
+    for (const [method, { responses }] of Object.entries(operations))
+      assert.match(
+        JSON.stringify(responses.default?.content?.['application/problem+json']?.schema),
+        /"#\/components\/schemas\/Problem"/,
+        `${method} ${path}`,
+      );
+  assert.deepEqual(
+    components.schemas.Problem.properties.type.enum,
+    problemTypes.map((type) => `urn:sealsum:problem:${type}`),
+  );
+  const jobs = paths['/jobs']?.get?.responses['200']?.content?.['application/json']?.schema;
+  const { items } = (jobs as { properties: { jobs: { items: { required: string[] } } } }).properties.jobs;
+  assert.deepEqual(items.required, ['job', 'status', 'updated_at']);
+  assert.equal(security, undefined);
+  await open.life.stop();
+
+  const guarded = await serve(world, { localAccess: { authorities: () => [], loopback: true, token: 'a'.repeat(43) } });
+  const asking = await guarded.json<Described>('/openapi.json');
+  assert.deepEqual(asking.security, [{ token: [] }]);
+  assert.deepEqual(Object.keys(asking.components.securitySchemes ?? {}), ['token']);
 });
 
 test.run();

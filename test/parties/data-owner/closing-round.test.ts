@@ -24,6 +24,7 @@ import { objectDigest } from '../../../src/protocol/signed.ts';
 import { checkTags } from '../../../src/protocol/tags.ts';
 import { termsOf } from '../../../src/protocol/terms.ts';
 import { linearSample, textOf } from '../../end-to-end/data.ts';
+import { until, World } from './harness.ts';
 import {
   anna,
   annaIdentity,
@@ -182,6 +183,46 @@ test('parameters far from every record are refused by the name of what grows', a
     'number_out_of_bounds',
     'score of intercept',
   ]);
+});
+
+test('after its contribution to a closing round it contributes to nothing more of the job, whatever is asked, nor after a restart', async () => {
+  const descriptor = await describe(closing, 'closed');
+  const { job } = descriptor;
+  const ask = (world: World, round: number, width: number): void => {
+    world.script.openRound(signRound(describeRound(descriptor, round, [...parameters, width], { closing: true })));
+  };
+  for (const restarted of [false, true]) {
+    await using world = await World.create(textOf(sample));
+    const life = await world.live({ keys });
+    world.script.propose(signJob(descriptor));
+    await until('anna is ready', () => world.script.standing(job) === 'ready');
+    // An ordinary round before it, and it comes early: a training may settle before its last update.
+    world.script.openRound(signRound(describeRound(descriptor, 1, parameters)));
+    await until(
+      'round 1 is acknowledged',
+      async () => (await world.store().contribution(job, 1))?.receipt !== undefined,
+    );
+    world.script.closeRound(job, 1);
+    ask(world, 2, 0.5);
+    await until(
+      'round 2 is acknowledged',
+      async () => (await world.store().contribution(job, 2))?.receipt !== undefined,
+    );
+    world.script.closeRound(job, 2);
+    if (restarted) {
+      await life.stop();
+      await world.live({ keys });
+    }
+    // The same records in other bins.
+    if (restarted) world.script.openRound(signRound(describeRound(descriptor, 3, parameters)));
+    else ask(world, 3, 0.25);
+    await until('anna has withdrawn', () => world.script.standing(job) === 'withdrawn');
+    assert.match(
+      world.script.answers.at(-1)?.answer.reason ?? '',
+      /^round 3 comes after round 2, which closed the job/,
+    );
+    assert.deepEqual([world.script.sent.length, await world.charged()], [2, [1, 2]]);
+  }
 });
 
 test.run();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
+import { openDatasets } from '../../../parties/data-owner/datasets.ts';
 import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { SealsumError } from '../../../src/errors.ts';
@@ -164,6 +165,52 @@ test('waits over a restart and without the facilitator, and is asked once', asyn
   assert.deepEqual(await world.auditTypes(), ['job.asked', 'job.approved', 'job.accepted']);
 });
 
+test('what is asked is shown from what was verified, whatever the facilitator says, and after a restart', async () => {
+  await using world = await World.create();
+  const first = await live(world);
+  await ask(world, first);
+  const shown = await first.owner.request(job);
+  const kept = await world.store().asked(job);
+  assert.deepEqual(kept, { ...signJob(descriptor), created_at: '2024-01-01T00:00:00.000Z' });
+  await first.stop();
+  world.script.tampering.before = () => {
+    throw new SealsumError('facilitator_unreachable', 'nobody answers');
+  };
+  const second = await live(world);
+  assert.deepEqual(await second.owner.request(job), shown);
+  // What others have changed on the disk is not shown.
+  const [record] = await world.store().jobs();
+  assert.ok(record !== undefined);
+  const forged = { ...kept, descriptor: { ...descriptor, quorum: 3 } };
+  await world.store().commit({ job: record, asked: forged });
+  await refused(second.owner.request(job), 'internal');
+  // After the answer it is shown as before.
+  await world.store().commit({ job: record, asked: kept });
+  delete world.script.tampering.before;
+  await second.owner.decide(job, { decision: 'refuse' });
+  assert.deepEqual(await second.owner.request(job), { ...shown, status: 'refused', records: null, dropped: null });
+});
+
+test('a data set is kept for a job that waits from the start of a process on, not only when the facilitator answers', async () => {
+  await using world = await World.create();
+  const first = await live(world);
+  const data_props = { ...(document.data_props as object), dataset: 'trial.csv' };
+  const asked = await describe({ ...document, data_props }, 'trial');
+  const folder = join(world.folder.path, 'datasets');
+  const content = async function* (): AsyncGenerator<Uint8Array> {
+    yield await readFile(join(world.folder.path, 'data.csv'));
+  };
+  await world.datasets.add({ name: 'trial.csv', content: content(), replace: false }, new AbortController().signal);
+  await ask(world, first, asked);
+  await first.stop();
+  world.script.tampering.before = () => {
+    throw new SealsumError('facilitator_unreachable', 'nobody answers');
+  };
+  const datasets = await openDatasets({ file: join(world.folder.path, 'data.csv'), folder });
+  await live(world, { changes: { datasets } });
+  await assert.rejects(datasets.remove('trial.csv'), { code: 'dataset_conflict' });
+});
+
 test('a job that ends meanwhile is over, and nothing more is decided about it', async () => {
   await using world = await World.create();
   const life = await live(world);
@@ -248,8 +295,8 @@ test('another job under the name of one that waits is asked about anew, and nobo
   const shown = await life.owner.request(job);
   const other = await describe({ ...document, privacy: { rho: 0.25 } });
   world.script.tampering.job = (view) => ({ ...view, ...signJob(other) });
-  // What is shown is what waits, or nothing.
-  await refused(life.owner.request(job), 'job_conflict');
+  // What is shown is what waits.
+  assert.deepEqual(await life.owner.request(job), shown);
   await life.owner.decide(job, { decision: 'approve', jobDigest: shown.job_digest });
   await until('it waits anew', () => statusOf(life) === 'asking');
   await refused(
@@ -292,6 +339,8 @@ test('shows what a closing round releases beside the others, and how long the fi
       ['diagnostics', 7 + 3 * 5],
     ],
   );
+  // The five of the model, and half of the width of the histogram.
+  assert.equal(request.release.closing.parameters, 6);
   const bytesOf = ({ ciphertexts, keyBits }: typeof plan): number => ciphertexts * (keyBits / 4);
   assert.equal(request.plan.bytes_total, (request.rounds - 1) * bytesOf(terms.plan) + bytesOf(plan));
   assert.equal(request.deadline.seconds, 3600);

@@ -7,7 +7,7 @@ import { createLog, type Logger } from '../../../src/http/log.ts';
 import { createLedger, type LedgerStore } from '../../../src/privacy/ledger.ts';
 import type { AuditEntry } from '../../../src/storage/audit.ts';
 import { createAuditLog, readAuditLog } from '../../../src/storage/audit-log.ts';
-import type { DataOwnerStore } from '../../../src/storage/data-owner-store.ts';
+import type { AskedJobStore } from '../../../src/storage/data-owner-store.ts';
 import { type Database, openDatabase } from '../../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../../src/storage/durable-data-owner-store.ts';
 import { createLedgerStore } from '../../../src/storage/durable-ledger-store.ts';
@@ -70,7 +70,7 @@ export class World implements AsyncDisposable {
   }
 
   /** The store as a process sees it. */
-  store(): DataOwnerStore {
+  store(): AskedJobStore {
     return createDataOwnerStore(this.database, createAuditLog(annaIdentity, this.clock));
   }
 

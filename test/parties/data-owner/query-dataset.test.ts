@@ -1,9 +1,10 @@
 /** A query of a real PostgreSQL as a data set: read when a job is accepted, the same in all of its rounds, gone with it. */
 import assert from 'node:assert/strict';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { type Datasets, openDatasets } from '../../../parties/data-owner/datasets.ts';
+import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
 import { SealsumError } from '../../../src/errors.ts';
 import { compileFeatures, type Records } from '../../../src/learning/features.ts';
@@ -84,6 +85,20 @@ async function refusal(work: () => unknown): Promise<SealsumError> {
   throw new Error('nothing was refused');
 }
 
+function makeSample(schema: string): Promise<unknown> {
+  const columns = sample.header.split(',').map((name) => `"${name}" text`);
+  return inPostgres(`create table ${schema}.sample (${columns.join(', ')})`);
+}
+
+/** Once more, if it is filled. */
+async function fillSample(schema: string): Promise<void> {
+  for (const row of sample.rows) {
+    const cells = row.split(',');
+    const marks = cells.map((_, index) => `$${index + 1}`).join(', ');
+    await inPostgres(`insert into ${schema}.sample values (${marks})`, cells);
+  }
+}
+
 onPostgres(
   'a job keeps the records it was accepted with, after a restart too, and another job gets those of now',
   async ({ schema, open, place }) => {
@@ -161,7 +176,8 @@ onPostgres(
       { name: 'y', col_idx: 1, missing: 0, values: { kind: 'numbers', whole: true, least: 2, greatest: 6 } },
       { name: 'kind', col_idx: 2, missing: 1, values: { kind: 'texts', distinct: 2, levels: ['a', 'b'] } },
     ]);
-    assert.deepEqual(await readdir(place), []);
+    // Nothing of it goes to the disk.
+    await assert.rejects(readdir(place), { code: 'ENOENT' });
     const content = (async function* () {
       await Promise.resolve();
       yield Buffer.from('x,y\n1,2\n');
@@ -171,6 +187,7 @@ onPostgres(
     assert.match(taken.message, /is a query that config\.toml names/);
     assert.equal((await refusal(() => datasets.remove('stays'))).code, 'dataset_conflict');
     // A file that was uploaded before the query had its name stays where it is, and is not taken for it.
+    await mkdir(place);
     await writeFile(join(place, 'stays'), 'x,y\n1,2\n');
     assert.equal((await open()).named('stays').name, 'stays');
     const file = await folder.write('data.csv', 'x,y\n1,2\n');
@@ -181,17 +198,8 @@ onPostgres(
 onPostgres(
   'an owner trains on it, charges its name, and lets go of what it kept when the job is over',
   async ({ schema, place, open, query }) => {
-    await inPostgres(
-      `create table ${schema}.sample (${sample.header
-        .split(',')
-        .map((name) => `"${name}" text`)
-        .join(', ')})`,
-    );
-    for (const row of sample.rows) {
-      const cells = row.split(',');
-      const marks = cells.map((_, index) => `$${index + 1}`).join(', ');
-      await inPostgres(`insert into ${schema}.sample values (${marks})`, cells);
-    }
+    await makeSample(schema);
+    await fillSample(schema);
     await using world = await World.create();
     const datasets = await open({ ...query, query: `select * from ${schema}.sample` });
     const life = await world.live({ keys: createKeyChecks(), changes: { datasets } });
@@ -208,6 +216,39 @@ onPostgres(
     const next = await world.live({ keys: createKeyChecks(), changes: { datasets: await open() } });
     await until('the job is over', () => next.owner.jobs().some(({ status }) => status === 'ended'));
     await until('nothing is kept', async () => (await readdir(place)).length === 0);
+  },
+);
+
+onPostgres('what a process that died has kept for nobody goes when the next one starts', async ({ place, open }) => {
+  await recordsOf(await open(), job);
+  const datasets = await open();
+  await datasets.keepOnly(new Set([job]));
+  assert.deepEqual(await readdir(place), ['.query-job@stays']);
+  await using world = await World.create();
+  // It died before it had kept anything of the job.
+  await world.live({ keys: createKeyChecks(), changes: { datasets } });
+  assert.deepEqual(await readdir(place), []);
+});
+
+onPostgres(
+  'another job under the name of one that waits gets rows of its own time',
+  async ({ schema, open, query }) => {
+    await makeSample(schema);
+    await fillSample(schema);
+    await using world = await World.create();
+    const datasets = await open({ ...query, query: `select * from ${schema}.sample` });
+    const policy = { ...openPolicy, consent: 'ask' } as const;
+    const life = await world.live({ keys: createKeyChecks(), changes: { datasets, policy } });
+    const first = await describe(document, 'queried');
+    world.script.propose(signJob(first));
+    const waits = (count: number): boolean =>
+      life.owner.jobs().some(({ status, records }) => status === 'asking' && records === count);
+    await until('anna asks', () => waits(sample.rows.length));
+    await fillSample(schema);
+    const other = await describe({ ...document, privacy: { rho: 0.25 } }, 'queried');
+    world.script.tampering.job = (view) => ({ ...view, ...signJob(other) });
+    await life.owner.decide(first.job, { decision: 'approve' });
+    await until('anna asks anew', () => waits(2 * sample.rows.length));
   },
 );
 

@@ -304,7 +304,12 @@ test('an evaluation file that does not fit the model is refused by line and colu
     line: number | undefined,
     detail: RegExp,
   ])[] = [
-    ['age,visits\n50,3\n', 'ward', 1, /^the model owner's evaluation file: ward: the header has no such column$/],
+    [
+      'age,visits\n50,3\n',
+      'ward',
+      1,
+      /^the model owner's evaluation file: ward: the header has no such column among its 2 /,
+    ],
     ['age,visits,ward\n50,3,south\n\n50,3,roof\n', 'ward', 4, /: line 4, ward: expected one of the declared levels/],
     ['age,visits,ward\n50,3,south\n,3,south\n', 'age', 3, /: line 3, age: the value is missing/],
     ['age,visits,ward\n50,3\n', undefined, 2, /: line 2 has 2 values where line 1 has 3/],
@@ -401,11 +406,40 @@ test('a request that makes no sense is refused as one', async ({ consortium }) =
   assert.equal((await problemOf(await postJson(`${url}/models/nothing/predictions`, { rows: [] }))).status, 404);
 });
 
+interface DocumentSchema {
+  readonly anyOf?: readonly { readonly required: readonly string[]; readonly properties: object }[];
+}
+
 test('says how it fares and describes itself', async ({ consortium }) => {
   const { url } = consortium.modelOwner;
   assert.deepEqual(await getJson(`${url}/healthz`), { status: 'ok' });
   assert.deepEqual(await getJson(`${url}/readyz`), { status: 'ready' });
-  const { paths } = await getJson<{ paths: Record<string, object> }>(`${url}/openapi.json`);
+  const { paths } = await getJson<{ paths: Record<string, Record<string, { responses: object }>> }>(
+    `${url}/openapi.json`,
+  );
+  for (const [path, operations] of Object.entries(paths))
+    for (const { responses } of Object.values(operations)) assert.ok('default' in responses, path);
+  const { components } = await getJson<{ components: { schemas: Record<string, DocumentSchema> } }>(
+    `${url}/openapi.json`,
+  );
+  const [training, statistics] = components.schemas['model.json']?.anyOf ?? [];
+  // The form of the dashboard sends people here for all fields.
+  assert.deepEqual(training?.required, ['model_type', 'data_props']);
+  assert.deepEqual(Object.keys(training.properties).sort(), [
+    'data_props',
+    'encryption',
+    'evaluation',
+    'model_type',
+    'model_visibility',
+    'name',
+    'participation',
+    'privacy',
+    'training',
+  ]);
+  const said = JSON.stringify(training);
+  for (const field of ['"rounds":{"default":200', '"enum":["model-owner","facilitator","data-owners"]', '"bins"'])
+    assert.ok(said.includes(field), field);
+  assert.ok('statistics' in (statistics?.properties ?? {}));
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );

@@ -1,9 +1,10 @@
 /** Cards of models that are not as ordinary as those of whole trainings, and what names in them may look like. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { type CardParameters, type ModelCard, modelCard } from '../../../parties/model-owner/model-card.ts';
+import { type ModelCard, modelCard } from '../../../parties/model-owner/model-card.ts';
 import { modelCardText } from '../../../parties/model-owner/model-card-text.ts';
 import type { FinishedModel } from '../../../parties/model-owner/predictions.ts';
+import type { ReportedParameters } from '../../../src/learning/inference/standard-errors.ts';
 import { parseModel } from '../../../src/learning/model.ts';
 import { privacyStatement } from '../../../src/privacy/statement.ts';
 import { ownerIdSchema } from '../../../src/protocol/identifiers.ts';
@@ -31,7 +32,7 @@ const record: FinishedModel = {
   endedAt: 1000,
   owners: [
     { owner: ownerIdSchema.parse('anna'), status: 'ready' },
-    { owner: ownerIdSchema.parse('bert'), status: 'withdrawn', reason: 'the cap is reached' },
+    { owner: ownerIdSchema.parse('bert'), status: 'withdrawn', reason: 'the cap is \u001B[31mreached' },
     { owner: ownerIdSchema.parse('carl'), status: 'ready' },
   ],
   updates: 2,
@@ -44,7 +45,7 @@ const rounds: readonly RoundReport[] = [
   { round: 1, contributors: 3, seconds: 1, bytes: 10 },
   { round: 2, contributors: 2, seconds: 1, bytes: 10, digests: { round: 'aa', manifest: 'bb', aggregate: 'cc' } },
 ];
-const parameters: CardParameters = {
+const parameters: ReportedParameters = {
   columns: ['intercept', 'age|years', 'ward=[south](x)', 'grade'],
   coefficients: [0.5, -1, 2, 1 / 3],
   classes: ['no', 'yes'],
@@ -76,7 +77,7 @@ test('says who was missing, in which rounds how many were there, and what an old
   const lines = linesOf(card);
   has(
     lines,
-    '| bert | withdrawn: the cap is reached |',
+    '| bert | withdrawn: the cap is \uFFFD\\[31mreached |',
     '2 to 3 of 3 contributed to a round; with fewer than 2 there would have been no sum.',
     '| 1 | 3 | not kept | not kept | not kept |',
     '| 2 | 2 | aa | bb | cc |',
@@ -96,18 +97,23 @@ test('says who was missing, in which rounds how many were there, and what an old
 test('shows how sure coefficients are where that is known', () => {
   const plain = linesOf(modelCard(record, rounds, parameters, 'sealsum 0.1.0'));
   has(plain, '| column | coefficient |', '| grade | 0.33333333 |');
-  const sure: CardParameters = {
+  const sure: ReportedParameters = {
     ...parameters,
-    standard_errors: [0.1, 0.2, null, 0.4],
-    intervals: { level: 0.95, lower: [0, -2, null, 0], upper: [1, 0, null, 1] },
+    standard_errors: [0.1, 0.2, 0.3, 0.4],
+    intervals: { level: 0.95, lower: [0, -2, 1.5, 0], upper: [1, 0, 2.5, 1] },
   };
   has(
     linesOf(modelCard(record, rounds, sure, 'sealsum 0.1.0')),
     '| column | coefficient | standard error | 95 % interval |',
     '| age\\|years | -1 | 0.2 | -2 to 0 |',
-    '| ward=\\[south\\](x) | 2 | none | none to none |',
+    '| ward=\\[south\\](x) | 2 | 0.3 | 1.5 to 2.5 |',
   );
-  const softmax: CardParameters = { columns: ['intercept'], coefficients: [[1], [2]], classes: ['a', 'b'] };
+  const unsure = { ...parameters, inference_unavailable: 'the *training* has not come to its end' };
+  has(
+    linesOf(modelCard(record, rounds, unsure, 'sealsum 0.1.0')),
+    'No standard errors: the \\*training\\* has not come to its end.',
+  );
+  const softmax: ReportedParameters = { columns: ['intercept'], coefficients: [[1], [2]], classes: ['a', 'b'] };
   has(
     linesOf(modelCard(record, rounds, softmax, 'sealsum 0.1.0')),
     '| class | column | coefficient |',

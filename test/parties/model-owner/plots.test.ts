@@ -1,8 +1,9 @@
 /** The pictures of a model: read as text, and looked at in a browser. */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { type PlotName, plotOf } from '../../../parties/model-owner/plots.ts';
+import { type PlotName, plotHeaders, plotOf } from '../../../parties/model-owner/plots.ts';
 import { SealsumError } from '../../../src/errors.ts';
+import { startServer } from '../../../src/http/server.ts';
 import type { Diagnostics } from '../../../src/learning/inference/diagnostics.ts';
 import { parseDocument } from '../../../src/learning/model-document.ts';
 import type { ModelRecord, RoundReport } from '../../../src/storage/model-store.ts';
@@ -67,6 +68,16 @@ const calibration: Diagnostics = {
   },
 };
 
+/** The same model with names of any length. */
+const long = 'What is measured When patients leave the HOSPITAL '.repeat(5).trim();
+const named = (model: { readonly data_props: { readonly target: object } }): object => ({
+  ...model,
+  name: long,
+  data_props: { ...model.data_props, target: { ...model.data_props.target, name: long } },
+});
+assert.ok(calibration.calibration !== undefined);
+const calibrationOfLong: Diagnostics = { ...calibration, calibration: { ...calibration.calibration, class: long } };
+
 const rounds: readonly RoundReport[] = [1, 0.5, 0.25].map((loss, index) => ({
   round: index + 1,
   contributors: 3,
@@ -99,6 +110,18 @@ test('residuals: bars and points where there are records, small ones told apart,
   assert.match(svg, />2 above </);
   assert.match(svg, /prefers-color-scheme:dark/);
   assert.ok(!/NaN|Infinity|undefined|https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(svg));
+});
+
+test('residuals: a fit whose residuals are nothing in every bin is drawn, and so is a name that XML cannot hold', () => {
+  const { residuals_by_prediction: profile } = residuals;
+  assert.ok(profile !== undefined);
+  const none: Diagnostics = {
+    ...residuals,
+    residuals_by_prediction: { ...profile, means: [0, 0, 0, null], standard_deviations: [null, 0, 0, null] },
+  };
+  const svg = plotOf('residuals', recordOf({ ...linear, name: 'a\u0000b\u001B[31m' }, { diagnostics: none }), []);
+  assert.ok(!/NaN|Infinity|undefined/.test(svg));
+  assert.match(svg, /<title id="title">Residuals: a\uFFFDb\uFFFD\[31m<\/title>/);
 });
 
 test('calibration: a reference from corner to corner, a point and an interval for every bin with records', () => {
@@ -157,7 +180,7 @@ const inBrowser = (name: string, body: () => Promise<void>): void => {
 };
 
 inBrowser('a browser draws every text within the page, in the dark and in the light', async () => {
-  const browser = await launchChromium(chromium ?? '');
+  const browser = await launchChromium();
   try {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await browser.newPage({ colorScheme, viewport: { width: 820, height: 900 } });
@@ -165,8 +188,14 @@ inBrowser('a browser draws every text within the page, in the dark and in the li
         plotOf('residuals', recordOf(linear, { diagnostics: residuals }), []),
         plotOf('calibration', recordOf(logistic, { diagnostics: calibration }), []),
         plotOf('loss', recordOf(logistic), rounds),
+        plotOf('residuals', recordOf(named(linear), { diagnostics: residuals }), []),
+        plotOf('calibration', recordOf(named(logistic), { diagnostics: calibrationOfLong }), []),
+        plotOf('loss', recordOf(named(logistic)), rounds),
       ]) {
-        await page.setContent(`<body style="margin:0">${svg}</body>`);
+        // By itself, as a model owner answers it.
+        const fetch = (): Response => new Response(svg, { headers: plotHeaders });
+        await using server = await startServer({ fetch, port: 0, host: '127.0.0.1' });
+        await page.goto(server.url);
         const outside = await page.evaluate(`(() => {
           const svg = document.querySelector('svg').getBoundingClientRect();
           return [...document.querySelectorAll('svg text')].flatMap((text) => {
