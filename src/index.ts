@@ -241,12 +241,8 @@ export type { Group } from './protocol/tree.ts';
 export { createThreadPool, type ThreadPool, type ThreadPoolOptions } from './threads/pool.ts';
 export type { Spreading } from './threads/spread.ts';
 // The secure sum as a library: a controller that opens rounds, clients that each give one vector to them.
-export {
-  Client,
-  type ClientOptions,
-  type Submission,
-  type SubmitOptions,
-} from './vector-sum/client.ts';
+export { Client } from './vector-sum/client.ts';
+export type { ClientOptions, Submission, SubmitOptions } from './vector-sum/client-options.ts';
 export { type ClientStore, memoryClientStore } from './vector-sum/client-store.ts';
 export { Controller, type ControllerOptions, type VectorSumOptions } from './vector-sum/controller.ts';
 export { type FixedPointBits, type PrivacyAsked, parseVectorSum, type VectorSum } from './vector-sum/document.ts';

@@ -1,6 +1,7 @@
 /** Fitted coefficients as a table for people, with what is known of their precision. */
 import type { TrainedModel } from '../http/model-owner-client.ts';
-import { aligned } from './aligned.ts';
+import { coefficientRows } from '../learning/prediction.ts';
+import { numberTable } from './table.ts';
 
 /** The whole of it, without a newline at its end. */
 export function coefficientTable({
@@ -9,12 +10,12 @@ export function coefficientTable({
   metrics,
   privacy,
 }: Pick<TrainedModel, 'parameters' | 'cost' | 'metrics' | 'privacy'>): string {
-  const { columns, coefficients, classes, standard_errors: errors, intervals, p_values: pValues } = parameters;
-  const rows = asRows(coefficients);
+  const { columns, classes, standard_errors: errors, intervals, p_values: pValues } = parameters;
+  const rows = coefficientRows(parameters);
   const heads = rows.length > 1 ? rows.map((_, output) => classes?.[output] ?? '') : ['coefficient'];
   const level = intervals === undefined ? '' : `${Number((100 * intervals.level).toPrecision(6))} % interval`;
   const known = errors !== undefined && intervals !== undefined;
-  const table = aligned([
+  const table = numberTable([
     ['column', ...heads, ...(known ? ['± standard error', level, 'p'] : [])],
     ...columns.map((column, index) => [
       column,
@@ -44,12 +45,6 @@ export function coefficientTable({
     fit.join(', '),
     privacy.guarantee,
   ].join('\n\n');
-}
-
-function asRows(coefficients: number[] | number[][]): readonly (readonly number[])[] {
-  const isRow = (each: number | number[]): each is number[] => typeof each !== 'number';
-  const rows = coefficients.filter(isRow);
-  return rows.length > 0 ? rows : [coefficients.map(Number)];
 }
 
 function shown(value: number | undefined, digits = 6): string {

@@ -41,6 +41,8 @@ export async function programFor(table: CommandTable, argv: readonly string[]): 
     (await row.load())(program);
     return program;
   }
+  // Of a command that there is not, there is no help either: it is refused with the one that was meant.
+  if (name !== undefined) program.helpOption(false);
   for (const [heading, rows] of Object.entries(table)) {
     program.commandsGroup(heading);
     for (const { name, summary, hidden = false } of rows)

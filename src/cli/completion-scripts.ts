@@ -17,7 +17,7 @@ interface Place {
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
   readonly flags: readonly Flag[];
-  /** What the first argument may be. */
+  /** What arguments may be, whichever of them. */
   readonly choices: readonly string[];
 }
 
@@ -30,7 +30,7 @@ function placesOf(command: Command, path: string): Place[] {
   const commands = command.commands.map((each) => ({ name: each.name(), summary: each.summary() }));
   const help = { names: ['--help', '-h'], description: 'show help', takesValue: false, choices: [] };
   const flags = [...command.options.filter(({ hidden }) => !hidden).map(flagOf), help];
-  const choices = command.registeredArguments[0]?.argChoices ?? [];
+  const choices = command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
   const below = command.commands.flatMap((each) => placesOf(each, `${path} ${each.name()}`.trim()));
   return [{ path, commands, flags, choices }, ...below];
 }

@@ -1,6 +1,7 @@
-/** What a job asks of a data owner, as text for a terminal. */
+/** What a job asks of a data owner, as text for a terminal: names in it are whatever the model owner chose. */
 import type { JobRequest, RequestedPrivacy } from '../http/job-request.ts';
 import type { AccountView } from '../privacy/ledger-statement.ts';
+import { printable } from './printable.ts';
 
 /** Names of values in one line. */
 const mostNames = 12;
@@ -10,6 +11,7 @@ export function requestText(request: JobRequest): string {
   const others = request.roster.length - 1;
   const lines: readonly (readonly [string, string])[] = [
     ['job', request.job + (request.name === null ? '' : ` (${request.name})`)],
+    ['digest', request.job_digest],
     ['status', request.status === 'asking' ? 'waits for a person' : request.status],
     ['asked by', `${asked_by.model_owner}, key ${asked_by.fingerprint}`],
     ['answer until', `${deadline.until}, then it begins without this owner or gives up`],
@@ -23,7 +25,8 @@ export function requestText(request: JobRequest): string {
       'released',
       `each round, only the sum over all contributors: their number, the weight of their records, and ${release.values} values`,
     ],
-    ...release.sums.map(({ kind, values, names }) => [kind, namesText(values, names)] as const),
+    ...sumLines(release.sums),
+    ...closingLines(release.closing),
     ['to', `${release.to}, by way of ${release.through.join(', ')}, which sees no value`],
     ['together with', `${others} other owners on the roster, at least ${request.quorum} in every sum`],
     ['received', `${receives.parameters} parameters before every round${receives.encrypted ? ', encrypted' : ''}`],
@@ -36,8 +39,24 @@ export function requestText(request: JobRequest): string {
   ];
   const width = Math.max(...lines.map(([label]) => label.length));
   return lines
-    .map(([label, text], index) => (lines[index - 1]?.[0] === label ? '' : label).padEnd(width + 2) + text)
+    .map(([label, text], index) => (lines[index - 1]?.[0] === label ? '' : label).padEnd(width + 2) + printable(text))
     .join('\n');
+}
+
+function sumLines(sums: JobRequest['release']['sums']): (readonly [string, string])[] {
+  return sums.map(({ kind, values, names }) => [kind, namesText(values, names)]);
+}
+
+function closingLines(closing: JobRequest['release']['closing']): (readonly [string, string])[] {
+  if (closing === null) return [];
+  const { values, sums, parameters } = closing;
+  return [
+    [
+      'and at the end',
+      `one round more, after which this owner contributes to none: ${values} values; ${parameters} parameters come before it`,
+    ],
+    ...sumLines(sums),
+  ];
 }
 
 function visibility({ model_visibility }: JobRequest): string {

@@ -3,18 +3,26 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { usageError } from './program.ts';
+import { exitCodes, type Interruption, interruptedBy, interruptingSignals, usageError } from './program.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** The program that runs it: dist/scripts/demo.js, from dist/src/cli. */
 const program = fileURLToPath(new URL('../../scripts/demo.js', import.meta.url));
 
 const help = `
-Options are those of the demo itself: --data FILE and --model FILE (the linear example unless given), --owners N, --json.
+Without --data and --model it trains the linear example.
 
 Examples:
   sealsum demo
   sealsum demo --owners 5 --json
   sealsum demo --data data.csv --model model.json`;
+
+interface Options {
+  readonly data?: string;
+  readonly model?: string;
+  readonly owners: number;
+  readonly json: boolean;
+}
 
 export function registerDemoCommand(sealsum: Command): void {
   sealsum
@@ -23,31 +31,42 @@ export function registerDemoCommand(sealsum: Command): void {
     .description(
       'Start a facilitator, data owners and a model owner on this machine, train, compare, and remove everything.',
     )
-    .argument('[options...]', 'passed on to the demo')
+    .option('--data <file>', 'a CSV or TSV file, whose rows are dealt out to the owners')
+    .option('--model <file>', 'the model.json that describes it')
+    .option('--owners <count>', 'data owners', wholeNumber(2, 50), 3)
     .option('--json', 'print one JSON object instead of a report', false)
-    .helpOption('-h, --help', 'show this')
-    .allowUnknownOption()
     .addHelpText('after', help)
-    .action(async (args: readonly string[], { json }: { readonly json: boolean }) => {
+    .action(async ({ data, model, owners, json }: Options) => {
+      if ((data === undefined) !== (model === undefined))
+        throw usageError('--data and --model go together: give both or neither');
       if (!existsSync(program))
         throw usageError('the demo runs from a build: in a checkout, npm run demo builds and runs it');
-      process.exitCode = await run(json ? [...args, '--json'] : args);
+      const files = data === undefined || model === undefined ? [] : ['--data', data, '--model', model];
+      const { code, by } = await run([...files, '--owners', String(owners), ...(json ? ['--json'] : [])]);
+      if (by !== undefined) throw interruptedBy(by, 'the demo was stopped');
+      process.exitCode = code;
     });
 }
 
-/** Ctrl-C in a terminal reaches both; what is sent to this process alone is passed on, since the demo has much to remove. */
-function run(args: readonly string[]): Promise<number> {
+/**
+ * Ctrl-C in a terminal reaches both; what is sent to this process alone is passed on, since the demo has much to remove.
+ *
+ * @returns its exit code, and what asked it to end
+ */
+function run(args: readonly string[]): Promise<{ readonly code: number; readonly by: Interruption | undefined }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], { stdio: 'inherit' });
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+    let by: Interruption | undefined;
     const pass = (signal: NodeJS.Signals): void => {
-      if (signal !== 'SIGINT') child.kill(signal);
+      by ??= interruptingSignals.find((each) => each === signal);
+      // A second signal of a kind would end it at once.
+      child.kill(signal === 'SIGINT' ? 'SIGTERM' : signal);
     };
-    for (const signal of signals) process.on(signal, pass);
+    for (const signal of interruptingSignals) process.on(signal, pass);
     child.once('error', reject);
     child.once('close', (code) => {
-      for (const signal of signals) process.removeListener(signal, pass);
-      resolve(code ?? 1);
+      for (const signal of interruptingSignals) process.removeListener(signal, pass);
+      resolve({ code: code ?? exitCodes.refused, by });
     });
   });
 }

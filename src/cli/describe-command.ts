@@ -13,8 +13,8 @@ import { nameOf, type Proposal, proposeModel } from '../learning/propose-model.t
 import { looksNumeric } from '../learning/scaling.ts';
 import type { Table } from '../learning/table.ts';
 import { named, writeLine } from './files.ts';
-import { usageError } from './program.ts';
-import { alignedTable } from './text-table.ts';
+import { untilInterrupted, usageError } from './program.ts';
+import { alignedTable } from './table.ts';
 
 const help = `
 The model.json is printed on standard output, what the columns are and the warnings on standard error; with --output the model.json
@@ -83,24 +83,15 @@ export function registerDescribeCommand(
     .option('--json', 'print one JSON object: records, columns, warnings, model', false)
     .addHelpText('after', help)
     .action(async (file: string | undefined, options: Options) => {
-      const stop = new AbortController();
-      const interrupt = (): void => {
-        stop.abort();
-      };
-      process.once('SIGINT', interrupt);
-      try {
-        const proposal = await proposalFor(file, options, stop.signal);
-        const model = documentText(proposal.model);
-        // The file first: where it cannot be written, nothing is printed.
-        if (options.output !== undefined) await writeLine(options.output, model);
-        if (options.json) print(JSON.stringify(jsonOf(proposal)));
-        else if (options.output === undefined) {
-          tell(textOf(proposal));
-          print(model);
-        } else print(textOf(proposal));
-      } finally {
-        process.removeListener('SIGINT', interrupt);
-      }
+      const proposal = await untilInterrupted((signal) => proposalFor(file, options, signal));
+      const model = documentText(proposal.model);
+      // The file first: where it cannot be written, nothing is printed.
+      if (options.output !== undefined) await writeLine(options.output, model);
+      if (options.json) print(JSON.stringify(jsonOf(proposal)));
+      else if (options.output === undefined) {
+        tell(textOf(proposal));
+        print(model);
+      } else print(textOf(proposal));
     });
 }
 
@@ -163,9 +154,7 @@ async function readFile(path: string, { header, delimiter }: Options, signal: Ab
     if (table.headerLine === undefined || table.header?.some(looksNumeric) !== true) return table;
   } catch (error) {
     // A file of one line, or of arrays in JSON lines without names.
-    if (!(error instanceof SealsumError) || (error.line === undefined && error.field !== 'data_props.header'))
-      throw error;
-    if (error.field !== 'data_props.header') throw error;
+    if (!(error instanceof SealsumError) || error.field !== 'data_props.header') throw error;
   }
   return await readDataFile(full, { ...options, header: false });
 }

@@ -9,6 +9,7 @@ import { type Check, type Finding, findingsOf } from './doctor/finding.ts';
 import { machineChecks, thisMachine } from './doctor/machine-checks.ts';
 import { networkChecks } from './doctor/network-checks.ts';
 import { storeChecks } from './doctor/store-checks.ts';
+import { printable } from './printable.ts';
 import { exitCodes, untilInterrupted } from './program.ts';
 import { type ProjectServices, systemServices } from './project-services.ts';
 import { counted } from './table.ts';
@@ -45,15 +46,19 @@ export function registerDoctorCommand(program: Command, services: ProjectService
           findings.push(...found);
           if (!options.json) for (const finding of found) services.print(lineOf(finding, colours));
         };
-        for (const check of machineChecks(thisMachine())) tell(await findingsOf(check));
+        for (const check of machineChecks(thisMachine())) tell(await findingsOf(check, signal));
         tell(
-          await findingsOf({
-            name: 'configuration',
-            look: async () => {
-              party = await readAnyConfig(options.config);
-              return `${party.file}: ${party.role} ${party.name}`;
+          await findingsOf(
+            {
+              name: 'configuration',
+              look: async () => {
+                party = await readAnyConfig(options.config);
+                return `${party.file}: ${party.role} ${party.name}`;
+              },
+              mend: 'correct the file, or name that of the party with --config; sealsum init and sealsum join make one',
             },
-          }),
+            signal,
+          ),
         );
         if (party !== undefined) for await (const found of lookAt(party, services, signal)) tell(found);
         const problems = findings.filter(({ status }) => status === 'problem').length;
@@ -82,12 +87,12 @@ async function* lookAt(
     () => storeChecks(config),
     () => networkChecks(config, known, services, signal),
   ];
-  for (const checks of groups) for (const check of checks()) yield await findingsOf(check);
+  for (const checks of groups) for (const check of checks()) yield await findingsOf(check, signal);
 }
 
 const paints = { ok: green, warning: yellow, problem: red, skipped: (text: string): string => text } as const;
 
 function lineOf({ check, status, message, mend }: Finding, colours: boolean): string {
-  const line = `${paints[status](status.padEnd(9), colours)}${check.padEnd(15)}${message}`;
+  const line = `${paints[status](status.padEnd(9), colours)}${check.padEnd(15)}${printable(message)}`;
   return mend === undefined ? line : `${line}\n${' '.repeat(24)}mend: ${mend}`;
 }

@@ -5,6 +5,9 @@ import { isJsonObject } from '../learning/json-object.ts';
 import { estimate } from './estimating/estimate.ts';
 import { estimateText } from './estimating/estimate-table.ts';
 import { JsonFiles } from './files.ts';
+import { untilInterrupted } from './program.ts';
+import { createProgress } from './progress.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const help = `
 Every party runs as a process on this machine for some seconds, with made-up records, and single operations are measured by themselves; what
@@ -24,15 +27,8 @@ interface Options {
   readonly json: boolean;
 }
 
-/**
- * @param print takes what is said on standard output, without the newline at its end
- * @param tell the same for standard error
- */
-export function registerEstimateCommand(
-  program: Command,
-  print: (text: string) => void = console.log,
-  tell: (text: string) => void = console.error,
-): void {
+/** @param print takes what is said on standard output, without the newline at its end */
+export function registerEstimateCommand(program: Command, print: (text: string) => void = console.log): void {
   program
     .command('estimate')
     .summary('say what a model.json takes: seconds, bytes, memory, privacy')
@@ -53,29 +49,13 @@ export function registerEstimateCommand(
         if (isJsonObject(content)) return content;
         throw new SealsumError('model_invalid', 'expected an object');
       });
-      const stop = new AbortController();
-      const interrupt = (): void => {
-        stop.abort();
-      };
-      process.once('SIGINT', interrupt);
-      process.once('SIGTERM', interrupt);
-      try {
-        const { signal } = stop;
-        const found = await estimate({ document, owners, records, links, budget, onStep: tell, signal });
-        print(json ? JSON.stringify(found) : estimateText(found));
-      } finally {
-        process.removeListener('SIGINT', interrupt);
-        process.removeListener('SIGTERM', interrupt);
-      }
+      using bar = createProgress({ what: 'measuring', unit: 'steps', json });
+      const found = await untilInterrupted((signal) =>
+        estimate({ document, owners, records, links, budget, onProgress: bar.update, signal }),
+      );
+      bar.stop();
+      print(json ? JSON.stringify(found) : estimateText(found));
     });
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
-  };
 }
 
 function rates(text: string): readonly number[] {

@@ -1,8 +1,8 @@
 /** `sealsum export`: a finished model as a file (JSON, PMML, ONNX), or its card. */
 import { createHash } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { type FileFormat, fetchModelFile, fileFormats, newestModel } from '../http/model-files.ts';
+import { writeOutput } from './files.ts';
 import { type ModelOwnerOptions, openModelOwner, withModelOwnerOptions } from './model-owner-access.ts';
 import { usageError } from './program.ts';
 
@@ -55,36 +55,12 @@ export function registerExportCommand(program: Command): void {
       await using asking = await openModelOwner(options);
       const id = model === 'latest' ? await newestModel(asking) : model;
       const content = await fetchModelFile(asking, id, format);
-      if (output === undefined) {
-        await toStandardOutput(content);
-        return;
-      }
-      await replaceFile(output, content);
+      await writeOutput(output ?? '-', content);
+      if (output === undefined) return;
       const sha256 = createHash('sha256').update(content).digest('hex');
       const written: Written = { model: id, format, file: output, bytes: content.length, sha256 };
       if (json) console.log(JSON.stringify(written));
       else console.error(`wrote ${output}: ${format} of model ${id}, ${content.length} bytes, SHA-256 ${sha256}`);
     });
   withModelOwnerOptions(command);
-}
-
-function toStandardOutput(content: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.write(content, () => {
-      resolve();
-    });
-  });
-}
-
-/** In one step, so that a file that was there stays whole when something fails. */
-async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const beside = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(beside, content, { flag: 'wx' });
-    await rename(beside, path);
-  } catch (cause) {
-    await rm(beside, { force: true });
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no reason is known';
-    throw usageError(`${path} cannot be written (${code})`);
-  }
 }

@@ -1,7 +1,9 @@
 /** Files as the commands name them: a path, or `-` for standard input or output. */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
+import { writePrivateFile, writePublicFile } from '../config/files.ts';
 import { SealsumError } from '../errors.ts';
+import { positionIn } from '../learning/json-position.ts';
 import { usageError } from './program.ts';
 
 const standard = '-';
@@ -39,14 +41,22 @@ export class JsonFiles {
   }
 }
 
-/** Writes text and a newline. Throws a usage error when the file cannot be written. */
+/** Writes text and a newline, as writeOutput() does. */
 export async function writeLine(path: string, line: string): Promise<void> {
-  await write(path, `${line}\n`, undefined);
+  await writeOutput(path, `${line}\n`);
 }
 
 /** Like writeLine, and nobody but the file's owner may read the file, which is so before anything secret is in it. */
 export async function writeSecretLine(path: string, line: string): Promise<void> {
-  await write(path, `${line}\n`, 0o600);
+  await write(path, `${line}\n`, writePrivateFile);
+}
+
+/**
+ * Writes a file in one step: whatever happens, there is what was there before or all of the new content. What is no file, such as
+ * /dev/stdout or a pipe, is written to. Throws a usage error when it cannot be written.
+ */
+export async function writeOutput(path: string, content: string | Uint8Array): Promise<void> {
+  await write(path, content, writePublicFile);
 }
 
 /** A refusal with the name of a file or option before its message; anything else as it is. */
@@ -55,35 +65,39 @@ export function named(name: string, error: unknown): unknown {
   return new SealsumError(error.code, `${name}: ${error.message}`, {
     cause: error,
     ...(error.field === undefined ? {} : { field: error.field }),
+    ...(error.line === undefined ? {} : { line: error.line }),
   });
 }
 
-async function write(path: string, content: string, mode: number | undefined): Promise<void> {
+async function write(path: string, content: string | Uint8Array, replace: typeof writePublicFile): Promise<void> {
   if (path === standard) {
-    process.stdout.write(content);
+    await new Promise<void>((resolve) => {
+      // Who reads it may have gone; runProgram sees to that.
+      process.stdout.write(content, () => {
+        resolve();
+      });
+    });
     return;
   }
-  let file: FileHandle;
+  const found = await stat(path).catch(() => undefined);
   try {
-    file = await open(path, 'w', mode);
+    await (found === undefined || found.isFile()
+      ? replace(path, content, { replace: true })
+      : writeFile(path, content));
   } catch (error) {
-    throw cannot('write', path, error);
-  }
-  try {
-    // The mode given to open counts only for a file that was not there before.
-    if (mode !== undefined && (await file.stat()).isFile()) await file.chmod(mode);
-    await file.writeFile(content);
-  } finally {
-    await file.close();
+    throw cannot('write', path, error instanceof SealsumError ? error.cause : error);
   }
 }
 
+/** The parser's own message quotes what it read, which may be a key: only where it stops to be JSON is told. */
 function parseJson(content: string): unknown {
   try {
     return JSON.parse(content) as unknown;
   } catch {
-    // The parser's own message quotes what it read, which may be a key.
-    throw new SealsumError('message_invalid', 'expected JSON');
+    const { line, column } = positionIn(content);
+    throw new SealsumError('message_invalid', `expected JSON, and it is none from line ${line}, column ${column} on`, {
+      line,
+    });
   }
 }
 
@@ -93,6 +107,7 @@ function cannot(what: 'read' | 'write', path: string, error: unknown): Error {
     ENOENT: what === 'read' ? 'there is no such file' : 'there is no such folder',
     EACCES: 'permission denied',
     EISDIR: 'it is a folder',
+    ENOSPC: 'the disk is full',
   };
   return usageError(`cannot ${what} ${path}: ${reasons[code ?? ''] ?? code ?? String(error)}`);
 }

@@ -120,7 +120,7 @@ ${fingerprintTable(made.roster)}
 ${invitationText(invitations)}
 Its ${join(quoted(folder), name, 'config.toml')} serves this machine only until you give it a host and [tls]. Then start it:
 
-  scripts/run_facilitator.sh --config ${quoted(join(folder, name, 'config.toml'))}`);
+  sealsum facilitator --config ${quoted(join(folder, name, 'config.toml'))}`);
 }
 
 function invitationText(invitations: readonly Invited[]): string {
@@ -144,9 +144,9 @@ function projectJson(folder: string, { roster, parties }: MadeProject): object {
 function startCommands(folder: string, owners: readonly PartyId[]): string[] {
   const config = (party: string): string => quoted(join(folder, party, 'config.toml'));
   return [
-    `scripts/run_facilitator.sh --config ${config(localNames.facilitator)}`,
-    `for owner in ${owners.join(' ')}; do scripts/run_data_owner.sh --config ${quoted(folder)}/$owner/config.toml & done; wait`,
-    `scripts/run_model_owner.sh --config ${config(localNames.modelOwner)}`,
+    `sealsum facilitator --config ${config(localNames.facilitator)}`,
+    `for owner in ${owners.join(' ')}; do sealsum data-owner --config ${quoted(folder)}/$owner/config.toml & done; wait`,
+    `sealsum model-owner --config ${config(localNames.modelOwner)}`,
   ];
 }
 

@@ -38,7 +38,7 @@ export function registerJoinCommand(program: Command, services: ProjectServices 
     )
     .argument('<invitation>', 'the file that was sent')
     .argument('<folder>', 'where the project is on this machine')
-    .option('--data <file>', 'of a data owner: its CSV or TSV file, as seen from its config.toml (default: data.csv)')
+    .option('--data <file>', 'of a data owner: its file of records, as seen from its config.toml (default: data.csv)')
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', examples)
     .action(async (file: string, folder: string, options: JoinOptions) => {
@@ -70,7 +70,7 @@ export function registerJoinCommand(program: Command, services: ProjectServices 
 
 Send ${answer} back. When you are admitted, you get a roster.toml: put it at ${rosterFile}, and start:
 
-  scripts/run_${role.replace('-', '_')}.sh --config ${quoted(config)}`);
+  sealsum ${role} --config ${quoted(config)}`);
     });
   withPassphraseOptions(command);
 }

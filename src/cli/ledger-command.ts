@@ -1,19 +1,18 @@
 /** `sealsum ledger`: what a data owner has spent of its privacy, and what its policy leaves. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { readTextFile } from '../config/files.ts';
 import { openPolicy } from '../config/owner-policy.ts';
 import type { PartyConfig } from '../config/party-config.ts';
 import { SealsumError } from '../errors.ts';
 import { fetchLedger } from '../http/data-owner-client.ts';
-import { createTransport } from '../http/transport.ts';
 import { type AccountView, type Amount, type LedgerStatement, ledgerStatement } from '../privacy/ledger-statement.ts';
+import { systemClock } from '../protocol/clock.ts';
 import { ledgerEntries } from '../storage/durable-ledger-store.ts';
 import { readStore } from '../storage/store-reader.ts';
-import { readToken, withToken } from './access-token.ts';
+import { openDataOwner } from './party-access.ts';
 import { usageError } from './program.ts';
 import { chosenStore, type StoreOptions, withStoreOptions } from './store-options.ts';
-import { columns } from './table.ts';
+import { alignedTable } from './table.ts';
 
 const help = `
 The config.toml of the data owner says where its store is and what its policy allows; --store alone shows what was spent, without
@@ -52,11 +51,10 @@ export function registerLedgerCommand(program: Command, print: (text: string) =>
   withStoreOptions(command);
 }
 
-async function ofUrl(url: string, { tokenFile, ca: caFile }: Options): Promise<LedgerStatement> {
-  const ca = caFile === undefined ? undefined : await readTextFile(caFile, '--ca');
-  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
-  await using transport = createTransport(ca === undefined ? {} : { ca });
-  return await fetchLedger(url, token === undefined ? transport.fetch : withToken(transport.fetch, token));
+async function ofUrl(url: string, { tokenFile, ca }: Options): Promise<LedgerStatement> {
+  const said = { url, ...(tokenFile === undefined ? {} : { tokenFile }), ...(ca === undefined ? {} : { ca }) };
+  await using owner = await openDataOwner(said, { clock: systemClock });
+  return await fetchLedger(owner.url, owner.fetch);
 }
 
 async function ofStore(options: Options): Promise<LedgerStatement> {
@@ -94,7 +92,7 @@ export function ledgerTable({ accounts, caps: { delta } }: Pick<LedgerStatement,
     ...(delta === null ? [] : [epsilonOf(spent), left === null ? 'not limited' : epsilonOf(left)]),
   ]);
   const table = [['data set', 'unit', 'neighbours', 'rounds', 'spent rho', 'left rho', ...epsilons], ...lines];
-  return [...columns(table), ...notes(accounts)].join('\n');
+  return [...alignedTable(table), ...notes(accounts)].join('\n');
 }
 
 function epsilonOf({ epsilon }: Amount): string {

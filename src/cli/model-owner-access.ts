@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { readTextFile } from '../config/files.ts';
 import { createTransport } from '../http/transport.ts';
 import { readToken, withToken } from './access-token.ts';
+import { addressIn } from './address.ts';
 
 export interface ModelOwnerOptions {
   readonly modelOwner: string;
@@ -10,12 +11,15 @@ export interface ModelOwnerOptions {
   readonly ca?: string;
 }
 
+/** Where one listens on this machine, unless it is told otherwise. */
+export const defaultModelOwner = 'http://127.0.0.1:9090';
+
 export function withModelOwnerOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--model-owner <url>', 'where the model owner listens')
         .env('SEALSUM_MODEL_OWNER')
-        .default('http://127.0.0.1:9090'),
+        .default(defaultModelOwner),
     )
     .addOption(
       new Option('--token-file <file>', 'a file with the token that the model owner asks for').env(
@@ -37,11 +41,12 @@ export async function openModelOwner({
   tokenFile,
   ca: caFile,
 }: ModelOwnerOptions): Promise<ModelOwnerAccess> {
+  const url = addressIn('--model-owner', modelOwner);
   const ca = caFile === undefined ? undefined : await readTextFile(caFile, '--ca');
   const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
   const transport = createTransport(ca === undefined ? {} : { ca });
   return {
-    url: modelOwner,
+    url,
     fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };

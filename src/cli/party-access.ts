@@ -13,6 +13,7 @@ import { createSignedFetch } from '../http/signed-fetch.ts';
 import { type ClientTls, createTransport } from '../http/transport.ts';
 import type { Identity, Role } from '../protocol/identity.ts';
 import { readToken, withToken } from './access-token.ts';
+import { addressIn } from './address.ts';
 import { usageError } from './program.ts';
 import type { ProjectServices } from './project-services.ts';
 
@@ -23,14 +24,18 @@ export interface AccessOptions {
   readonly ca?: string;
 }
 
-export function withAccessOptions(command: Command): Command {
+/** @param told what is otherwise of one command: of which party --config is, and how --url is said */
+export function withAccessOptions(
+  command: Command,
+  told: { readonly config?: string; readonly url?: Option } = {},
+): Command {
+  const {
+    config = 'the config.toml of the party (default: that of this folder)',
+    url = new Option('--url <url>', 'where the party listens, where it is not what the configuration says'),
+  } = told;
   return command
-    .addOption(
-      new Option('--config <file>', 'the config.toml of the party (default: that of this folder)').env(
-        'SEALSUM_CONFIG',
-      ),
-    )
-    .option('--url <url>', 'where the party listens, where it is not what the configuration says')
+    .addOption(new Option('--config <file>', config).env('SEALSUM_CONFIG'))
+    .addOption(url)
     .addOption(
       new Option('--token-file <file>', 'a file with the token that the party asks for').env('SEALSUM_TOKEN_FILE'),
     )
@@ -65,31 +70,76 @@ const patience = 60_000;
  * @throws SealsumError config_invalid; request_failed when nobody answers at an address that is all that is known; for a
  *   facilitator what loadParty() throws
  */
-export async function openAccess(options: AccessOptions, services: ProjectServices): Promise<PartyAccess> {
-  const { url: given, tokenFile, ca: caFile } = options;
-  const ca = caFile === undefined ? undefined : await readTextFile(caFile, '--ca');
-  if (given !== undefined && options.config === undefined) {
-    const url = baseOf(given);
-    const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
-    return await reached(url, ca === undefined ? {} : { ca }, token);
-  }
-  const config = await readAnyConfig(options.config);
-  const url = given === undefined ? await addressOf(config) : baseOf(given);
-  const transport = createTransport(await clientTlsOf(config, ca, services.clock.now()));
+export async function openAccess(
+  options: AccessOptions,
+  services: ProjectServices,
+  signal: AbortSignal,
+): Promise<PartyAccess> {
+  const config = await configFor(options);
+  const line = await openLine(options, config, services);
+  const { url, fetch: plain } = line;
   try {
-    if (config.role === 'facilitator') {
-      const { identity } = await loadParty('facilitator', { config: config.file }, services);
-      const { clock, random } = services;
-      const send = createSignedFetch({ identity, fetch: transport.fetch, clock, random });
-      return accessOf('facilitator', url, send, transport, config);
-    }
-    const tokens = tokenFile ?? config.accessTokenFile;
-    const send = tokens === undefined ? transport.fetch : withToken(transport.fetch, await readToken(tokens));
-    return accessOf(config.role, url, send, transport, config);
+    const role = config?.role ?? (await roleAt(url, plain, signal));
+    if (role !== 'facilitator') return accessOf(role, line, plain, config);
+    if (config === undefined)
+      throw usageError(
+        'a facilitator answers signed requests only: name the config.toml of this facilitator with --config',
+      );
+    const { identity } = await loadParty('facilitator', { config: config.file }, services);
+    const { clock, random } = services;
+    return accessOf(role, line, createSignedFetch({ identity, fetch: plain, clock, random }), config);
   } catch (error) {
-    await transport[Symbol.asyncDispose]();
+    await line[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** How a party's own people ask it, with the token that it asks for. */
+export interface OwnLine extends AsyncDisposable {
+  readonly url: string;
+  readonly fetch: typeof fetch;
+}
+
+/**
+ * A data owner as its own people ask it. Who answers at an address that is all that is known is not looked at.
+ *
+ * @throws SealsumError config_invalid, for the configuration of another party too
+ */
+export async function openDataOwner(
+  options: AccessOptions,
+  services: Pick<ProjectServices, 'clock'>,
+): Promise<OwnLine> {
+  const config = await configFor(options);
+  if (config !== undefined && config.role !== 'data-owner')
+    throw new SealsumError('config_invalid', `${config.file}: role is ${config.role}; only a data owner is asked`, {
+      field: 'role',
+    });
+  return await openLine(options, config, services);
+}
+
+/** Undefined where nothing but an address was said. */
+async function configFor({ url, config }: AccessOptions): Promise<PartyConfig | undefined> {
+  return url !== undefined && config === undefined ? undefined : await readAnyConfig(config);
+}
+
+/** What is said on the command line goes before the configuration. */
+async function openLine(
+  { url: given, tokenFile, ca: caFile }: AccessOptions,
+  config: PartyConfig | undefined,
+  { clock }: Pick<ProjectServices, 'clock'>,
+): Promise<OwnLine> {
+  const url = given === undefined && config !== undefined ? await addressOf(config) : addressIn('--url', given ?? '');
+  const ca = caFile === undefined ? undefined : await readTextFile(caFile, '--ca');
+  // A facilitator takes signed requests, and is shown no token.
+  const tokens = config?.role === 'facilitator' ? undefined : (tokenFile ?? config?.accessTokenFile);
+  const token = tokens === undefined ? undefined : await readToken(tokens);
+  const trusted = ca === undefined ? {} : { ca };
+  const transport = createTransport(config === undefined ? trusted : await clientTlsOf(config, ca, clock.now()));
+  return {
+    url,
+    fetch: token === undefined ? transport.fetch : withToken(transport.fetch, token),
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  };
 }
 
 /** Who this is at the facilitator that it works with, or is. */
@@ -116,7 +166,7 @@ export async function connectAsParty(config: PartyConfig, services: ProjectServi
 
 /** Where a party answers: the address that it gives to others, or the one that it listens on. @throws SealsumError config_invalid */
 export async function addressOf(config: PartyConfig): Promise<string> {
-  const { host, port, publicUrls } = config.listen;
+  const { port, publicUrls } = config.listen;
   const [own] = publicUrls;
   if (own !== undefined) return own;
   const known = config.role === 'facilitator' ? entryOf(await readRoster(config.roster), config.name)?.url : undefined;
@@ -127,9 +177,14 @@ export async function addressOf(config: PartyConfig): Promise<string> {
       `${config.file}: listen.port is 0, for any free one; say with --url where it listens`,
       { field: 'listen.port' },
     );
-  const scheme = config.tls === undefined ? 'http' : 'https';
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return listeningUrl(config);
+}
+
+/** Where a party listens, for those on its machine: who listens everywhere listens on loopback too. */
+export function listeningUrl({ listen: { host, port }, tls }: PartyConfig): string {
+  const scheme = tls === undefined ? 'http' : 'https';
+  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${scheme}://${near.includes(':') ? `[${near}]` : near}:${port}`;
 }
 
 /** What a client on the machine of a party trusts and shows: it has the party's own certificates at hand. */
@@ -147,26 +202,9 @@ async function clientTlsOf(config: PartyConfig, ca: string | undefined, now: num
   };
 }
 
-/** The party at an address, which says itself what it is. */
-async function reached(url: string, tls: ClientTls, token: string | undefined): Promise<PartyAccess> {
-  const transport = createTransport(tls);
-  try {
-    const send = token === undefined ? transport.fetch : withToken(transport.fetch, token);
-    const role = await roleAt(url, send);
-    if (role === 'facilitator')
-      throw usageError(
-        'a facilitator answers signed requests only: name the config.toml of this facilitator with --config',
-      );
-    return accessOf(role, url, send, transport);
-  } catch (error) {
-    await transport[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
 /** Which party a server says that it is. @throws SealsumError request_failed */
-async function roleAt(url: string, send: typeof fetch): Promise<Role> {
-  const described = await answerTo(send, 'GET', `${url}/openapi.json`, 'the party', AbortSignal.timeout(patience));
+async function roleAt(url: string, send: typeof fetch, signal: AbortSignal): Promise<Role> {
+  const described = await answerTo(send, 'GET', `${url}/openapi.json`, 'the party', signal);
   const { title } = (described as { info?: { title?: unknown } }).info ?? {};
   const role = (
     {
@@ -179,13 +217,8 @@ async function roleAt(url: string, send: typeof fetch): Promise<Role> {
   return role;
 }
 
-function accessOf(
-  role: Role,
-  url: string,
-  send: typeof fetch,
-  transport: AsyncDisposable,
-  config?: PartyConfig,
-): PartyAccess {
+function accessOf(role: Role, line: OwnLine, send: typeof fetch, config?: PartyConfig): PartyAccess {
+  const { url } = line;
   const what = `the ${role.replace('-', ' ')}`;
   return {
     role,
@@ -198,7 +231,7 @@ function accessOf(
       return { ready: status === 'ready', ...(typeof reason === 'string' ? { reason } : {}) };
     },
     post: (path, body, signal) => answerTo(send, 'POST', url + path, what, signal, body),
-    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
   };
 }
 
@@ -232,10 +265,4 @@ async function ask(
     throw new SealsumError('request_failed', `${new URL(url).origin} does not answer; ${why}`, { cause });
   }
   return { response, body: await response.json().catch(() => undefined) };
-}
-
-function baseOf(url: string): string {
-  const base = url.replace(/\/+$/, '');
-  if (/^https?:/.test(base) && URL.canParse(base)) return base;
-  throw usageError(`--url ${url}: expected a URL such as http://127.0.0.1:9090`);
 }

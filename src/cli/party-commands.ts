@@ -15,7 +15,6 @@ interface PartyProgram {
   readonly description: string;
   readonly examples: readonly string[];
   /** As in scripts/run_*.sh, where the reasons are. */
-  readonly nodeOptions: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -25,14 +24,12 @@ export const partyPrograms: Readonly<Record<Role, PartyProgram>> = {
     summary: 'start a facilitator',
     description: 'Start a facilitator: it multiplies the ciphertexts of data owners and sees no value.',
     examples: ['--config project/facilitator/config.toml', '--port 0 --log-level info'],
-    nodeOptions: ['--max-semi-space-size=2'],
     environment: {},
   },
   'data-owner': {
     summary: 'start a data owner',
     description: 'Start a data owner: it computes on its own records, encrypts, and contributes to sums.',
     examples: ['--config project/owner-1/config.toml --data records.csv', '--port 5001'],
-    nodeOptions: [],
     environment: {
       MALLOC_ARENA_MAX: '1',
       MALLOC_TRIM_THRESHOLD_: '131072',
@@ -43,7 +40,6 @@ export const partyPrograms: Readonly<Record<Role, PartyProgram>> = {
     summary: 'start a model owner',
     description: 'Start a model owner: it takes model.json files, trains them on encrypted gradients, and predicts.',
     examples: ['--config project/model-owner/config.toml', '--owners north,south --data to-predict.csv'],
-    nodeOptions: [],
     environment: {},
   },
 };
@@ -88,10 +84,10 @@ function argumentsAfter(role: Role, argv: readonly string[]): readonly string[] 
 
 /** Runs a party until it ends. @returns its exit code; that of a shell where a signal ended it */
 function runProcess(role: Role, args: readonly string[]): Promise<number> {
-  const { nodeOptions, environment } = partyPrograms[role];
+  const { environment } = partyPrograms[role];
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const main = fileURLToPath(new URL(`../../parties/${role}/main.${ending}`, import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, ...nodeOptions, main, ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
     stdio: 'inherit',
     env: { ...environment, ...process.env },
   });
@@ -102,6 +98,11 @@ function runProcess(role: Role, args: readonly string[]): Promise<number> {
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of signals) process.on(name, passOn);
+  // Whoever asks for another link of the dashboard knows this process; unheard, the signal would end it and leave the party behind.
+  const announce = (): void => {
+    child.kill('SIGUSR2');
+  };
+  if (process.platform !== 'win32') process.on('SIGUSR2', announce);
   return new Promise<number>((resolve, reject) => {
     child.once('error', (cause) => {
       reject(new SealsumError('internal', `the ${role} cannot be started: ${cause.message}`, { cause }));
@@ -111,5 +112,6 @@ function runProcess(role: Role, args: readonly string[]): Promise<number> {
     });
   }).finally(() => {
     for (const name of signals) process.removeListener(name, passOn);
+    process.removeListener('SIGUSR2', announce);
   });
 }

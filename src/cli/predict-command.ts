@@ -1,11 +1,11 @@
 /** `sealsum predict`: what a finished model predicts for the rows of a data file. */
-import type { Command } from 'commander';
-import { SealsumError } from '../errors.ts';
+import { type Command, Option } from 'commander';
 import { readDataFile } from '../learning/data-file.ts';
 import type { FeatureRow } from '../learning/fields.ts';
 import type { Prediction } from '../learning/prediction.ts';
 import { readTable, type Table } from '../learning/table.ts';
-import { writeLine } from './files.ts';
+import { named, writeLine } from './files.ts';
+import { defaultModelOwner } from './model-owner-access.ts';
 import { type AccessOptions, openAccess, type PartyAccess, withAccessOptions } from './party-access.ts';
 import { columnsOf, modelNamed, predictionsOf, rowsOf } from './predict-rows.ts';
 import { untilInterrupted, usageError } from './program.ts';
@@ -13,8 +13,8 @@ import { createProgress } from './progress.ts';
 import { type ProjectServices, systemServices } from './project-services.ts';
 
 const help = `
-MODEL is the identifier that a training was answered with, or "latest", the newest one that is finished. ROWS is CSV, TSV or
-Parquet with the columns of the model by their names; others, and the target, may be there. - is standard input, of text only.
+MODEL is the identifier that a training was answered with, or "latest", the newest one that is finished. ROWS is CSV, TSV, JSON lines
+or Parquet with the columns of the model by their names; others, and the target, may be there. - is standard input, of CSV or TSV.
 
 What comes out is CSV: the rows as they were, with a column "prediction"; of classifiers the likeliest class, with its
 "probability" or one for each class. A row that a missing value drops has none, and is counted. --json gives the predictions
@@ -35,7 +35,9 @@ export function registerPredictCommand(program: Command, services: ProjectServic
   const command = program
     .command('predict')
     .summary('predict the rows of a data file with a finished model')
-    .description('Ask a model owner what a finished model predicts for the rows of a CSV, TSV or Parquet file.')
+    .description(
+      'Ask a model owner what a finished model predicts for the rows of a file in CSV, TSV, JSON lines or Parquet.',
+    )
     .argument('<model>', 'its identifier, or latest')
     .argument('<rows>', 'the file with the rows to predict')
     .option('--output <file>', 'write the CSV to a file (default: standard output)')
@@ -45,7 +47,13 @@ export function registerPredictCommand(program: Command, services: ProjectServic
     .action((model: string, rows: string, options: Options) =>
       untilInterrupted((signal) => predict(model, rows, options, services, signal)),
     );
-  withAccessOptions(command);
+  withAccessOptions(command, {
+    config: 'the config.toml of the model owner, which says where it listens and which token it asks for',
+    url: new Option(
+      '--model-owner, --url <url>',
+      `where the model owner listens (default: what the configuration or SEALSUM_MODEL_OWNER says, or ${defaultModelOwner})`,
+    ),
+  });
 }
 
 async function predict(
@@ -57,7 +65,7 @@ async function predict(
 ): Promise<void> {
   const { output, header, json } = options;
   const table = await readRows(file, header, signal);
-  await using access = await openAccess(withDefaultUrl(options, services), services);
+  await using access = await openAccess(withDefaultUrl(options, services), services, signal);
   if (access.role !== 'model-owner') throw usageError(`${access.url} is a ${access.role}; only a model owner predicts`);
   const id = await modelNamed(model, access, signal);
   const predictions = await allPredictions(id, table, access, json, signal);
@@ -83,17 +91,14 @@ async function predict(
 function readRows(file: string, header: boolean, signal: AbortSignal): Promise<Table> {
   if (file === '-') return readTable({ stream: process.stdin }, { header, signal });
   return readDataFile(file, { header, signal }).catch((error: unknown) => {
-    if (!(error instanceof SealsumError) || error.code === 'aborted') throw error;
-    const { field, line } = error;
-    const place = { ...(field === undefined ? {} : { field }), ...(line === undefined ? {} : { line }) };
-    throw new SealsumError(error.code, `${file}: ${error.message}`, { cause: error, ...place });
+    throw named(file, error);
   });
 }
 
 /** Like train, which asks a model owner on this machine unless it is told otherwise. */
 function withDefaultUrl(options: Options, { env }: ProjectServices): AccessOptions {
   if (options.url !== undefined || options.config !== undefined) return options;
-  return { ...options, url: env.SEALSUM_MODEL_OWNER ?? 'http://127.0.0.1:9090' };
+  return { ...options, url: env.SEALSUM_MODEL_OWNER ?? defaultModelOwner };
 }
 
 /** The greatest portion that is sent at once: rows, and characters of JSON; a model owner takes bodies of 16 MiB. */

@@ -1,15 +1,13 @@
 /** Rows of a data file as a model owner takes them, and what it answers. */
 import { z } from 'zod';
 import { SealsumError } from '../errors.ts';
+import { newestOf } from '../http/model-files.ts';
 import { parseMessage } from '../http/problem.ts';
 import type { FeatureRow } from '../learning/fields.ts';
 import type { Prediction } from '../learning/prediction.ts';
 import type { Table } from '../learning/table.ts';
 import type { PartyAccess } from './party-access.ts';
 
-const modelList = z.object({
-  models: z.array(z.object({ id: z.string(), status: z.string(), model_type: z.string() })),
-});
 const parameters = z.object({ columns: z.array(z.string()) });
 const prediction: z.ZodType<Prediction> = z.union([
   z.number(),
@@ -20,13 +18,9 @@ const predicted: z.ZodType<{ readonly predictions: readonly (Prediction | null)[
   predictions: z.array(prediction.nullable()),
 });
 
-/** The identifier of a model; of the newest finished one for `latest`. @throws SealsumError model_unfinished */
+/** The identifier of a model; of the one that was finished last for `latest`. @throws SealsumError model_unfinished */
 export async function modelNamed(model: string, access: PartyAccess, signal: AbortSignal): Promise<string> {
-  if (model !== 'latest') return model;
-  const { models } = parseMessage(modelList, await access.get('/models', signal), 'the answer to GET /models');
-  const newest = models.findLast(({ status, model_type }) => status === 'finished' && model_type !== 'STATISTICS');
-  if (newest !== undefined) return newest.id;
-  throw new SealsumError('model_unfinished', `${access.url} has no finished model yet; see sealsum status`);
+  return model === 'latest' ? newestOf(await access.get('/models', signal)) : model;
 }
 
 /** The columns of a model's coefficients without the intercept, such as `age`, `ward=surgery`, or `column 3`. */

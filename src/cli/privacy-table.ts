@@ -5,6 +5,7 @@ import { SealsumError } from '../errors.ts';
 import { ACCOUNTANTS, type Accountant, rhoOfRounds } from '../privacy/accounting/accountants.ts';
 import { leastNoiseMultiplier } from '../privacy/accounting/calibrate-noise.ts';
 import { toNumberAbove } from '../privacy/rational.ts';
+import { numberTable } from './table.ts';
 
 /** The rounds that are asked about, and either the ε they may lose or the noise they have. */
 export type Question = {
@@ -93,14 +94,7 @@ export function tableOf(question: Question, { rows, missing }: Answers): string 
     order === null ? '-' : String(Number(order.toPrecision(4))),
     ...epsilons.map(({ epsilon }) => shownAbove(epsilon)),
   ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...cells].map((row) => row[column]?.length ?? 0)));
-  const lines = [head, ...cells].map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [headline(question), '', ...lines, '', ...notes(question, rows, missing)].join('\n');
+  return [headline(question), '', numberTable([head, ...cells]), '', ...notes(question, rows, missing)].join('\n');
 }
 
 function headline(question: Question): string {

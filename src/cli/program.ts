@@ -3,9 +3,11 @@
  * --json one problem object), and the exit code.
  */
 import { Command, CommanderError } from 'commander';
+import { reasonOf } from '../config/files.ts';
 import { type ErrorCode, SealsumError } from '../errors.ts';
 import { version } from '../version.ts';
 import { bold, hasColours } from './colours.ts';
+import { printable } from './printable.ts';
 import { withNearestChoice } from './suggestions.ts';
 
 /** How the process ends; docs/command-line.md says the same. */
@@ -14,10 +16,12 @@ export const exitCodes = {
   done: 0,
   /** Something was refused or failed, or what was checked is not well. */
   refused: 1,
-  /** A command, option or file name that makes no sense. */
+  /** A command or option that makes no sense, or a file that cannot be opened. */
   usedWrongly: 2,
   /** The party that was asked does not answer, or not as one of ours. */
   notReachable: 3,
+  /** The terminal is gone: SIGHUP. */
+  hungUp: 129,
   /** Ctrl-C. */
   interrupted: 130,
   /** SIGTERM. */
@@ -32,7 +36,7 @@ Examples:
   sealsum train model.json
   sealsum train --help
 
-Exit codes: 0 done, 1 refused, 2 used wrongly, 3 not reachable, 130 interrupted (143 by SIGTERM).
+Exit codes: 0 done, 1 refused, 2 used wrongly, 3 not reachable, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 With --json an error is one problem object (RFC 9457) on standard error. NO_COLOR and FORCE_COLOR are honoured.`;
 
 const usageCode = 'sealsum.usage';
@@ -43,33 +47,44 @@ export function usageError(message: string): CommanderError {
   return new CommanderError(exitCodes.usedWrongly, usageCode, message);
 }
 
+/** What asks a program to end. */
+export type Interruption = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+export const interruptingSignals: readonly Interruption[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** How it ends then. */
+const interruptions: Readonly<Record<Interruption, number>> = {
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+  SIGHUP: exitCodes.hungUp,
+};
+
 /** Thrown by a command that a signal has stopped. */
-function interruptedError(signal: 'SIGINT' | 'SIGTERM', message: string): CommanderError {
-  const code = signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
-  return new CommanderError(code, interruptedCode, message);
+export function interruptedBy(signal: Interruption, message: string): CommanderError {
+  return new CommanderError(interruptions[signal], interruptedCode, message);
 }
 
 /**
- * Work that Ctrl-C and SIGTERM stop: its signal aborts, and what it then throws as SealsumError aborted ends the program with the
- * exit code of an interruption.
+ * Work that Ctrl-C, SIGTERM and the end of the terminal stop: its signal aborts, and what it throws then ends the program with the exit
+ * code of an interruption. A second Ctrl-C ends the program at once.
  */
 export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
-  let by: 'SIGINT' | 'SIGTERM' | undefined;
+  let by: Interruption | undefined;
   const interrupt = (name: NodeJS.Signals): void => {
-    by ??= name === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
+    by ??= interruptingSignals.find((each) => each === name);
     stop.abort();
   };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  for (const name of interruptingSignals) process.once(name, interrupt);
   try {
     return await work(stop.signal);
   } catch (error) {
-    if (by === undefined || !(error instanceof SealsumError) || error.code !== 'aborted') throw error;
-    throw interruptedError(by, error.message);
+    const isRefusal = error instanceof SealsumError;
+    // What is stopped may be told of in other words: that somebody did not answer, or as fetch has it.
+    if (by === undefined || !(isRefusal || (error instanceof Error && error.name === 'AbortError'))) throw error;
+    const said = isRefusal && error.code === 'aborted' ? error.message : 'stopped';
+    throw interruptedBy(by, said);
   } finally {
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
+    for (const name of interruptingSignals) process.removeListener(name, interrupt);
   }
 }
 
@@ -93,9 +108,11 @@ export function createProgram(): Command {
 
 /** Parses the arguments, runs the command they name, and sets the exit code of the process. Never throws. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough closes the pipe; that is no error of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // A reader that has seen enough closes the pipe; that is no error of ours.
+    if (error.code === 'EPIPE') return;
+    console.error(`sealsum: standard output cannot be written: ${reasonOf(error)}`);
+    process.exitCode = exitCodes.refused;
   });
   try {
     await program.parseAsync(argv);
@@ -126,10 +143,29 @@ function exitCodeOf(error: unknown): number {
   if (!(error instanceof SealsumError)) return exitCodes.refused;
   // Whoever was asked at the terminal has ended it.
   if (error.code === 'aborted') return exitCodes.interrupted;
+  // Such as --config for a folder, or for none where one is needed.
+  const isOfOption = error.code === 'config_invalid' && error.field?.startsWith('--') === true;
+  if (isOfOption || isOfFile(error.cause)) return exitCodes.usedWrongly;
   return unreachable.has(error.code) ? exitCodes.notReachable : exitCodes.refused;
 }
 
 const unreachable: ReadonlySet<ErrorCode> = new Set(['facilitator_unreachable', 'request_failed']);
+
+/** Whether the system refused to open something by its path: a file that was named is not there, or not for this user. */
+function isOfFile(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  return ('path' in cause && 'code' in cause && notOpened.has(String(cause.code))) || isOfFile(cause.cause);
+}
+
+const notOpened: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'EACCES',
+  'EPERM',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
 
 function asksForJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
@@ -157,8 +193,9 @@ async function problemOf(error: unknown, detail: string): Promise<object> {
 }
 
 function told(text: string): string {
-  return text
+  const line = text
     .trim()
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ');
+  return printable(line);
 }

@@ -4,6 +4,7 @@ import type { FixedPointBits } from '../vector-sum/document.ts';
 import { untilInterrupted, usageError } from './program.ts';
 import { createProgress } from './progress.ts';
 import { type Milestone, type SimulationReport, type SimulationSize, simulateTraining } from './training-simulation.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const examples = `
 Owners with random vectors look for their mean, step by step: every round sums their steps in groups that are drawn anew, each
@@ -68,14 +69,6 @@ export function registerSimulateTrainingCommand(program: Command, print: (text: 
       bar.stop();
       print(given.json ? JSON.stringify(report) : describe(report));
     });
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
-  };
 }
 
 function keyBits(text: string): number {

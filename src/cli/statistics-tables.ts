@@ -3,7 +3,7 @@ import type { CollectedStatistics } from '../http/model-owner-client.ts';
 import type { Estimate } from '../learning/statistics/moments.ts';
 import type { ContingencyReport, HistogramReport } from '../learning/statistics/report.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
-import { aligned } from './aligned.ts';
+import { numberTable } from './table.ts';
 
 /** The whole of it, without a newline at its end. */
 export function statisticsTables(found: CollectedStatistics): string {
@@ -13,7 +13,7 @@ export function statisticsTables(found: CollectedStatistics): string {
   const parts = [`${unit}s ${show(count)}, from ${contributors} data owners`];
   if (moments.length > 0)
     parts.push(
-      aligned([
+      numberTable([
         ['column', 'count', 'missing', 'mean', 'standard deviation', 'variance'],
         ...moments.map((each) => [
           each.column,
@@ -34,7 +34,7 @@ export function statisticsTables(found: CollectedStatistics): string {
       ['correlation', correlation],
     ] as const)
       parts.push(
-        `${title}, ${over}\n${aligned([['', ...columns], ...matrix.map((row, index) => [columns[index] ?? '', ...row.map(show)])])}`,
+        `${title}, ${over}\n${numberTable([['', ...columns], ...matrix.map((row, index) => [columns[index] ?? '', ...row.map(show)])])}`,
       );
   }
   parts.push(...histograms.map(histogramTable), ...contingency.map(contingencyTable));
@@ -86,12 +86,12 @@ function histogramTable({
     ...(above === undefined ? [] : [['above', shown(above)]]),
     ...(missing === undefined ? [] : [['missing', shown(missing)]]),
   ];
-  return aligned([[column, heading(standard_error)], ...rows]);
+  return numberTable([[column, heading(standard_error)], ...rows]);
 }
 
 function contingencyTable({ columns, levels, counts, missing, standard_error }: ContingencyReport): string {
   const [rows, across] = levels;
-  const table = aligned([
+  const table = numberTable([
     [`${columns[0]} \\ ${columns[1]}`, ...across],
     ...counts.map((row, index) => [rows[index] ?? '', ...row.map(shown)]),
   ]);

@@ -4,11 +4,12 @@ import type { FollowHooks } from '../http/facilitator-client.ts';
 import type { JobEvent } from '../protocol/events.ts';
 import { ledgerTable } from './ledger-command.ts';
 import { type AccessOptions, connectAsParty, openAccess, withAccessOptions } from './party-access.ts';
+import { printable } from './printable.ts';
 import { untilInterrupted, usageError } from './program.ts';
 import { type ProjectServices, systemServices } from './project-services.ts';
 import type { JobStatus, ModelStatus, OwnedJobStatus, PartyStatus } from './status-view.ts';
 import { statusOf } from './status-view.ts';
-import { columns, counted } from './table.ts';
+import { alignedTable, counted } from './table.ts';
 
 const help = `
 The config.toml says which party it is and where it listens. With --url alone a data owner or model owner is asked; a facilitator
@@ -43,7 +44,7 @@ export function registerStatusCommand(program: Command, services: ProjectService
 
 async function show(options: Options, services: ProjectServices, signal: AbortSignal): Promise<void> {
   const { print } = services;
-  await using access = await openAccess(options, services);
+  await using access = await openAccess(options, services, signal);
   if (options.watch && access.config === undefined)
     throw usageError('--watch needs the config.toml of the party, which is told of its jobs by its identity');
   const tell = async (): Promise<void> => {
@@ -57,6 +58,12 @@ async function show(options: Options, services: ProjectServices, signal: AbortSi
   // A party that does not answer at all is no line that broke.
   await access.ready(signal);
   await using connection = await connectAsParty(access.config, services);
+  // Without an end, whoever has read enough must end it.
+  const unread = new AbortController();
+  const leave = (): void => {
+    unread.abort();
+  };
+  process.stdout.once('error', leave);
   // The clock's timers keep no process alive, and a line that is broken does not either.
   const awake = setInterval(() => undefined, 60_000);
   try {
@@ -72,10 +79,11 @@ async function show(options: Options, services: ProjectServices, signal: AbortSi
         broken = true;
       },
     };
-    for await (const event of connection.client.followAll(undefined, signal, hooks))
+    for await (const event of connection.client.followAll(undefined, AbortSignal.any([signal, unread.signal]), hooks))
       print(options.json ? JSON.stringify({ ...event, view: undefined }) : eventLine(event));
   } finally {
     clearInterval(awake);
+    process.stdout.removeListener('error', leave);
   }
 }
 
@@ -91,7 +99,7 @@ function eventLine({ at, job, type, round, owner, status, reason }: JobEvent): s
     'round.closed': 'closed',
     'round.abandoned': 'abandoned',
   }[type];
-  return `${at}  ${where}: ${said}${reason === undefined ? '' : `: ${reason}`}`;
+  return `${at}  ${where}: ${said}${reason === undefined ? '' : `: ${printable(reason)}`}`;
 }
 
 /** Of what has ended, how many lines are shown without --all. */
@@ -131,7 +139,7 @@ function section<T>(
   const hidden = all ? new Set<T>() : new Set(ended.slice(0, -endedShown));
   const shown = items.filter((item) => !hidden.has(item));
   const more = hidden.size === 0 ? '' : `, and ${counted(hidden.size, 'older one')} that ended (--all shows them)`;
-  return ['', `${what}: ${shown.length}${more}`, ...columns(shown.map(cells)).map(indented)];
+  return ['', `${what}: ${shown.length}${more}`, ...alignedTable(shown.map(cells)).map(indented)];
 }
 
 function indented(line: string): string {

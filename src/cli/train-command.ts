@@ -1,13 +1,12 @@
 /**
  * `sealsum train`: posts a model.json, follows the training, prints what GET /prediction answers; or the statistics that it asks for.
  */
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { SealsumError } from '../errors.ts';
 import { type FollowModelOptions, followModel, followStatistics } from '../http/model-owner-client.ts';
 import { asksForStatistics } from '../learning/model-document.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { coefficientTable } from './coefficient-table.ts';
+import { JsonFiles } from './files.ts';
 import { type ModelOwnerOptions, openModelOwner, withModelOwnerOptions } from './model-owner-access.ts';
 import { untilInterrupted } from './program.ts';
 import { createProgress } from './progress.ts';
@@ -38,7 +37,7 @@ export function registerTrainCommand(program: Command): void {
     .description(
       'Post a model.json to a model owner, follow its training and print the final cost and predictions as JSON, or the statistics that it asks for as tables.',
     )
-    .argument('<model.json>', 'the file that says what to train, or which statistics to sum')
+    .argument('<model.json>', 'the file that says what to train, or which statistics to sum; - for standard input')
     .option('--json', 'print statistics as one JSON object too; draw no progress', false)
     .addOption(
       new Option('--table', 'print the coefficients with their standard errors and intervals in place of predictions')
@@ -47,7 +46,7 @@ export function registerTrainCommand(program: Command): void {
     )
     .addHelpText('after', examples)
     .action(async (file: string, options: TrainOptions) => {
-      const document = await readDocument(file);
+      const document = await new JsonFiles().read(file, (content) => content);
       await using asking = await openModelOwner(options);
       using bar = createProgress({ what: 'training', unit: 'updates', json: options.json });
       const said = await untilInterrupted((signal) =>
@@ -82,17 +81,4 @@ async function outcomeOf(
   }
   const found = await followStatistics(job);
   return json ? JSON.stringify(found) : statisticsTables(found);
-}
-
-async function readDocument(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new SealsumError('model_invalid', `${file}: cannot be read`, { cause });
-  });
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SealsumError('model_invalid', `${file} is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
-      cause,
-    });
-  }
 }

@@ -38,7 +38,7 @@ export function registerVerifyModelCommand(program: Command, services: ProjectSe
     .addHelpText('after', help)
     .action((model: string, options: AccessOptions & { json: boolean }) =>
       untilInterrupted(async (signal) => {
-        await using access = await openAccess(options, services);
+        await using access = await openAccess(options, services, signal);
         const rounds = await verdicts(model, access, options.json, signal);
         const wrong = rounds.filter(({ verdict }) => verdict === 'not included');
         if (options.json) services.print(JSON.stringify({ model, whole: wrong.length === 0, rounds }));

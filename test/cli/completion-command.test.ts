@@ -41,6 +41,7 @@ test('bash completes commands, those below them, options, and their choices', ({
   assert.deepEqual(inBash(folder, 'simulate-training', '--bits', ''), ['16', '32', '64']);
   assert.deepEqual(inBash(folder, 'simulate-training', '--owners', '3', '--bits', '6'), ['64']);
   assert.deepEqual(inBash(folder, 'completion', 'z'), ['zsh']);
+  assert.deepEqual(inBash(folder, 'consent', 'job', 're'), ['refuse']);
   assert.deepEqual(inBash(folder, '-v', 'privacy', '--json', '--accountant', 'dd'), ['ddgauss']);
   assert.deepEqual(inBash(folder, 'facilitator', '--po'), ['--port']);
   // What is left empty the shell fills with files.
@@ -54,12 +55,13 @@ test('bash knows every command and every option', async ({ folder }) => {
   const program = await wholeProgram(commands);
   assert.deepEqual([...inBash(folder, '')].sort(), program.commands.map((command) => command.name()).sort());
   for (const command of program.commands) {
-    const expected = command.options.map(({ long }) => long ?? '').concat('--help');
+    const expected = command.options.flatMap(({ flags }) => flags.match(/--[a-z0-9-]+/g) ?? []).concat('--help');
     assert.deepEqual([...inBash(folder, command.name(), '--')].sort(), expected.sort(), command.name());
   }
 });
 
-for (const shell of ['zsh', 'fish'] as const) {
+const [zsh, fish] = ['zsh', 'fish'] as const;
+for (const shell of [zsh, fish]) {
   const missing = spawnSync(shell, ['--version']).error !== undefined;
   const name = `${shell} takes the script`;
   if (missing) {
@@ -69,12 +71,63 @@ for (const shell of ['zsh', 'fish'] as const) {
     test(name, ({ folder }) => {
       const ran = spawnSync(shell, ['-n', join(folder, shell)], { encoding: 'utf8' });
       assert.deepEqual([ran.status, ran.stderr], [0, '']);
-      if (shell !== 'fish') return;
-      const asked = spawnSync(shell, ['-c', `source ${join(folder, 'fish')}; complete -C 'sealsum verify '`], {
-        encoding: 'utf8',
-      });
-      assert.match(asked.stdout, /^log\t/m);
     });
+  if (missing) test.skip(`${shell} completes`);
+  else
+    test(`${shell} completes commands, those below them, options, and their choices`, ({ folder }) => {
+      const ask = shell === 'zsh' ? inZsh : inFish;
+      for (const [words, expected] of [
+        [
+          ['verify', ''],
+          ['log', 'model', 'receipt'],
+        ],
+        [
+          ['simulate-training', '--bits', ''],
+          ['16', '32', '64'],
+        ],
+        [
+          ['-v', 'completion', ''],
+          ['bash', 'fish', 'zsh'],
+        ],
+        [
+          ['consent', 'job', ''],
+          ['approve', 'refuse'],
+        ],
+      ] as const)
+        assert.deepEqual([...ask(folder, ...words)].sort(), expected, words.join(' '));
+      const flags = ask(folder, 'verify', 'log', '--');
+      for (const flag of ['--noted', '--json', '--help']) assert.ok(flags.includes(flag), flag);
+      assert.ok(!flags.includes('--facilitator'));
+      const named = ask(folder, 'predict', '--');
+      for (const flag of ['--url', '--model-owner']) assert.ok(named.includes(flag), flag);
+    });
+}
+
+/** What the functions of zsh's own completion are given. */
+function inZsh(folder: string, ...words: readonly string[]): readonly string[] {
+  const script = `
+compdef() { : }
+_files() { : }
+compadd() { shift; print -rl -- "$@" }
+_describe() { local -a all=("\${(@P)2}"); print -rl -- "\${all[@]%%:*}" }
+source "$1"; shift
+words=("$@"); CURRENT=$#
+_sealsum`;
+  const ran = spawnSync(zsh, ['-f', '-c', script, 'zsh', join(folder, 'zsh'), 'sealsum', ...words], {
+    encoding: 'utf8',
+  });
+  assert.equal(ran.stderr, '');
+  return ran.stdout.split('\n').filter(Boolean);
+}
+
+function inFish(folder: string, ...words: readonly string[]): readonly string[] {
+  const script = `source ${join(folder, 'fish')}; complete -C ${JSON.stringify(['sealsum', ...words].join(' '))}`;
+  const ran = spawnSync(fish, ['--no-config', '-c', script], { encoding: 'utf8' });
+  assert.deepEqual([ran.status, ran.stderr], [0, '']);
+  return ran.stdout
+    .split('\n')
+    .flatMap((line) => line.split('\t')[0] ?? [])
+    .filter(Boolean);
 }
 
 test('as a process; another shell is refused by name', async () => {

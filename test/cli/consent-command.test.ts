@@ -63,9 +63,10 @@ test('jobs are listed, shown, approved and refused, by the address and the token
   assert.equal(await run(...told), 'no job waits for a person');
   assert.deepEqual(JSON.parse(await run(...told, '--json')), { jobs: [] });
 
+  const closing = { solver: 'gradient', rounds: 4, inference: {}, diagnostics: { bins: 5 } };
   const [first, second] = [
     await describe(document, 'first'),
-    await describe({ ...document, privacy: undefined }, 'second'),
+    await describe({ ...document, privacy: undefined, training: closing }, 'second'),
   ];
   for (const asked of [first, second]) {
     world.script.propose(signJob(asked));
@@ -85,6 +86,9 @@ test('jobs are listed, shown, approved and refused, by the address and the token
     /^privacy +rho 0\.1 a round, 0\.5 in all; hides one record \(zero-out\), noise by the model-owner$/m,
     /^privacy +none: no differential privacy, the sums are exact$/m,
     /^ledger after +rho 0\.5 spent, not limited$/m,
+    /^and at the end +one round more, after which this owner contributes to none: 43 values; 6 parameters come before it$/m,
+    /^inference +21 values: information 1, /m,
+    /^diagnostics +22 values: histogram 1, /m,
   ])
     assert.match(text, line);
   const { jobs } = JSON.parse(await run(...told, '--json')) as { jobs: unknown[] };
@@ -94,7 +98,11 @@ test('jobs are listed, shown, approved and refused, by the address and the token
   );
   assert.match(await run('second', ...told), /^job +second\n/);
 
-  assert.match(await run('first', 'approve', ...told), /^first is approved/);
+  // Only what was looked at is decided.
+  const [, digest = ''] = /^digest +([0-9a-f]{64})$/m.exec(await run('first', ...told)) ?? [];
+  await assert.rejects(run('first', 'approve', '--digest', 'a'.repeat(64), ...told), { code: 'job_conflict' });
+  await assert.rejects(run('first', 'approve', '--digest', 'a', ...told), { code: 'message_invalid' });
+  assert.match(await run('first', 'approve', '--digest', digest, ...told), /^first is approved/);
   await until('anna is ready', () => world.script.standing(first.job) === 'ready');
   assert.match(await run('first', 'approve', ...told), /^first is approved, and the facilitator knows$/);
   await assert.rejects(run('first', 'refuse', ...told), { code: 'consent_conflict' });
@@ -114,6 +122,7 @@ test('what is said wrongly is refused', async () => {
   const config = await world.folder.write('sums.toml', 'name = "sums"\nrole = "facilitator"\n');
   await assert.rejects(run('job', 'maybe', '--url', 'http://127.0.0.1:1'), /Allowed choices are approve, refuse/);
   await assert.rejects(run('job', '--reason', 'x', '--url', 'http://127.0.0.1:1'), /goes with approve or refuse/);
+  await assert.rejects(run('job', '--digest', 'x', '--url', 'http://127.0.0.1:1'), /goes with approve or refuse/);
   await assert.rejects(run('--url', 'ftp://a'), /expected a URL such as http/);
   await assert.rejects(run('--url', 'http://127.0.0.1:1'), /does not answer; is the data owner running/);
   await assert.rejects(run('--config', config), { code: 'config_invalid' });

@@ -1,8 +1,10 @@
 /** `sealsum doctor`: each thing that a party needs is broken in turn, with real files and sockets, and told with its mend. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import { judgeCertificate } from '../../src/cli/doctor/file-checks.ts';
@@ -21,6 +23,7 @@ import { openDatabase } from '../../src/storage/database.ts';
 import { nobody } from '../config/silent.ts';
 import { createAuthority } from '../http/certificates.ts';
 import { testIdentity } from '../support/identities.ts';
+import { program } from '../support/program.ts';
 import { capture } from './capture.ts';
 import { createProject, freePorts, type Started, startCommand, type TestProject } from './project.ts';
 import { runSealsum } from './run.ts';
@@ -59,6 +62,8 @@ async function doctor(config: string, services: Partial<ProjectServices> = {}): 
 function only(found: readonly Found[], status: 'problem' | 'warning', check: string): Found {
   const these = found.filter((each) => each.status === status && each.check === check);
   assert.equal(these.length, 1, JSON.stringify(found, undefined, 2));
+  // Whatever is wrong comes with what to do.
+  for (const each of found) if (['problem', 'warning'].includes(each.status)) assert.ok(each.mend, each.message);
   return these[0] as Found;
 }
 
@@ -154,6 +159,48 @@ test('identity and passphrase: readable by others, missing, wrong, unknown', asy
   );
 });
 
+test('a token that no party takes, and a configuration that names somebody whom the roster does not', async ({
+  project,
+}) => {
+  const config = project.config('model-owner');
+  const text = await readFile(config, 'utf8');
+  const token = join(dirname(config), 'token');
+  await writeFile(token, 'with spaces '.repeat(4), { mode: 0o600 });
+  const guarded = await whileReplaced(config, `access_token_file = "token"\n${text}`, () => doctor(config));
+  assert.match(only(guarded, 'problem', 'access').message, /expected 32 or more letters and digits/);
+  await writeFile(token, 'a'.repeat(64));
+  const well = await whileReplaced(config, `access_token_file = "token"\n${text}`, () => doctor(config));
+  assert.match(well.find(({ check }) => check === 'access')?.message ?? '', /with its token/);
+  const owners = await whileReplaced(config, `owners = ["owner-1", "nobody"]\n${text}`, () => doctor(config));
+  assert.match(only(owners, 'problem', 'roster').message, /owners: .* does not name nobody/);
+});
+
+test('one that is stopped says nothing more, and ends with the code of an interruption', async ({ project }) => {
+  // Whoever takes a connection and says nothing is waited for.
+  const silent = createTcpServer(() => undefined).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const file = project.config('owner-1');
+  const text = (await readFile(file, 'utf8')).replace(/^\[facilitator\][^[]*/m, '');
+  try {
+    await whileReplaced(file, `${text}\n[facilitator]\nurl = "http://127.0.0.1:${port}"\n`, async () => {
+      const command = program('src/cli/main.ts');
+      const child = spawn(process.execPath, [...command, 'doctor', '--config', file]);
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString('utf8');
+      });
+      const [accepted, ended] = [once(silent, 'connection'), once(child, 'close')];
+      await accepted;
+      child.kill('SIGINT');
+      assert.deepEqual((await ended)[0], 130);
+      assert.match(output, /\nok {7}port .*\n$/);
+    });
+  } finally {
+    silent.close();
+  }
+});
+
 test('roster: missing, without this party, with another role or key, after a rotation', async ({ project }) => {
   const config = project.config('owner-1');
   const file = join(project.folder, 'roster.toml');
@@ -224,6 +271,8 @@ test('store: no folder, readable by others, damaged, of another role; PostgreSQL
   const reached = await withStore('postgres://postgres@127.0.0.1:5432/test?schema=doctor_has_made_nothing');
   if (reached.find(({ check }) => check === 'store')?.status !== 'ok') console.log('skipped: there is no PostgreSQL');
   else assert.match(reached.find(({ check }) => check === 'store')?.message ?? '', /answers and holds no store yet/);
+  const none = await withStore('postgres://me:s3cret-of-the-store@ /sums');
+  assert.match(only(none, 'problem', 'store').message, /expected postgres:/);
   const dead = await withStore('postgres://me:s3cret-of-the-store@127.0.0.1:1/sums');
   assert.match(only(dead, 'problem', 'store').message, /127\.0\.0\.1:1/);
 });
@@ -340,6 +389,19 @@ test('certificates: about to end, ended, not yet valid; a facilitator whose cert
     /SHA-256 [0-9A-F:]{95}: 1 day are left|days? are left/,
   );
   assert.equal(trusted.find(({ check }) => check === 'admission')?.status, 'ok');
+  // Its port is that of the facilitator without TLS, which is not this one.
+  assert.match(only(await doctor(served), 'problem', 'port').message, /is not this party: TLS fails/);
+  const itself = served.replace('tls.toml', 'itself.toml');
+  const ports = (await readFile(served, 'utf8')).replace(/^port *=.*$/m, `port = ${port}`);
+  await writeFile(itself, ports);
+  const mine = (await doctor(itself)).find(({ check }) => check === 'port');
+  assert.deepEqual([mine?.status, /with the certificate of this party$/.test(mine?.message ?? '')], ['ok', true]);
+  const other = authority.issue('facilitator', 'IP:127.0.0.1');
+  await writeFile(join(folder, 'tls.pem'), other.cert);
+  await writeFile(join(folder, 'tls.key'), other.key);
+  assert.match(only(await doctor(itself), 'problem', 'port').message, /its certificate is another: SHA-256 /);
+  await writeFile(join(folder, 'tls.pem'), cert);
+  await writeFile(join(folder, 'tls.key'), key);
   const own = await doctor(served);
   assert.match(only(own, 'warning', 'certificate').message, /tls\.pem: for IP Address:127\.0\.0\.1/);
   const ended = authority.issue('facilitator', 'IP:127.0.0.1', -1);

@@ -7,8 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
-import type { Estimate } from '../../src/cli/estimating/estimate.ts';
-import { shapeOf, trialOf } from '../../src/cli/estimating/job-shape.ts';
+import { type Estimate, privacyOf } from '../../src/cli/estimating/estimate.ts';
+import {
+  type Basis,
+  beginning,
+  cpuOfBeginning,
+  cpuOfRound,
+  durationOfRound,
+} from '../../src/cli/estimating/job-cost.ts';
+import { type JobShape, jobsOf, trialOf } from '../../src/cli/estimating/job-shape.ts';
 import { cellsOfRecord, madeUpRecords } from '../../src/cli/estimating/trial-data.ts';
 import type { Records } from '../../src/learning/features.ts';
 import { compileFeatures, encodeTable } from '../../src/learning/features.ts';
@@ -24,7 +31,7 @@ import { encryptParameters, prepareMatrix, seal, sealEncrypted } from '../../src
 import { encodeEncryptedParameters } from '../../src/protocol/encrypted-parameters.ts';
 import { encodeParameters } from '../../src/protocol/parameters.ts';
 import { isOfStatistics } from '../../src/protocol/terms.ts';
-import { logisticSample, textOf } from '../end-to-end/data.ts';
+import { linearSample, logisticSample, textOf } from '../end-to-end/data.ts';
 import { bundleOf, program, root } from '../support/program.ts';
 
 const run = promisify(execFile);
@@ -113,7 +120,9 @@ for (const [name, given] of documents)
     }
     const encryptor = createEncryptor(publicKey);
     for (const document of variants) {
-      const { model, terms, contributionBytes, parameterBytes } = shapeOf(document, 4, 50);
+      const { main } = jobsOf(document, 4, 50);
+      const { model, terms, round } = main;
+      const { contributionBytes, parameterBytes } = round;
       const records = await recordsOf(model, madeUpRecords(model, 50));
       assert.equal(records.count + records.dropped, 50);
       const { plan } = terms;
@@ -132,8 +141,8 @@ for (const [name, given] of documents)
         );
       }
       // What is tried is a job of its own, with the same plan but for its owners.
-      const tried = trialOf(shapeOf(document, 4, 50), cellsOfRecord(model));
-      assert.deepEqual([tried.owners, tried.records, tried.rounds], [3, 50, shapeOf(document, 4, 50).rounds]);
+      const tried = trialOf(main, cellsOfRecord(model));
+      assert.deepEqual([tried.owners, tried.records, tried.rounds], [3, 50, main.rounds]);
       assert.equal(tried.terms.plan.length, plan.length);
     }
   });
@@ -148,7 +157,7 @@ const wide: JsonObject = {
 };
 
 test('of a large job a part is tried: fewer columns, records and owners', () => {
-  const job = shapeOf(wide, 100, 1_000_000);
+  const job = jobsOf(wide, 100, 1_000_000).main;
   const tried = trialOf(job, cellsOfRecord(job.model));
   assert.ok(
     job.terms.plan.ciphertexts > 900 && tried.terms.plan.ciphertexts <= 400,
@@ -161,29 +170,181 @@ test('of a large job a part is tried: fewer columns, records and owners', () => 
 });
 
 test('what does not go together is refused by name', () => {
-  assert.throws(() => shapeOf(small(wide), 1, 10), { code: 'message_invalid', field: '--owners' });
-  assert.throws(() => shapeOf(small(wide, { participation: { max_records: 5 } }), 3, 10), { field: '--records' });
-  assert.throws(() => shapeOf({ model_type: 'LINEAR_REGRESSION' }, 3, 10), { code: 'model_invalid' });
+  assert.throws(() => jobsOf(small(wide), 1, 10), { code: 'message_invalid', field: '--owners' });
+  assert.throws(() => jobsOf(small(wide, { participation: { max_records: 5 } }), 3, 10), { field: '--records' });
+  assert.throws(() => jobsOf({ model_type: 'LINEAR_REGRESSION' }, 3, 10), { code: 'model_invalid' });
 });
 
-test('cross-validation is as many jobs, and ranges that are still to be found are taken as wide as may be', () => {
-  const { data_props, ...others } = small(
-    documents.find(([name]) => name === 'examples/logistic/model.json')?.[1] ?? {},
-  );
-  const crossed = shapeOf({ ...others, data_props, training: { cross_validation: { folds: 4 } } }, 3, 10);
-  assert.equal(crossed.jobs, 5);
-  const standardised = shapeOf(
-    {
-      model_type: 'LINEAR_REGRESSION',
-      data_props: {
-        features: [{ name: 'x', type: 'continuous', standardize: { within: [-5, 5] } }],
-        target: { name: 'y', standardize: { within: [0, 9] } },
-      },
+const logistic = small(documents.find(([name]) => name === 'examples/logistic/model.json')?.[1] ?? {});
+
+const standardised: JsonObject = {
+  model_type: 'LINEAR_REGRESSION',
+  data_props: {
+    features: [
+      { name: 'x', type: 'continuous', standardize: { within: [-5, 5], deviations: 0.1 } },
+      { name: 'z', type: 'nominal', levels: ['a', 'b'] },
+    ],
+    target: { name: 'y', standardize: { within: [0, 9] } },
+  },
+  encryption: { key_bits: 2048 },
+};
+
+test('all jobs that a training makes of a model.json are counted: statistics, folds, the training, and its closing round', () => {
+  const jobs = (document: JsonObject): readonly (readonly [times: number, rounds: number, closing: boolean])[] =>
+    jobsOf(document, 3, 10).all.map(({ shape, times }) => [times, shape.rounds, shape.closing !== undefined]);
+  assert.deepEqual(jobs({ ...logistic, training: { rounds: 9 } }), [[1, 10, false]]);
+  assert.deepEqual(jobs({ ...logistic, training: { rounds: 9, inference: {}, cross_validation: { folds: 4 } } }), [
+    [4, 10, false],
+    [1, 10, true],
+  ]);
+  assert.deepEqual(jobs(standardised), [
+    [1, 1, false],
+    [1, 1, false],
+  ]);
+  assert.deepEqual(jobs({ ...standardised, training: { solver: 'gradient', rounds: 5, diagnostics: {} } }), [
+    [1, 1, false],
+    [1, 6, true],
+  ]);
+});
+
+test('a closing round has a plan of its own, and its bytes are those of its contributions and parameters', async () => {
+  const document = small(linearSample(5).document, {
+    training: { solver: 'gradient', rounds: 3, inference: {}, diagnostics: { bins: 50 } },
+  });
+  const { main } = jobsOf(document, 3, 20);
+  const { closing, model, terms } = main;
+  assert.ok(closing !== undefined && terms.closing !== undefined && closing.ciphertexts > main.round.ciphertexts);
+  const { plan, task } = terms.closing;
+  const records = await recordsOf(model, madeUpRecords(model, 20));
+  const parameters = new Float64Array(task.parameterCount).fill(0.5);
+  assert.equal(encodeParameters(parameters).length, closing.parameterBytes);
+  const tags = Array.from({ length: plan.ciphertexts }, () => 1n);
+  const encryptor = createEncryptor(publicKey);
+  const sealed = await seal({ plan, encryptor, task }, records, parameters, tags);
+  assert.equal(sealed.length, closing.contributionBytes);
+  // What is tried has none: it would be measured as a round like the others.
+  assert.equal(trialOf(main, cellsOfRecord(model)).closing, undefined);
+});
+
+test('of a part with fewer owners, fewer of them are silent', () => {
+  const document = {
+    ...logistic,
+    privacy: { rho: 1, place: 'data-owners', silent_owners: 6 },
+    participation: { quorum: 10 },
+  };
+  const { main } = jobsOf(document, 12, 10);
+  const tried = trialOf(main, cellsOfRecord(main.model));
+  assert.deepEqual([tried.owners, tried.model.participation.quorum, tried.model.privacy?.silent_owners], [3, 3, 2]);
+});
+
+/** Seconds of a processor that are made up, each another power of two, so that a sum tells of what it is made. */
+const cost = { backend: 'none', key: 0, table: 0, encrypt: 2, noise: 1, fold: 0.5, decrypt: 4, record: 0.25, read: 8 };
+
+/** As if the part of a job had been run with these times for one owner, the facilitator and the model owner. */
+function basisOf(
+  document: JsonObject,
+  owners: number,
+  records: number,
+  round: readonly [number, number, number],
+): Basis {
+  const job = jobsOf(document, owners, records).main;
+  const tried = trialOf(job, cellsOfRecord(job.model));
+  const [owner, facilitator, modelOwner] = round;
+  const times = { owner, facilitator, modelOwner };
+  const isOne = job.rounds === 1;
+  return {
+    job,
+    tried,
+    cost,
+    trial: {
+      rounds: isOne ? 0 : 10,
+      seconds: { round: 1, begin: 0.5 },
+      cpu: { round: isOne ? undefined : times, begin: isOne ? times : { owner: 3, facilitator: 5, modelOwner: 7 } },
+      memory: { owner: 0, facilitator: 0, modelOwner: 0 },
     },
+  };
+}
+
+const ofJob = (basis: Basis) => cpuOfRound(basis, basis.job.round);
+
+test('noise is added once by whom it is added, however many owners there are', () => {
+  for (const [place, more] of [
+    ['model-owner', 0],
+    ['facilitator', cost.noise],
+    ['data-owners', 0],
+  ] as const) {
+    const document = { ...logistic, privacy: { rho: 1, place }, participation: { quorum: 3 }, training: { rounds: 9 } };
+    const c = jobsOf(document, 3, 10).main.round.ciphertexts;
+    // Of the facilitator's seconds all but the last twelve are of its operations, and these twelve of requests.
+    const few = basisOf(document, 3, 10, [100, c * (cost.encrypt + more) + 3 * c * cost.fold + 12, 100]);
+    assert.equal(few.tried.round.ciphertexts, c);
+    assert.deepEqual(ofJob(few), few.trial.cpu.round);
+    const many = { ...few, job: { ...few.job, owners: 30 } };
+    const { owner, facilitator, modelOwner } = ofJob(many);
+    assert.deepEqual([owner, modelOwner], [100, 100]);
+    assert.equal(facilitator, c * (cost.encrypt + more) + 30 * c * cost.fold + 120);
+  }
+});
+
+test('ciphertexts beyond those tried take encrypting, multiplying, decrypting, and noise where it is added', () => {
+  for (const [place, own, opening] of [
+    [undefined, 0, 0],
+    ['data-owners', cost.noise, 0],
+    ['model-owner', 0, cost.noise],
+  ] as const) {
+    const privacy = place === undefined ? {} : { privacy: { rho: 1, place }, participation: { quorum: 3 } };
+    const basis = basisOf({ ...logistic, ...privacy, training: { rounds: 9 } }, 3, 10, [100, 1e6, 100]);
+    const more = cpuOfRound(basis, { ...basis.job.round, ciphertexts: basis.job.round.ciphertexts + 8 });
+    assert.deepEqual(
+      [more.owner, more.facilitator, more.modelOwner],
+      [100 + 8 * (cost.encrypt + own), 1e6 + 8 * (cost.encrypt + 3 * cost.fold), 100 + 8 * (cost.decrypt + opening)],
+    );
+  }
+});
+
+test('records that were not tried are read once and summed in every round', () => {
+  const records = 1_000_000;
+  const basis = basisOf(
+    { ...logistic, training: { rounds: 9 }, participation: { max_records: records } },
+    3,
+    records,
+    [100, 1000, 100],
+  );
+  const left = records - basis.tried.records;
+  assert.ok(left > 900_000);
+  assert.equal(ofJob(basis).owner, 100 + left * cost.record);
+  assert.equal(cpuOfBeginning(basis).owner, 3 + left * cost.read);
+  assert.equal(beginning(basis).apart, 0.5 + left * cost.read);
+});
+
+test('a job with one round counts it once, and more owners take longer by the clock', () => {
+  const document = { ...standardised, data_props: jobsOf(standardised, 3, 10).main.document.data_props };
+  const few = basisOf(document, 3, 10, [100, 100, 100]);
+  const round = ofJob(few);
+  const begin = cpuOfBeginning(few);
+  for (const party of ['owner', 'facilitator', 'modelOwner'] as const) assert.equal(round[party] + begin[party], 100);
+  const seconds = (basis: Basis): number => durationOfRound(basis, basis.job.round, ofJob(basis), []).together;
+  const many = { ...few, job: { ...few.job, owners: 300 } };
+  assert.ok(seconds(many) > seconds(few) + 1);
+});
+
+test('what a whole training spends of privacy is the promise, not the share of one of its jobs', () => {
+  const rhoOf = ({ terms }: JobShape): number => {
+    const { numerator, denominator } = terms.calibration?.rhoTotal ?? assert.fail();
+    return Number(numerator) / Number(denominator);
+  };
+  const jobs = jobsOf(
+    { ...logistic, privacy: { rho: 0.5, delta: 1e-6 }, training: { rounds: 9, cross_validation: { folds: 4 } } },
     3,
     10,
   );
-  assert.equal(standardised.terms.plan.length > 0, true);
+  const total = jobs.all.reduce((sum, { shape, times }) => sum + times * rhoOf(shape), 0);
+  assert.ok(total <= 0.5 && total > 0.499);
+  const statement = privacyOf(jobs);
+  assert.ok('promised' in statement);
+  assert.ok(Math.abs(statement.promised.rho.number - total) < 1e-12);
+  assert.equal(statement.promised.rounds, 50);
+  assert.ok((statement.promised.epsilon ?? 0) > 5);
 });
 
 /** A ratio that is beyond this is wrong. */

@@ -26,9 +26,9 @@ test('a project for one machine: every party loads, by the commands that are pri
     ],
   );
   assert.deepEqual(view.commands, [
-    `scripts/run_facilitator.sh --config '${project}/facilitator/config.toml'`,
-    `for owner in north south; do scripts/run_data_owner.sh --config '${project}'/$owner/config.toml & done; wait`,
-    `scripts/run_model_owner.sh --config '${project}/model-owner/config.toml'`,
+    `sealsum facilitator --config '${project}/facilitator/config.toml'`,
+    `for owner in north south; do sealsum data-owner --config '${project}'/$owner/config.toml & done; wait`,
+    `sealsum model-owner --config '${project}/model-owner/config.toml'`,
   ]);
   const services = { ...testServices(), clock };
   for (const [index, { name, role, fingerprint, config }] of view.parties.entries()) {

@@ -82,7 +82,7 @@ test('a project of several machines: invitations, answers, admission, rotation, 
 
   // A party on the facilitator's own machine uses the roster that is there.
   const second = await run(['join', made.invitations[1]?.file ?? '', hub, '--local']);
-  assert.match(second, /run_model_owner\.sh/);
+  assert.match(second, /^ {2}sealsum model-owner --config /m);
   assert.equal((await readRoster(made.roster)).parties.length, 2);
   const name = 'research.join.json';
   assert.match(

@@ -147,7 +147,7 @@ test('every refusal is one line on standard error and exit code 1', async () => 
   const cases: [readonly string[], string, string][] = [
     [['genpkey', '--keysize', '1024', 'k.json'], '', '--keysize: bits: expected at least 2048, found 1024'],
     [['encrypt', 'small.json', '1'], '', 'small.json: n: expected at least 2048 bits, found 1024; make a larger key'],
-    [['encrypt', 'text.json', '1'], '', 'text.json: expected JSON'],
+    [['encrypt', 'text.json', '1'], '', 'text.json: expected JSON, and it is none from line 1, column 1 on'],
     [
       ['encrypt', 'private.json', '1'],
       '',

@@ -59,7 +59,7 @@ test('a running model owner predicts files, standard input, and says which line 
     await parties.folder.write('rows.csv', [sample.header, sample.rows[0]].join('\n')),
   );
   assert.deepEqual([none.code, none.output], [1, '']);
-  assert.match(none.errors, /has no finished model yet; see sealsum status/);
+  assert.match(none.errors, /no model is finished yet; see sealsum status/);
   // A first feature without which a row is dropped.
   const { data_props } = sample.document;
   const [first, ...others] = data_props.features;

@@ -1,14 +1,19 @@
 /** What all commands have in common: help with examples that work, suggestions, exit codes, errors as JSON, colours, progress. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { type Command, CommanderError } from 'commander';
 import { suite } from 'uvu';
 import { hasColours } from '../../src/cli/colours.ts';
 import { argumentsOf, programFor, wholeProgram } from '../../src/cli/command-table.ts';
 import { commands } from '../../src/cli/commands.ts';
-import { exitCodes, runProgram } from '../../src/cli/program.ts';
+import { exitCodes, runProgram, untilInterrupted } from '../../src/cli/program.ts';
 import { createProgress } from '../../src/cli/progress.ts';
+import { alignedTable } from '../../src/cli/table.ts';
 import { SealsumError } from '../../src/errors.ts';
 import { program as programOf } from '../support/program.ts';
 import { capture } from './capture.ts';
@@ -122,6 +127,8 @@ test('a misspelt command, option or choice is refused with what may have been me
       "option '--accountant <name>' argument 'ddgaus' is invalid. Allowed choices are zcdp, rdp, pld, gaussian, ddgauss, skellam. (Did you mean ddgauss?)",
     ],
     [['frobnicate-everything'], "unknown command 'frobnicate-everything'"],
+    [['help', 'inti'], "unknown command 'inti' (Did you mean init?)"],
+    [['inti', '--help'], "unknown command 'inti' (Did you mean init?)"],
   ] as const)
     assert.deepEqual(await run(...words), { code: 2, output: '', errors: `sealsum: ${complaint}\n` });
 });
@@ -150,19 +157,20 @@ test('with --json an error is one problem object on standard error, with the exi
     exit_code: 2,
   });
   const refused = await run('fingerprints', '/nowhere/roster.toml', '--json');
-  assert.deepEqual([refused.code, refused.output], [1, '']);
+  assert.deepEqual([refused.code, refused.output], [2, '']);
   assert.deepEqual(JSON.parse(refused.errors), {
     type: 'urn:sealsum:problem:config-invalid',
     title: 'The configuration makes no sense',
     detail: '/nowhere/roster.toml cannot be read: there is no such file or folder',
     field: 'roster',
-    exit_code: 1,
+    exit_code: 2,
   });
   // What follows -- is no option.
   assert.match((await run('encrypt', 'nowhere.json', '--', '--json')).errors, /^sealsum: /);
 });
 
 test('errors have the exit codes that help tells', async () => {
+  const notThere = await readFile('/nowhere').catch((error: unknown) => error);
   for (const [error, code] of [
     [new SealsumError('data_invalid', 'x'), 1],
     [new Error('x'), 1],
@@ -170,12 +178,60 @@ test('errors have the exit codes that help tells', async () => {
     [new SealsumError('facilitator_unreachable', 'x'), 3],
     [new SealsumError('request_failed', 'x'), 3],
     [new SealsumError('aborted', 'x'), 130],
+    [new SealsumError('config_invalid', 'x', { cause: notThere }), 2],
+    [new SealsumError('config_invalid', 'x', { field: '--config' }), 2],
+    [new SealsumError('config_invalid', 'x', { field: 'listen.port' }), 1],
+    [new SealsumError('identity_invalid', 'x', { field: '--fingerprint' }), 1],
+    [new SealsumError('data_invalid', 'x', { cause: new SealsumError('data_invalid', 'y', { cause: notThere }) }), 2],
   ] as const) {
     const program = (await programFor(commands, ['node', 'sealsum'])).action(() => Promise.reject(error));
     const { code: found, errors } = await capture(() => runProgram(program, ['node', 'sealsum']));
     assert.equal(found, code, String(error));
     assert.match(errors, /^sealsum: (Error: )?x\n/);
   }
+});
+
+test('what is interrupted ends with the exit code of the signal, in whatever words it is told', async () => {
+  const stopped = (error: Error) => async (signal: AbortSignal) => {
+    await once(signal, 'abort');
+    throw error;
+  };
+  for (const [name, error, code, said] of [
+    ['SIGINT', new SealsumError('aborted', 'the training was stopped'), 130, 'the training was stopped'],
+    ['SIGTERM', new DOMException('This operation was aborted', 'AbortError'), 143, 'stopped'],
+    ['SIGHUP', new SealsumError('request_failed', 'nobody answers'), 129, 'stopped'],
+  ] as const) {
+    const program = (await programFor(commands, ['node', 'sealsum'])).action(() => untilInterrupted(stopped(error)));
+    const before = process.listenerCount(name);
+    const ran = capture(() => runProgram(program, ['node', 'sealsum']));
+    while (process.listenerCount(name) === before) await setImmediate();
+    process.emit(name, name);
+    assert.deepEqual(await ran, { code, output: '', errors: `sealsum: ${said}\n` });
+    assert.equal(process.listenerCount(name), before);
+  }
+  const program = (await programFor(commands, ['node', 'sealsum'])).action(() =>
+    untilInterrupted(() => Promise.reject(new SealsumError('request_failed', 'nobody answers'))),
+  );
+  assert.equal((await capture(() => runProgram(program, ['node', 'sealsum']))).code, 3);
+});
+
+test('a reader that leaves is no error; a disk that is full is one, told in a line', () => {
+  const command = [process.execPath, ...programOf('src/cli/main.ts'), 'explain'].join(' ');
+  const piped = spawnSync('bash', ['-c', `set -o pipefail; ${command} | head -n 1 > /dev/null`], { encoding: 'utf8' });
+  assert.deepEqual([piped.status, piped.stderr], [0, '']);
+  if (!existsSync('/dev/full')) return;
+  const full = spawnSync('bash', ['-c', `${command} > /dev/full`], { encoding: 'utf8' });
+  assert.deepEqual([full.status, full.stderr], [1, 'sealsum: standard output cannot be written: the disk is full\n']);
+});
+
+test('what others have written moves no cursor and makes no lines', async () => {
+  const name = 'x\u001b[2Jy\u202ez\r\nprivacy  none';
+  assert.deepEqual(alignedTable([[name, 'z']]), ['x\\u{1b}[2Jy\\u{202e}z\\u{d}\\u{a}privacy  none  z']);
+  const program = (await programFor(commands, ['node', 'sealsum'])).action(() =>
+    Promise.reject(new SealsumError('model_invalid', 'name\u001b[2J: no')),
+  );
+  const { errors } = await capture(() => runProgram(program, ['node', 'sealsum']));
+  assert.equal(errors, 'sealsum: name\\u{1b}[2J: no\n');
 });
 
 test('colours are for terminals, unless NO_COLOR or FORCE_COLOR says otherwise', () => {

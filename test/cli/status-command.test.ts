@@ -1,6 +1,7 @@
 /** `sealsum status` of parties that run as processes, a job of theirs from its beginning to its end. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -88,8 +89,14 @@ test('every party tells how it fares, before and after a training, and --watch w
 
   const watching = ['facilitator', 'owner-1'].map((name) => watch(project.config(name)));
   await Promise.all(watching.map(({ begun }) => begun));
+  // A reader of the first line alone ends it with the next one.
+  const left = spawn(process.execPath, [...command, 'status', '--watch', '--config', project.config('facilitator')]);
+  const leftCode = new Promise((resolve) => left.once('close', resolve));
+  await once(left.stdout, 'data');
+  left.stdout.destroy();
   const trained = run('train', model, '--model-owner', modelOwner.url);
   assert.equal(trained.status, 0, trained.stderr);
+  assert.equal(await leftCode, 0);
   const [all, own] = await Promise.all(watching.map(({ untilEnded }) => untilEnded));
   assert.ok(all !== undefined && own !== undefined);
   for (const each of [all, own]) assert.deepEqual([each.code, each.errors], [0, '']);

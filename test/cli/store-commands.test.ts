@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { setImmediate } from 'node:timers/promises';
+import { type Command, CommanderError } from 'commander';
 import { suite } from 'uvu';
 import { registerBackupCommand } from '../../src/cli/backup-command.ts';
 import { createProgram } from '../../src/cli/program.ts';
@@ -18,6 +19,7 @@ import { type Database, openDatabase } from '../../src/storage/database.ts';
 import { createDataOwnerStore } from '../../src/storage/durable-data-owner-store.ts';
 import { createTestClock } from '../support/clock.ts';
 import { program } from '../support/program.ts';
+import { capture } from './capture.ts';
 
 interface Context {
   folder: string;
@@ -146,6 +148,38 @@ test('a copy is made beside the party, and its log is whole', async ({ store, fo
   });
   const keys = ['--key', anna.publicKey, '--key', old.publicKey];
   assert.equal(await run('verify-log', '--store', file, ...keys), await run('verify-log', '--store', store, ...keys));
+});
+
+test('a long log has a bar with the time that is left, and Ctrl-C ends the work', async ({ folder }) => {
+  const place = join(folder, 'long.sqlite');
+  await using database = await openDatabase(place, { role: 'data-owner' });
+  const store = createDataOwnerStore(database, createAuditLog(anna, createTestClock()));
+  await store.commit({ audit: Array.from({ length: 1000 }, () => ({ type: 'started' as const })) });
+  const verify = ['verify-log', '--store', place, '--key', anna.publicKey];
+  const { isTTY } = process.stderr;
+  const { TERM } = process.env;
+  Object.assign(process.stderr, { isTTY: true });
+  process.env.TERM = 'xterm';
+  try {
+    const drawn = await capture(async () => {
+      assert.match(await run(...verify), /1000 entries/);
+    });
+    assert.match(drawn.errors, /verifying .* 1000\/1000 entries, .* left/);
+  } finally {
+    Object.assign(process.stderr, { isTTY });
+    if (TERM === undefined) delete process.env.TERM;
+    else process.env.TERM = TERM;
+  }
+  const before = process.listenerCount('SIGINT');
+  const stopped = run(...verify).then(
+    () => assert.fail('it was not stopped'),
+    (error: unknown) => error,
+  );
+  while (process.listenerCount('SIGINT') === before) await setImmediate();
+  process.emit('SIGINT', 'SIGINT');
+  const error = await stopped;
+  assert.ok(error instanceof CommanderError);
+  assert.equal(error.exitCode, 130);
 });
 
 test('both are commands of sealsum', ({ store, folder }) => {

@@ -101,11 +101,11 @@ test('says that there is no model owner, no file, or no JSON', async () => {
   assert.deepEqual([nobody.code, nobody.output], [3, '']);
   assert.match(nobody.complaint, /^sealsum: http:\/\/127\.0\.0\.1:9 does not answer; is the model owner running\?\n$/);
   const missing = await sealsum(['train', join(folder.path, 'none.json')]);
-  assert.equal(missing.code, 1);
-  assert.match(missing.complaint, /none\.json: cannot be read/);
-  const broken = await sealsum(['train', await folder.write('broken.json', '{')]);
+  assert.equal(missing.code, 2);
+  assert.match(missing.complaint, /cannot read .*none\.json: there is no such file/);
+  const broken = await sealsum(['train', await folder.write('broken.json', '{\n  "a": 1,\n  b\n}')]);
   assert.equal(broken.code, 1);
-  assert.match(broken.complaint, /is not JSON/);
+  assert.match(broken.complaint, /broken\.json: expected JSON, and it is none from line 3, column 3 on\n$/);
 });
 
 test.run();

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { exists, readPrivateFile, statDataFile } from '../../config/files.ts';
 import { oldIdentityFile, readSecrets } from '../../config/identity-file.ts';
+import { readAccessToken, requireNamed } from '../../config/load.ts';
 import type { PartyConfig } from '../../config/party-config.ts';
 import { existingPassphrase, passphraseVariable } from '../../config/passphrase.ts';
 import { entryOf, type Roster, type RosterEntry, readRoster, rosterDigest } from '../../config/roster-file.ts';
@@ -31,10 +32,30 @@ export function fileChecks(config: PartyConfig, known: Known, services: ProjectS
       look: () => lookAtRoster(config, known),
       mend: 'get the present roster.toml from whoever keeps it',
     },
-    { name: 'passphrase', look: () => lookAtPassphrase(config) },
-    { name: 'identity', look: () => lookAtIdentity(config, known, services) },
-    ...(config.tls === undefined ? [] : [{ name: 'certificate', look: () => lookAtCertificate(config, services) }]),
-    { name: 'access', look: () => lookAtAccess(config) },
+    {
+      name: 'passphrase',
+      look: () => lookAtPassphrase(config),
+      mend: 'put the passphrase there, in a file of the user who runs the party (chmod 600)',
+    },
+    {
+      name: 'identity',
+      look: () => lookAtIdentity(config, known, services),
+      mend: 'restore identity.json and its passphrase from a backup, for the user who runs the party (chmod 600)',
+    },
+    ...(config.tls === undefined
+      ? []
+      : [
+          {
+            name: 'certificate',
+            look: () => lookAtCertificate(config, services),
+            mend: 'look at tls.certificate and tls.key: the key must be that of the certificate (docs/how-to/tls.md)',
+          },
+        ]),
+    {
+      name: 'access',
+      look: () => lookAtAccess(config),
+      mend: 'look at listen.host, [tls] and access_token_file (docs/how-to/three-hosts.md)',
+    },
     ...dataChecks(config),
   ];
 }
@@ -53,6 +74,7 @@ async function lookAtRoster(config: PartyConfig, known: Known): Promise<readonly
         `set role = "${entry.role}" if the roster is right`,
       ),
     ];
+  requireNamed(config, roster);
   const digest = spoken(Buffer.from(rosterDigest(roster), 'hex'));
   const parties = counted(roster.parties.length, 'entry').replace(/entrys$/, 'entries');
   const found = [ok(`${config.roster}: ${parties}, ${name} among them; its digest, for all to compare: ${digest}`)];
@@ -144,12 +166,7 @@ export function judgeCertificate(
 
 async function lookAtAccess(config: PartyConfig): Promise<Omit<Finding, 'check'>> {
   const { host, allowPlaintext } = config.listen;
-  let localToken: string | undefined;
-  if (config.role !== 'facilitator' && config.accessTokenFile !== undefined) {
-    localToken = (await readPrivateFile(config.accessTokenFile, 'access_token_file')).toString('utf8').trim();
-    if (localToken.length < 32)
-      return problem(`${config.accessTokenFile} holds fewer than 32 characters`, 'make one with: openssl rand -hex 32');
-  }
+  const localToken = await readAccessToken(config);
   requireSafeListening({
     host,
     tls: config.tls !== undefined,

@@ -1,16 +1,18 @@
 /** The ways between parties: this one's port, the facilitator's address, certificate, version, clock, and whether it knows this one. */
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import { type FacilitatorAccess, facilitatorAccess, upstreamAccess } from '../../config/load.ts';
 import type { PartyConfig } from '../../config/party-config.ts';
+import { readServerTls } from '../../config/tls-files.ts';
 import { SealsumError } from '../../errors.ts';
 import { createFacilitatorClient } from '../../http/facilitator-client.ts';
 import { createSignedFetch } from '../../http/signed-fetch.ts';
 import { createTransport, oldestTls } from '../../http/transport.ts';
 import { version } from '../../version.ts';
-import { addressOf } from '../party-access.ts';
+import { listeningUrl } from '../party-access.ts';
 import type { ProjectServices } from '../project-services.ts';
 import { judgeCertificate, type Known } from './file-checks.ts';
 import { type Check, type Finding, ok, problem, skipped, warning } from './finding.ts';
@@ -28,17 +30,27 @@ export function networkChecks(
 ): readonly Check[] {
   const others = lookUpOthers(config, known, services);
   return [
-    { name: 'port', look: () => lookAtPort(config, signal) },
+    { name: 'port', look: () => lookAtPort(config, services, signal), mend: anotherPort },
     {
       name: 'reachability',
       look: async () => (await Promise.all((await others).map((each) => lookAtOther(each, services, signal)))).flat(),
+      mend: wayThere,
     },
-    { name: 'clock', look: async () => lookAtClock(config, await others, services, signal) },
+    { name: 'clock', look: async () => lookAtClock(config, await others, services, signal), mend: wayThere },
     ...(config.role === 'facilitator'
       ? []
-      : [{ name: 'admission', look: async () => lookAtAdmission((await others)[0], known, services, signal) }]),
+      : [
+          {
+            name: 'admission',
+            look: async () => lookAtAdmission((await others)[0], known, services, signal),
+            mend: wayThere,
+          },
+        ]),
   ];
 }
+
+/** For those whose address or certificates cannot even be found out. */
+const wayThere = 'look at [facilitator] (or [[upstream]]) in the configuration, and at the url in the roster';
 
 /** Whom this party makes connections to. It is looked up once, and told of by each check that needs it. */
 function lookUpOthers(
@@ -57,7 +69,9 @@ function lookUpOthers(
   return found;
 }
 
-async function lookAtPort(config: PartyConfig, signal: AbortSignal): Promise<Found> {
+const anotherPort = 'end the other program, or choose another port: listen.port';
+
+async function lookAtPort(config: PartyConfig, services: ProjectServices, signal: AbortSignal): Promise<Found> {
   const { host, port } = config.listen;
   const at = `${host}, port ${port}`;
   const server = createServer();
@@ -67,7 +81,7 @@ async function lookAtPort(config: PartyConfig, signal: AbortSignal): Promise<Fou
     return ok(port === 0 ? `${host}, any free port` : `${at} is free: the party is not running`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') return await lookAtListener(config, at, signal);
+    if (code === 'EADDRINUSE') return await lookAtListener(config, at, services, signal);
     if (code === 'EACCES') return problem(`${at}: permission denied`, 'choose a port above 1023: listen.port');
     return problem(
       `${at} cannot be listened on (${code ?? String(error)})`,
@@ -78,21 +92,31 @@ async function lookAtPort(config: PartyConfig, signal: AbortSignal): Promise<Fou
   }
 }
 
-/** Whoever listens on the port of this party: itself, if all is well. */
-async function lookAtListener(config: PartyConfig, at: string, signal: AbortSignal): Promise<Found> {
-  const { host, port } = config.listen;
-  const scheme = config.tls === undefined ? 'http' : 'https';
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  const url = `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
-  // It says no secret and is asked for none: whose certificate it has is looked at by those who come from elsewhere.
-  if (scheme === 'https') return ok(`${at} is in use, by this party if it is running (${await addressOf(config)})`);
+/** Whoever listens on the port of this party: itself, if all is well. It is told no secret and asked for none. */
+async function lookAtListener(
+  config: PartyConfig,
+  at: string,
+  { clock }: ProjectServices,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { tls } = config;
+  const url = listeningUrl(config);
+  if (tls !== undefined) {
+    const { fingerprint256: own } = new X509Certificate((await readServerTls(tls, clock.now())).cert);
+    // Whether it is trusted is for those who come from elsewhere: here it must be this party's.
+    const shown = await peerCertificate(url, { rejectUnauthorized: false }, signal);
+    if (shown.error === undefined && shown.peer.fingerprint256 === own)
+      return ok(`${at} is in use by a program with the certificate of this party`);
+    const what =
+      shown.error === undefined ? `its certificate is another: SHA-256 ${shown.peer.fingerprint256}` : shown.error;
+    return problem(`${at} is in use by a program that is not this party: ${what}`, anotherPort);
+  }
   await using transport = createTransport();
   const said = await describe(transport.fetch, url, signal).catch(() => undefined);
-  const mend = 'end the other program, or choose another port: listen.port';
   if (said === undefined || said.title === '')
-    return problem(`${at} is in use by a program that is no party of sealsum`, mend);
+    return problem(`${at} is in use by a program that is no party of sealsum`, anotherPort);
   const expected = `sealsum ${config.role.replace('-', ' ')}`;
-  if (said.title !== expected) return problem(`${at} is in use by another party, a ${said.title}`, mend);
+  if (said.title !== expected) return problem(`${at} is in use by another party, a ${said.title}`, anotherPort);
   return ok(`${at} is in use by a running ${expected}, version ${said.version}`);
 }
 
@@ -227,7 +251,7 @@ function reasonIn(error: unknown): string {
 type Peer = { readonly peer: PeerCertificate; readonly error?: undefined } | { readonly error: string };
 
 /** The certificate that a server shows, or why it is not trusted. */
-async function peerCertificate(url: string, tls: FacilitatorAccess['tls'], signal: AbortSignal): Promise<Peer> {
+async function peerCertificate(url: string, tls: ConnectionOptions | undefined, signal: AbortSignal): Promise<Peer> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   let socket: TLSSocket | undefined;

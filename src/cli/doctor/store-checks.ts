@@ -1,31 +1,44 @@
 /** Where a party keeps its state: whether it can be written, has room, opens, and is whole. */
 import { randomUUID } from 'node:crypto';
-import { rm, statfs, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exists, reasonOf } from '../../config/files.ts';
 import type { PartyConfig } from '../../config/party-config.ts';
 import { SealsumError } from '../../errors.ts';
-import { parseLocation } from '../../storage/location.ts';
+import { freeBytesOf, leastFreeBytes } from '../../http/readiness.ts';
+import { type Location, parseLocation } from '../../storage/location.ts';
 import { readStore, type Snapshot } from '../../storage/store-reader.ts';
 import { type Check, type Finding, ok, problem, skipped, warning } from './finding.ts';
 
-/** Bytes below which a party says itself that it is not ready (src/http/readiness.ts), and below which there is time to act. */
-const leastFree = 256 * 2 ** 20;
-const niceFree = 1024 * 2 ** 20;
+/** Bytes below which there is still time to act. */
+const niceFree = 4 * leastFreeBytes;
 
 /** @param freeBytes that a process without special rights can still write to a folder */
 export function storeChecks(
   config: PartyConfig,
   freeBytes: (folder: string) => Promise<number> = freeBytesOf,
 ): readonly Check[] {
-  const location = parseLocation(config.store);
+  let location: Location;
+  try {
+    location = parseLocation(config.store);
+  } catch {
+    const mend = `name a file or a PostgreSQL database in ${config.file}: store = "…"`;
+    return [{ name: 'store', look: () => Promise.resolve().then(() => parseLocation(config.store).name), mend }];
+  }
   if (location.kind === 'memory') {
     const said = 'the store is in memory: whatever the party knows ends with its process';
     return [
       { name: 'store', look: () => Promise.resolve(warning(said, `name a file in ${config.file}: store = "…"`)) },
     ];
   }
-  const look = { name: 'store', look: () => lookAtStore(config) };
+  const look = {
+    name: 'store',
+    look: () => lookAtStore(config),
+    mend:
+      location.kind === 'postgres'
+        ? 'see whether the database answers there (psql), and whether this user may use the schema'
+        : 'do what is said, or restore the store from a backup',
+  };
   if (location.kind === 'postgres') return [look];
   const folder = dirname(location.path);
   return [
@@ -61,14 +74,9 @@ async function lookAtDisk(
   const free = await freeBytes(folder).catch(() => undefined);
   if (free === undefined) return skipped(`nobody says how much room there is for ${folder}`);
   const said = `${Math.round(free / 2 ** 20)} MiB are free for ${folder}`;
-  if (free < leastFree)
-    return problem(said, `free ${leastFree / 2 ** 20} MiB at least: below that the party is not ready`);
+  if (free < leastFreeBytes)
+    return problem(said, `free ${leastFreeBytes / 2 ** 20} MiB at least: below that the party is not ready`);
   return free < niceFree ? warning(said, 'see what fills the disk before the party stops') : ok(said);
-}
-
-async function freeBytesOf(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 const firstStart = 'it is made when the party is started for the first time';

@@ -1,70 +1,73 @@
 /** An estimate as people read it. */
-import { alignedTable } from '../text-table.ts';
-import type { Estimate } from './estimate.ts';
+import { counted, numberTable } from '../table.ts';
+import type { Estimate, Parties, RoundEstimate } from './estimate.ts';
 
 export function estimateText(found: Estimate): string {
-  const { plan, round, whole, memory_bytes: memory, measured, warnings, privacy } = found;
+  const { plan, round, closing_round: closing, whole, memory_bytes: memory, measured, warnings, privacy } = found;
   const { owner, facilitator, model_owner: model } = round.bytes;
-  const perParty = alignedTable(
+  const perParty = numberTable([
+    ['', 'data owner', 'facilitator', 'model owner'],
+    ['a round, of a processor', ...three(round.cpu_seconds, seconds)],
+    ['a round, sent', bytes(owner.up), bytes(facilitator.sent), bytes(model.up)],
+    ['a round, received', bytes(owner.down), bytes(facilitator.received), bytes(model.down)],
+    ...(closing === undefined ? [] : closingRows(closing)),
+    ['in all, of a processor', ...three(whole.cpu_seconds, seconds)],
     [
-      ['', 'data owner', 'facilitator', 'model owner'],
-      ['a round, of a processor', ...three(round.cpu_seconds, seconds)],
-      ['a round, sent', bytes(owner.up), bytes(facilitator.sent), bytes(model.up)],
-      ['a round, received', bytes(owner.down), bytes(facilitator.received), bytes(model.down)],
-      ['in all, of a processor', ...three(whole.cpu_seconds, seconds)],
-      [
-        'in all, sent',
-        bytes(whole.bytes.owner.up),
-        bytes(whole.bytes.facilitator.sent),
-        bytes(whole.bytes.model_owner.up),
-      ],
-      [
-        'in all, received',
-        bytes(whole.bytes.owner.down),
-        bytes(whole.bytes.facilitator.received),
-        bytes(whole.bytes.model_owner.down),
-      ],
-      ['memory', ...three(memory, bytes)],
+      'in all, sent',
+      bytes(whole.bytes.owner.up),
+      bytes(whole.bytes.facilitator.sent),
+      bytes(whole.bytes.model_owner.up),
     ],
-    [1, 2, 3],
-  );
-  const clock = alignedTable(
     [
-      ['by the clock', 'a round', 'in all'],
-      ['all on this machine', seconds(round.seconds.together), seconds(whole.seconds.together)],
-      ...round.seconds.apart.map((each, index) => [
-        `a machine each, links of ${each.mbits} Mbit/s`,
-        seconds(each.seconds),
-        seconds(whole.seconds.apart[index]?.seconds ?? 0),
-      ]),
+      'in all, received',
+      bytes(whole.bytes.owner.down),
+      bytes(whole.bytes.facilitator.received),
+      bytes(whole.bytes.model_owner.down),
     ],
-    [1, 2],
-  );
+    ['memory', ...three(memory, bytes)],
+  ]);
+  const columns = [round.seconds, ...(closing === undefined ? [] : [closing.seconds]), whole.seconds];
+  const clock = numberTable([
+    ['by the clock', 'a round', ...(closing === undefined ? [] : ['the last round']), 'in all'],
+    ['all on this machine', ...columns.map(({ together }) => seconds(together))],
+    ...round.seconds.apart.map(({ mbits }, index) => [
+      `a machine each, links of ${mbits} Mbit/s`,
+      ...columns.map(({ apart }) => seconds(apart[index]?.seconds ?? 0)),
+    ]),
+  ]);
   const { operations: one, trial } = measured;
-  const inRounds = trial.rounds === 0 ? '' : `, in ${trial.rounds} rounds`;
-  const jobs = found.jobs === 1 ? '' : `${found.jobs} jobs of `;
+  const inRounds = trial.rounds === 0 ? '' : `, in ${counted(trial.rounds, 'round')}`;
+  const jobs = found.jobs === 1 ? '' : ` of ${found.jobs} jobs`;
   return [
-    `${found.owners} data owners with ${found.records_per_owner} records each, ${jobs}${found.rounds} round${found.rounds === 1 ? '' : 's'}; ` +
+    `${counted(found.owners, 'data owner')} with ${counted(found.records_per_owner, 'record')} each, ${counted(found.rounds, 'round')}${jobs}; ` +
       `${plan.values} values in ${plan.ciphertexts} ciphertexts of ${plan.key_bits} bits, ${plan.slots_per_ciphertext} slots of ${plan.slot_bits} bits in each`,
     '',
-    ...perParty,
+    perParty,
     '',
-    ...clock,
-    `before the first round: ${seconds(whole.begin_seconds)}, which is in all: keys, their proof, tables, reading the records`,
+    clock,
+    `before the first round${found.jobs === 1 ? '' : ' of each job'}: ${seconds(whole.begin_seconds)}, which is in all: keys, their proof, tables, reading the records`,
     '',
     `privacy: ${promiseOf(privacy)}`,
     '',
     `measured here with ${measured.backend} on ${measured.processors} processors: a key ${seconds(one.key)}, a table ${seconds(one.table)}, encrypt ${seconds(one.encrypt)}, ` +
-      `check and add ${seconds(one.fold)}, decrypt ${seconds(one.decrypt)}, a record ${seconds(one.record)};`,
+      `check and add ${seconds(one.fold)}, decrypt ${seconds(one.decrypt)}, ${one.noise === 0 ? '' : `noise ${seconds(one.noise)}, `}a record ${seconds(one.record)};`,
     `${trial.owners} data owners with ${trial.records_per_owner} made-up records each and ${trial.ciphertexts} ciphertexts, as processes over HTTP${inRounds}`,
     ...warnings.map(({ message }) => `warning: ${message}`),
   ].join('\n');
 }
 
-function three(
-  of: { readonly owner: number; readonly facilitator: number; readonly model_owner: number },
-  text: (value: number) => string,
-): string[] {
+function closingRows({
+  cpu_seconds: cpu,
+  bytes: { owner, facilitator, model_owner: model },
+}: RoundEstimate): string[][] {
+  return [
+    ['the last round, of a processor', ...three(cpu, seconds)],
+    ['the last round, sent', bytes(owner.up), bytes(facilitator.sent), bytes(model.up)],
+    ['the last round, received', bytes(owner.down), bytes(facilitator.received), bytes(model.down)],
+  ];
+}
+
+function three(of: Parties, text: (value: number) => string): string[] {
   return [text(of.owner), text(of.facilitator), text(of.model_owner)];
 }
 

@@ -1,27 +1,19 @@
 /** What somebody should know of a job before it costs anything. */
 import { isStatistics } from '../../learning/statistics/model.ts';
 import { noiseDeviation } from '../../protocol/terms.ts';
+import { counted } from '../table.ts';
+import type { Duration } from './job-cost.ts';
 import type { JobShape } from './job-shape.ts';
 
 export interface EstimateWarning {
-  readonly code:
-    | 'machine_busy'
-    | 'noise_swamps'
-    | 'deadline_short'
-    | 'no_privacy'
-    | 'standardises'
-    | 'records_unused'
-    | 'early_end';
+  readonly code: 'machine_busy' | 'noise_swamps' | 'deadline_short' | 'no_privacy' | 'records_unused' | 'early_end';
   readonly message: string;
 }
 
 export interface Estimated {
   readonly job: JobShape;
-  readonly duration: {
-    readonly together: number;
-    readonly apart: readonly { readonly mbits: number; readonly seconds: number }[];
-  };
-  readonly standardises: boolean;
+  /** Of every kind of round. */
+  readonly durations: readonly Duration[];
   /** The load average when measuring began, for each processor. */
   readonly load: number;
 }
@@ -32,7 +24,7 @@ const busy = 0.7;
 /** Parts of the greatest length that a mean can have: from here on it is worth a word, and from there it says hardly anything. */
 const audible = 0.1;
 
-export function warningsOf({ job, duration, standardises, load }: Estimated): EstimateWarning[] {
+export function warningsOf({ job, durations, load }: Estimated): EstimateWarning[] {
   const { model, terms } = job;
   const warnings: EstimateWarning[] = [];
   const noise = noiseShare(job);
@@ -54,19 +46,13 @@ export function warningsOf({ job, duration, standardises, load }: Estimated): Es
         `${noise > 1 ? ', and swamps it' : ''}: more records or owners, a greater epsilon (or rho), fewer rounds or columns make it less`,
     });
   const { deadline_seconds: deadline } = model.participation;
-  const slow = duration.apart.find(({ seconds }) => seconds > deadline);
-  if (duration.together > deadline || slow !== undefined)
+  const slow = durations.flatMap(({ apart }) => apart).find(({ seconds }) => seconds > deadline);
+  if (durations.some(({ together }) => together > deadline) || slow !== undefined)
     warnings.push({
       code: 'deadline_short',
       message: `a round may take longer than participation.deadline_seconds, ${deadline}${
         slow === undefined ? '' : `, at ${slow.mbits} Mbit/s`
       }: who is late is left out`,
-    });
-  if (standardises)
-    warnings.push({
-      code: 'standardises',
-      message:
-        'a round of statistics comes first, to find ranges: it is not in these figures; they count with the bounds in "within" as ranges',
     });
   const { max_records: most } = model.participation;
   if (most > 16 * job.records && 'quantising' in terms.task && terms.task.quantising !== undefined)
@@ -77,7 +63,7 @@ export function warningsOf({ job, duration, standardises, load }: Estimated): Es
   if (!isStatistics(model) && model.training.solver === 'gradient' && endsEarly(model.training))
     warnings.push({
       code: 'early_end',
-      message: `the training may end before its ${job.rounds} rounds, as its settings say`,
+      message: `the training may end before its ${counted(job.rounds, 'round')}, as its settings say`,
     });
   return warnings;
 }

@@ -1,30 +1,27 @@
-/**
- * What a job takes: from the first rounds of a part of it that were run for real (trial-run.ts), and from what single operations take
- * (operations.ts) for everything that was left out of that part.
- *
- * With c ciphertexts of a contribution, n owners with r records each, and a prime for what was tried, of a processor in each round
- *
- *     owner        o = o' + (c − c')·encrypt + (r·v − r'·v')
- *     facilitator  f = (f' − c'·encrypt − n'·c'·fold)·n/n' + c·encrypt + n·c·fold
- *     model owner  m = m' + (c − c')·decrypt
- *
- * where v is what one record takes. On one machine of k processors a round takes w = w' + (n·o + f + m − n'·o' − f' − m')/k by the clock; with a machine
- * for each party and links of L bits a second, the time in which nobody computed, w' − max((n'·o' + f' + m')/k, o' + f' + m'), then o + f + m,
- * then what the facilitator's link carries: n parameters out, n contributions in, one aggregate out.
- */
-import { availableParallelism, loadavg } from 'node:os';
-import { compileFeatures, encodeTable, type Records } from '../../learning/features.ts';
+/** What a model.json takes, in a round and in all the jobs that come of it: measured where it can be, computed where it is too large. */
+import { loadavg } from 'node:os';
 import type { JsonObject } from '../../learning/json-object.ts';
-import { isStatistics } from '../../learning/statistics/model.ts';
-import { compileColumns, encodeColumns } from '../../learning/statistics/records.ts';
-import { readTable } from '../../learning/table.ts';
+import { epsilonFromRho } from '../../privacy/accounting/zcdp.ts';
+import { formatRational, multiplyRationals, rational, sumRationals, toNumberAbove } from '../../privacy/rational.ts';
 import { type PrivacyStatement, privacyStatement } from '../../privacy/statement.ts';
 import { privacyTerms } from '../../protocol/terms.ts';
 import { type EstimateWarning, warningsOf } from './estimate-warnings.ts';
-import { type JobShape, shapeOf, standardises, trialOf } from './job-shape.ts';
+import {
+  type Basis,
+  beginning,
+  cpuOfBeginning,
+  cpuOfRound,
+  type Duration,
+  durationOfRound,
+  memoryOf,
+  processors,
+  type Traffic,
+  trafficOf,
+} from './job-cost.ts';
+import { type Jobs, jobsOf, type RoundShape, trialOf } from './job-shape.ts';
 import { measureOperations, type Operations } from './operations.ts';
 import { cellsOfRecord, madeUpRecords } from './trial-data.ts';
-import { type PerParty, runTrial, type Trial } from './trial-run.ts';
+import { type PerParty, runTrial, trialSteps } from './trial-run.ts';
 
 export interface EstimateOptions {
   /** The content of a model.json. */
@@ -37,30 +34,30 @@ export interface EstimateOptions {
   readonly links: readonly number[];
   /** Seconds of rounds that are measured, roughly. */
   readonly budget: number;
-  readonly onStep: (line: string) => void;
+  /** Told how many steps of how many are done. */
+  readonly onProgress: (done: number, total: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** By the clock. */
-export interface Duration {
-  /** All parties on this machine. */
-  readonly together: number;
-  /** A machine like this one for each party, by the rate of their links in Mbit/s. */
-  readonly apart: readonly { readonly mbits: number; readonly seconds: number }[];
+/** Seconds of a processor, or bytes, of each party; of a data owner those of one. */
+export interface Parties {
+  readonly owner: number;
+  readonly facilitator: number;
+  readonly model_owner: number;
 }
 
-/** Payloads alone; exact. */
-export interface Traffic {
-  readonly owner: { readonly up: number; readonly down: number };
-  readonly facilitator: { readonly received: number; readonly sent: number };
-  readonly model_owner: { readonly up: number; readonly down: number };
+export interface RoundEstimate {
+  readonly cpu_seconds: Parties;
+  readonly seconds: Duration;
+  readonly bytes: Traffic;
 }
 
 export interface Estimate {
   readonly owners: number;
   readonly records_per_owner: number;
+  /** The training, those without each fold, and the statistics from which ranges follow. */
   readonly jobs: number;
-  /** Of each job, at most. */
+  /** Of all jobs, at most. */
   readonly rounds: number;
   readonly plan: {
     readonly key_bits: number;
@@ -69,20 +66,19 @@ export interface Estimate {
     readonly slots_per_ciphertext: number;
     readonly ciphertexts: number;
   };
-  readonly round: {
-    readonly cpu_seconds: { readonly owner: number; readonly facilitator: number; readonly model_owner: number };
-    readonly seconds: Duration;
-    readonly bytes: Traffic;
-  };
+  readonly round: RoundEstimate;
+  /** Where the training ends with a round that sums something else. */
+  readonly closing_round?: RoundEstimate & { readonly values: number; readonly ciphertexts: number };
   readonly whole: {
     /** Keys and their proof, tables, records, answers: before the first round of each job. */
     readonly begin_seconds: number;
-    readonly cpu_seconds: { readonly owner: number; readonly facilitator: number; readonly model_owner: number };
+    readonly cpu_seconds: Parties;
     readonly seconds: Duration;
     readonly bytes: Traffic;
   };
   /** The most in memory of each process. */
-  readonly memory_bytes: { readonly owner: number; readonly facilitator: number; readonly model_owner: number };
+  readonly memory_bytes: Parties;
+  /** Of all jobs together. */
   readonly privacy: PrivacyStatement;
   readonly measured: {
     readonly backend: string;
@@ -102,42 +98,37 @@ export interface Estimate {
 
 /** @throws SealsumError model_invalid, plan_unsafe, privacy_invalid, message_invalid; what the trial failed with; aborted */
 export async function estimate(options: EstimateOptions): Promise<Estimate> {
-  const { document, onStep, signal, links, budget } = options;
+  const { document, onProgress, signal, links, budget } = options;
   const load = (loadavg()[0] ?? 0) / processors();
-  const job = shapeOf(document, options.owners, options.records);
+  const jobs = jobsOf(document, options.owners, options.records);
+  const job = jobs.main;
   const tried = trialOf(job, cellsOfRecord(job.model));
-  onStep('measuring keys, encryption, products, decryption and sums over records');
-  const operations = await measureOperations(job.terms, job.rounds, await sampleOf(job));
-  const small = recordSeconds(tried, operations, job);
+  let done = 0;
+  const onStep = (): void => {
+    onProgress(done, 1 + trialSteps);
+    done += 1;
+  };
+  onStep();
+  const cost = await measureOperations(job, signal);
   const data = Array.from({ length: tried.owners }, () => madeUpRecords(tried.model, tried.records));
   const trial = await runTrial({ document: tried.document, data, budget, onStep, signal });
-  const round = roundOf(job, tried, trial, operations, small);
-  const duration = durationOf(job, tried, trial, round, links);
-  const beginTogether =
-    trial.seconds.begin + (Math.max(0, job.owners - tried.owners) * trial.cpu.begin.owner) / processors();
-  const { jobs, rounds, terms } = job;
-  const { plan } = terms;
-  const traffic = trafficOf(job);
-  const promise = privacyTerms(job.model, terms);
-  const whole = {
-    begin_seconds: beginTogether,
-    cpu_seconds: named(combine(round, trial.cpu.begin, (each, begin) => jobs * (rounds * each + begin))),
-    seconds: {
-      together: jobs * (beginTogether + rounds * duration.together),
-      apart: duration.apart.map(({ mbits, seconds }) => ({
-        mbits,
-        seconds: jobs * (trial.seconds.begin + rounds * seconds),
-      })),
-    },
-    bytes: timesTraffic(traffic, jobs * rounds),
+  const basis: Basis = { job, tried, trial, cost };
+  const roundOf = (shape: RoundShape): RoundEstimate => {
+    const cpu = cpuOfRound(basis, shape);
+    return {
+      cpu_seconds: named(cpu),
+      seconds: durationOfRound(basis, shape, cpu, links),
+      bytes: trafficOf(shape, job.owners),
+    };
   };
-  const figures = { job, duration, load, standardises: standardises(document) };
-  const { backend, ...times } = operations;
+  const { plan } = job.terms;
+  const { backend, ...times } = cost;
+  const [round, closing] = [roundOf(job.round), job.closing && roundOf(job.closing)];
   return {
     owners: job.owners,
     records_per_owner: job.records,
-    jobs,
-    rounds,
+    jobs: jobs.all.reduce((sum, each) => sum + each.times, 0),
+    rounds: roundsOf(jobs),
     plan: {
       key_bits: plan.keyBits,
       values: plan.length,
@@ -145,10 +136,13 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
       slots_per_ciphertext: plan.slotsPerCiphertext,
       ciphertexts: plan.ciphertexts,
     },
-    round: { cpu_seconds: named(round), seconds: duration, bytes: traffic },
-    whole,
-    memory_bytes: named(memoryOf(job, tried, trial)),
-    privacy: privacyStatement(promise, promise === undefined ? 0 : rounds),
+    round,
+    ...(closing === undefined || job.closing === undefined
+      ? {}
+      : { closing_round: { values: job.closing.values, ciphertexts: job.closing.ciphertexts, ...closing } }),
+    whole: wholeOf(basis, jobs, links, roundOf),
+    memory_bytes: named(memoryOf(basis)),
+    privacy: privacyOf(jobs),
     measured: {
       backend,
       processors: processors(),
@@ -156,124 +150,88 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
       trial: {
         owners: tried.owners,
         records_per_owner: tried.records,
-        ciphertexts: tried.terms.plan.ciphertexts,
+        ciphertexts: tried.round.ciphertexts,
         rounds: trial.rounds,
       },
     },
-    warnings: warningsOf(figures),
+    warnings: warningsOf({
+      job,
+      durations: [round.seconds, ...(closing === undefined ? [] : [closing.seconds])],
+      load,
+    }),
   };
 }
 
-function processors(): number {
-  return availableParallelism();
+function roundsOf({ all }: Jobs): number {
+  return all.reduce((sum, { shape, times }) => sum + times * (shape.rounds + (shape.closing === undefined ? 0 : 1)), 0);
 }
 
-/** Some records of a job, made up. */
-async function sampleOf(job: JobShape): Promise<Records> {
-  const cells = cellsOfRecord(job.model);
-  const count = Math.max(1, Math.min(job.records, Math.floor(20_000 / cells)));
-  const table = await readTable({ text: madeUpRecords(job.model, count) }, job.model.data_props);
-  if (isStatistics(job.model)) return encodeColumns(compileColumns(job.model), table);
-  return encodeTable(compileFeatures(job.model), table);
-}
-
-/** Of what was tried, with fewer columns: in proportion to what a record's sums are made of. */
-function recordSeconds(tried: JobShape, { record }: Operations, job: JobShape): number {
-  return (record * tried.terms.plan.length) / job.terms.plan.length;
-}
-
-function roundOf(job: JobShape, tried: JobShape, trial: Trial, cost: Operations, small: number): PerParty<number> {
-  const [c, before] = [job.terms.plan.ciphertexts, tried.terms.plan.ciphertexts];
-  const [n, few] = [job.owners, tried.owners];
-  const { encrypt, fold, decrypt, record } = cost;
-  // Of one round nothing but the operations can be told from the rest of its job.
-  const measured = trial.cpu.round ?? {
-    owner: before * encrypt + tried.records * small,
-    facilitator: before * encrypt + few * before * fold,
-    modelOwner: before * decrypt,
-  };
-  const perOwner = Math.max(0, measured.facilitator - before * encrypt - few * before * fold) / few;
-  return {
-    owner: Math.max(0, measured.owner + (c - before) * encrypt + job.records * record - tried.records * small),
-    facilitator: n * perOwner + c * encrypt + n * c * fold,
-    modelOwner: measured.modelOwner + (c - before) * decrypt,
-  };
-}
-
-function durationOf(
-  job: JobShape,
-  tried: JobShape,
-  { seconds, cpu }: Trial,
-  round: PerParty<number>,
+/** Job after job, and every round of each. */
+function wholeOf(
+  basis: Basis,
+  { all }: Jobs,
   links: readonly number[],
-): Duration {
-  const total = (each: PerParty<number>, owners: number): number =>
-    owners * each.owner + each.facilitator + each.modelOwner;
-  const measured = cpu.round === undefined ? undefined : total(cpu.round, tried.owners);
-  const k = processors();
-  const more = measured === undefined ? 0 : total(round, job.owners) - measured;
-  const together = Math.max(seconds.round + more / k, total(round, 0));
-  const path = cpu.round === undefined ? 0 : cpu.round.owner + cpu.round.facilitator + cpu.round.modelOwner;
-  const waiting = Math.max(0, seconds.round - Math.max((measured ?? 0) / k, path));
-  const bits = 8 * (job.owners * (job.contributionBytes + job.parameterBytes) + job.contributionBytes);
-  const computing = round.owner + round.facilitator + round.modelOwner;
+  roundOf: (shape: RoundShape) => RoundEstimate,
+): Estimate['whole'] {
+  const kinds = all.flatMap(({ shape, times }) => [
+    { count: times * shape.rounds, ...roundOf(shape.round) },
+    ...(shape.closing === undefined ? [] : [{ count: times, ...roundOf(shape.closing) }]),
+  ]);
+  const jobs = all.reduce((sum, { times }) => sum + times, 0);
+  const begin = beginning(basis);
+  const cpu = named(cpuOfBeginning(basis));
+  const sum = (once: number, of: (kind: RoundEstimate) => number): number =>
+    kinds.reduce((total, kind) => total + kind.count * of(kind), jobs * once);
   return {
-    together,
-    apart: links.map((mbits) => ({ mbits, seconds: waiting + computing + bits / (1e6 * mbits) })),
+    begin_seconds: begin.together,
+    cpu_seconds: {
+      owner: sum(cpu.owner, (kind) => kind.cpu_seconds.owner),
+      facilitator: sum(cpu.facilitator, (kind) => kind.cpu_seconds.facilitator),
+      model_owner: sum(cpu.model_owner, (kind) => kind.cpu_seconds.model_owner),
+    },
+    seconds: {
+      together: sum(begin.together, (kind) => kind.seconds.together),
+      apart: links.map((mbits, at) => ({
+        mbits,
+        seconds: sum(begin.apart, (kind) => kind.seconds.apart[at]?.seconds ?? 0),
+      })),
+    },
+    bytes: {
+      owner: { up: sum(0, ({ bytes }) => bytes.owner.up), down: sum(0, ({ bytes }) => bytes.owner.down) },
+      facilitator: {
+        received: sum(0, ({ bytes }) => bytes.facilitator.received),
+        sent: sum(0, ({ bytes }) => bytes.facilitator.sent),
+      },
+      model_owner: {
+        up: sum(0, ({ bytes }) => bytes.model_owner.up),
+        down: sum(0, ({ bytes }) => bytes.model_owner.down),
+      },
+    },
   };
 }
 
-function trafficOf({ owners, contributionBytes: contribution, parameterBytes: parameters }: JobShape): Traffic {
-  return {
-    owner: { up: contribution, down: parameters },
-    facilitator: { received: owners * contribution + parameters, sent: owners * parameters + contribution },
-    model_owner: { up: parameters, down: contribution },
+/** What all rounds of all jobs spend: each has a share of the promise. */
+export function privacyOf(jobs: Jobs): PrivacyStatement {
+  const { main, all } = jobs;
+  const terms = privacyTerms(main.model, main.terms);
+  const statement = privacyStatement(terms, terms?.calibration.rounds ?? 0);
+  if (!('promised' in statement) || all.length === 1) return statement;
+  const rho = sumRationals(
+    all.map(({ shape, times }) =>
+      multiplyRationals(rational(BigInt(times)), shape.terms.calibration?.rhoTotal ?? rational(0n)),
+    ),
+  );
+  const number = toNumberAbove(rho);
+  const { delta } = statement.promised;
+  const loss = {
+    rounds: roundsOf(jobs),
+    rho: { fraction: formatRational(rho), number },
+    epsilon: delta === null ? null : epsilonFromRho(number, delta).epsilon,
+    delta,
   };
+  return { ...statement, promised: loss, spent: loss };
 }
 
-function timesTraffic({ owner, facilitator, model_owner: model }: Traffic, by: number): Traffic {
-  return {
-    owner: { up: owner.up * by, down: owner.down * by },
-    facilitator: { received: facilitator.received * by, sent: facilitator.sent * by },
-    model_owner: { up: model.up * by, down: model.down * by },
-  };
-}
-
-/** Bytes of a cell of a data file while it is read, and how often a party has a block of ciphertexts in some form. */
-const bytesOfCell = 60;
-const copies = 4;
-
-function memoryOf(job: JobShape, tried: JobShape, { memory }: Trial): PerParty<number> {
-  const blocks = copies * (job.contributionBytes - tried.contributionBytes);
-  const cells = cellsOfRecord(job.model) * job.records - cellsOfRecord(tried.model) * tried.records;
-  const numbers = 2 * 8 * (widthOf(job) * job.records - widthOf(tried) * tried.records);
-  return {
-    owner: memory.owner + Math.max(0, blocks + bytesOfCell * cells + numbers),
-    facilitator: memory.facilitator + Math.max(0, blocks),
-    modelOwner: memory.modelOwner + Math.max(0, blocks),
-  };
-}
-
-function widthOf({ terms }: JobShape): number {
-  return 'width' in terms.map ? terms.map.width : terms.map.columns.length;
-}
-
-function combine(
-  left: PerParty<number>,
-  right: PerParty<number>,
-  by: (left: number, right: number) => number,
-): PerParty<number> {
-  return {
-    owner: by(left.owner, right.owner),
-    facilitator: by(left.facilitator, right.facilitator),
-    modelOwner: by(left.modelOwner, right.modelOwner),
-  };
-}
-
-function named({ owner, facilitator, modelOwner }: PerParty<number>): {
-  readonly owner: number;
-  readonly facilitator: number;
-  readonly model_owner: number;
-} {
+function named({ owner, facilitator, modelOwner }: PerParty<number>): Parties {
   return { owner, facilitator, model_owner: modelOwner };
 }

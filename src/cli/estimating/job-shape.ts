@@ -1,13 +1,30 @@
-/** A job as it is, and the part of it that is tried: with fewer owners, records or columns where all of them would take too long. */
+/** The jobs of a model.json as they are, and the part of one that is tried: with fewer owners, records or columns where all of them would take too long. */
+import type { Plan } from '../../encoding/plan.ts';
 import { SealsumError } from '../../errors.ts';
 import { foldTrainingsOf } from '../../learning/fold-trainings.ts';
 import { isJsonObject, type JsonObject } from '../../learning/json-object.ts';
 import { type AnyModel, parseDocument } from '../../learning/model-document.ts';
 import { isStatistics } from '../../learning/statistics/model.ts';
+import type { Estimate } from '../../learning/statistics/moments.ts';
+import { type Standardisation, standardisationOf } from '../../learning/statistics/standardisation.ts';
 import { isEncrypted, mostRoundsOf } from '../../learning/task.ts';
 import { selectBackend } from '../../paillier/backend.ts';
 import { encodeParameters } from '../../protocol/parameters.ts';
 import { type AnyTerms, isOfStatistics, termsOf } from '../../protocol/terms.ts';
+
+/** What rounds of one kind sum and carry. */
+export interface RoundShape {
+  /** Of a contribution. */
+  readonly ciphertexts: number;
+  /** Values of a contribution. */
+  readonly values: number;
+  /** Ciphertexts in which the parameters go out; 0 where owners see them. */
+  readonly hidden: number;
+  /** Bytes of a contribution, and of an aggregate; exact. */
+  readonly contributionBytes: number;
+  /** Bytes of the parameters in a round's message; exact. */
+  readonly parameterBytes: number;
+}
 
 export interface JobShape {
   /** The model.json of one job. */
@@ -17,19 +34,31 @@ export interface JobShape {
   readonly owners: number;
   /** Of each owner. */
   readonly records: number;
-  /** At most. */
+  /** Rounds that are alike, at most: all but a closing one. */
   readonly rounds: number;
-  /** How many such jobs there are: with cross-validation by gradients one for each fold too. */
-  readonly jobs: number;
-  /** Bytes of a contribution, and of an aggregate; exact. */
-  readonly contributionBytes: number;
-  /** Bytes of the parameters in a round's message; exact. */
-  readonly parameterBytes: number;
+  readonly round: RoundShape;
+  /** The last round, where a job ends with one that sums something else. */
+  readonly closing: RoundShape | undefined;
+}
+
+/** A job of which `times` follow each other. */
+export interface RepeatedJob {
+  readonly shape: JobShape;
+  readonly times: number;
+}
+
+/** All that `sealsum train` makes of a model.json. */
+export interface Jobs {
+  /** The one whose parameters are the model's; or the statistics that were asked for. */
+  readonly main: JobShape;
+  /** In their order: statistics from which ranges follow, trainings without each fold, and last the main one. */
+  readonly all: readonly RepeatedJob[];
 }
 
 /** @throws SealsumError model_invalid, plan_unsafe, privacy_invalid; message_invalid where owners or records do not go with the model */
-export function shapeOf(given: JsonObject, owners: number | undefined, records: number): JobShape {
-  const ranged = withRanges(given);
+export function jobsOf(given: JsonObject, owners: number | undefined, records: number): Jobs {
+  const standardisation = standardisationOf(given);
+  const ranged = standardisation === undefined ? given : widest(standardisation);
   const folds = foldTrainingsOf(ranged);
   const document = folds?.all ?? ranged;
   const model = parseDocument(document);
@@ -40,29 +69,65 @@ export function shapeOf(given: JsonObject, owners: number | undefined, records: 
     throw refuse('--owners', `${count} owners are fewer than participation.quorum, ${participation.quorum}`);
   if (records > participation.max_records)
     throw refuse('--records', `${records} are more than participation.max_records, ${participation.max_records}`);
-  return shape({ document, model, owners: count, records, jobs: (folds?.folds.length ?? 0) + 1 });
-}
-
-function shape(part: Pick<JobShape, 'document' | 'model' | 'owners' | 'records' | 'jobs'>): JobShape {
-  const { model, owners } = part;
-  const terms = termsOf(model, owners);
-  // Below n², in as many bytes for every key of this size.
-  const bytes = terms.plan.keyBits / 4;
-  const rounds = isStatistics(model) ? 1 : mostRoundsOf(model);
+  const jobOf = (each: JsonObject): JobShape =>
+    shapeOf({ document: each, model: parseDocument(each), owners: count, records });
+  const main = jobOf(document);
+  const [fold] = folds?.folds ?? [];
   return {
-    ...part,
-    terms,
-    rounds,
-    contributionBytes: terms.plan.ciphertexts * bytes,
-    parameterBytes: parameterBytes(terms, bytes),
+    main,
+    all: [
+      ...(standardisation === undefined ? [] : [{ shape: jobOf(standardisation.statistics), times: 1 }]),
+      ...(fold === undefined ? [] : [{ shape: jobOf(fold), times: folds?.folds.length ?? 0 }]),
+      { shape: main, times: 1 },
+    ],
   };
 }
 
-function parameterBytes(terms: AnyTerms, ciphertext: number): number {
-  if (isOfStatistics(terms)) return 0;
-  const { task } = terms;
-  if (isEncrypted(task)) return base64Length(task.parameterCount * ciphertext);
-  return encodeParameters(new Float64Array(task.parameterCount)).length;
+function shapeOf(part: Pick<JobShape, 'document' | 'model' | 'owners' | 'records'>): JobShape {
+  const { model, owners } = part;
+  const terms = termsOf(model, owners);
+  const { task, plan, closing } = terms;
+  const hidden = isEncrypted(task) ? task.parameterCount : 0;
+  const parameters = isOfStatistics(terms) ? 0 : terms.task.parameterCount;
+  return {
+    ...part,
+    terms,
+    rounds: isStatistics(model) ? 1 : mostRoundsOf(model) - (closing === undefined ? 0 : 1),
+    round: roundShape(plan, parameters, hidden),
+    closing: closing && roundShape(closing.plan, closing.parameterCount, 0),
+  };
+}
+
+function roundShape({ keyBits, ciphertexts, length }: Plan, parameters: number, hidden: number): RoundShape {
+  // Below n², in as many bytes for every key of this size.
+  const bytes = keyBits / 4;
+  return {
+    ciphertexts,
+    values: length,
+    hidden,
+    contributionBytes: ciphertexts * bytes,
+    parameterBytes: hidden > 0 ? base64Length(hidden * bytes) : encodeParameters(new Float64Array(parameters)).length,
+  };
+}
+
+/** The training with ranges as wide as they may be found, which no plan depends on. */
+function widest(standardisation: Standardisation): JsonObject {
+  const { columns } = standardisation.statistics.data_props as {
+    readonly columns: readonly { readonly range: readonly [number, number] }[];
+  };
+  const moments = columns.map(({ range: [low, high] }) => {
+    const estimate = (value: number): Estimate => ({ value, standard_error: 0 });
+    // At least a tenth of it is taken on both sides of the middle.
+    const spread = estimate(10 * (high - low));
+    return {
+      column: '',
+      count: estimate(1),
+      mean: estimate(low / 2 + high / 2),
+      variance: spread,
+      standard_deviation: spread,
+    };
+  });
+  return standardisation.training({ moments });
 }
 
 /** Without padding (RFC 4648, section 5). */
@@ -80,7 +145,7 @@ const mostOwners = 3;
  *
  * @returns a job of its own with the same settings, that ends by nothing but its rounds
  */
-export function trialOf({ document, owners, records, terms }: JobShape, cells: number): JobShape {
+export function trialOf({ document, owners, records, round, terms }: JobShape, cells: number): JobShape {
   const count = Math.min(owners, mostOwners);
   const backend = selectBackend();
   const most =
@@ -92,20 +157,20 @@ export function trialOf({ document, owners, records, terms }: JobShape, cells: n
   const few = Math.max(1, Math.min(records, Math.floor(mostCells / cells)));
   const whole = trialDocument(document, count);
   const tried = (given: JsonObject): JobShape =>
-    shape({ document: given, model: parseDocument(given), owners: count, records: few, jobs: 1 });
-  if (terms.plan.ciphertexts <= most || terms.task.solver === 'statistics') return tried(whole);
+    shapeOf({ document: given, model: parseDocument(given), owners: count, records: few });
+  if (round.ciphertexts <= most || isOfStatistics(terms)) return tried(whole);
   const features = featuresOf(whole);
   let [kept, tooMany] = [1, features.length];
   while (tooMany - kept > 1) {
     const middle = (kept + tooMany) >> 1;
-    if (tried(withFeatures(whole, features.slice(0, middle))).terms.plan.ciphertexts <= most) kept = middle;
+    if (tried(withFeatures(whole, features.slice(0, middle))).round.ciphertexts <= most) kept = middle;
     else tooMany = middle;
   }
   return tried(withFeatures(whole, features.slice(0, kept)));
 }
 
 function trialDocument(document: JsonObject, owners: number): JsonObject {
-  const { participation, data_props, training } = document;
+  const { participation, data_props, training, privacy } = document;
   const others = without(participation, 'roster', 'target_owners');
   const quorum = Math.min(typeof others.quorum === 'number' ? others.quorum : 2, owners);
   return {
@@ -113,16 +178,23 @@ function trialDocument(document: JsonObject, owners: number): JsonObject {
     data_props: without(data_props, 'dataset'),
     participation: { ...others, quorum, deadline_seconds: 3600 },
     ...(isJsonObject(training) ? { training: endless(training) } : {}),
+    ...(isJsonObject(privacy) ? { privacy: withFewSilent(privacy, quorum - 1) } : {}),
   };
 }
 
-/** Made-up records say nothing of when a training would end early. */
+/** Made-up records say nothing of when a training would end early; and a closing round would be measured as one of the others. */
 function endless(given: JsonObject): JsonObject {
-  const training = without(given, 'tolerance', 'patience');
+  const training = without(given, 'tolerance', 'patience', 'inference', 'diagnostics');
   const { validation } = training;
   if (!isJsonObject(validation)) return training;
   const waits = 'fold' in validation ? {} : { patience: 100_000 };
   return { ...training, validation: { ...validation, ...waits } };
+}
+
+/** Somebody must add noise, of however few. */
+function withFewSilent(privacy: JsonObject, most: number): JsonObject {
+  const { silent_owners: silent } = privacy;
+  return typeof silent === 'number' ? { ...privacy, silent_owners: Math.min(silent, most) } : privacy;
 }
 
 /** The fields of an object but some; none of what is no object. */
@@ -142,35 +214,6 @@ function withFeatures(document: JsonObject, features: readonly unknown[]): JsonO
     data_props: { ...(isJsonObject(data_props) ? data_props : {}), features },
     ...(isJsonObject(training) ? { training: without(training, 'initial_parameters', 'freeze') } : {}),
   };
-}
-
-/** Ranges that statistics are to find are as wide as they may be found. */
-function withRanges(document: JsonObject): JsonObject {
-  const { data_props } = document;
-  if (!isJsonObject(data_props)) return document;
-  const ranged = (field: unknown): unknown => {
-    if (!isJsonObject(field) || !isJsonObject(field.standardize)) return field;
-    const { standardize, ...others } = field;
-    return { ...others, range: standardize.within };
-  };
-  const { features, target } = data_props;
-  const list: unknown = Array.isArray(features) ? features.map(ranged) : features;
-  return {
-    ...document,
-    data_props: {
-      ...data_props,
-      ...(list === undefined ? {} : { features: list }),
-      ...(target === undefined ? {} : { target: ranged(target) }),
-    },
-  };
-}
-
-/** Whether statistics are summed first, to find ranges. */
-export function standardises({ data_props }: JsonObject): boolean {
-  if (!isJsonObject(data_props)) return false;
-  return [...featuresOf({ data_props }), data_props.target].some(
-    (field) => isJsonObject(field) && 'standardize' in field,
-  );
 }
 
 function refuse(field: string, why: string): SealsumError {

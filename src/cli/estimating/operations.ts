@@ -1,7 +1,11 @@
 /** What single operations of a job take here: with its own key size, plan and task, and the backend that parties would choose. */
-import { createPlan } from '../../encoding/plan.ts';
+import { setImmediate } from 'node:timers/promises';
+import { createPlan, LEADING_SLOTS } from '../../encoding/plan.ts';
 import { contribute } from '../../learning/contribute.ts';
-import type { Records } from '../../learning/features.ts';
+import { compileFeatures, encodeTable, type Records } from '../../learning/features.ts';
+import { isStatistics } from '../../learning/statistics/model.ts';
+import { compileColumns, encodeColumns } from '../../learning/statistics/records.ts';
+import { readTable } from '../../learning/table.ts';
 import { isEncrypted } from '../../learning/task.ts';
 import { startProduct } from '../../paillier/aggregate.ts';
 import { selectBackend } from '../../paillier/backend.ts';
@@ -12,8 +16,11 @@ import { createEncryptor } from '../../paillier/encryptor.ts';
 import { generateKeyPair, type KeyPair } from '../../paillier/key-generation.ts';
 import { randomBelow, systemRandom } from '../../paillier/random.ts';
 import { sealIntegers } from '../../pipeline.ts';
-import type { AnyTerms } from '../../protocol/terms.ts';
+import { drawNoise } from '../../privacy/draw-noise.ts';
 import { isOfStatistics } from '../../protocol/terms.ts';
+import { aborted } from '../../threads/aborted.ts';
+import type { JobShape } from './job-shape.ts';
+import { cellsOfRecord, madeUpRecords } from './trial-data.ts';
 
 /** Seconds of one processor. */
 export interface Operations {
@@ -22,48 +29,62 @@ export interface Operations {
   readonly key: number;
   /** Of an encryptor. */
   readonly table: number;
-  /** From integers to a ciphertext: packed, with its tag, and with a share of noise where owners add it. */
+  /** From integers to a ciphertext: packed, with its tag. */
   readonly encrypt: number;
+  /** Drawing the noise of a ciphertext's slots, whoever adds it; 0 without differential privacy. */
+  readonly noise: number;
   /** A ciphertext is checked and multiplied into another. */
   readonly fold: number;
   readonly decrypt: number;
   /** Of one record: its part in an owner's sums. */
   readonly record: number;
+  /** Of one record: from the data file to numbers. */
+  readonly read: number;
 }
 
 /** Seconds for which an operation is repeated. */
 const atLeast = 0.15;
 const mostRepeats = 50;
 
-export async function measureOperations(terms: AnyTerms, rounds: number, records: Records): Promise<Operations> {
-  const { plan, task } = terms;
+/** @throws SealsumError aborted, between two operations */
+export async function measureOperations(job: JobShape, signal: AbortSignal): Promise<Operations> {
+  const { plan, task, calibration } = job.terms;
   const backend = selectBackend();
-  const [pair, key] = await measureKeys(plan.keyBits);
+  const [pair, key] = await measureKeys(plan.keyBits, signal);
   const { publicKey, privateKey } = pair;
-  const encryptor = createEncryptor(publicKey, { expected: rounds * plan.ciphertexts });
+  const encryptor = createEncryptor(publicKey, { expected: job.rounds * plan.ciphertexts });
   const isWorthIt = encryptor.expected > encryptor.breakEven;
   const table = isWorthIt ? await once(() => encryptor.prepare()) : 0;
   // As many at a time as fill a batch, or a whole contribution where that is less.
   const count = Math.min(plan.ciphertexts, backend.kernel !== undefined ? 64 : backend.name === 'openssl' ? 16 : 2);
-  const small = createPlan({ ...plan, length: Math.min(plan.length, count * plan.slotsPerCiphertext - 2) });
-  const values = Array.from({ length: small.length }, () => randomBelow(plan.valueBound, systemRandom));
+  const length = Math.min(plan.length, count * plan.slotsPerCiphertext - LEADING_SLOTS);
+  const small = createPlan({ ...plan, length });
+  const values = Array.from({ length }, () => randomBelow(plan.valueBound, systemRandom));
   const vector = { weight: plan.weightUnit, values };
   const tags = Array.from({ length: small.ciphertexts }, () => randomBelow(2n ** 64n, systemRandom));
-  const noise = ownNoise(terms);
   let bytes = new Uint8Array(0) as Uint8Array;
-  const encrypt = await repeated(async () => {
-    bytes = await sealIntegers({ plan: small, encryptor, noise }, vector, tags);
+  const encrypt = await repeated(signal, async () => {
+    bytes = await sealIntegers({ plan: small, encryptor }, vector, tags);
   });
-  const fold = await repeated(() => {
+  const noise =
+    calibration === undefined
+      ? 0
+      : await repeated(signal, () => drawNoise(small.slots - 1, calibration.variance, systemRandom));
+  const fold = await repeated(signal, () => {
     checkCiphertexts(publicKey, bytes, small.ciphertexts, backend);
     startProduct(publicKey, bytes, backend).multiply(bytes);
   });
   const decryptor = createDecryptor(privateKey);
-  const decrypt = await repeated(async () => {
+  const decrypt = await repeated(signal, async () => {
     await decryptMany(decryptor, bytes, small.ciphertexts);
   });
-  const parameters = new Float64Array(isOfStatistics(terms) || isEncrypted(terms.task) ? 0 : terms.task.parameterCount);
-  const sums = await repeated(async () => {
+  const text = madeUpRecords(job.model, sampleSize(job));
+  const records = await recordsIn(text, job);
+  const read = await repeated(signal, () => recordsIn(text, job));
+  const parameters = new Float64Array(
+    isOfStatistics(job.terms) || isEncrypted(task) ? 0 : job.terms.task.parameterCount,
+  );
+  const sums = await repeated(signal, async () => {
     await contribute(task, records, parameters);
   });
   return {
@@ -71,23 +92,30 @@ export async function measureOperations(terms: AnyTerms, rounds: number, records
     key,
     table,
     encrypt: encrypt / small.ciphertexts,
+    noise: noise / small.ciphertexts,
     fold: fold / small.ciphertexts,
     decrypt: decrypt / small.ciphertexts,
     record: sums / records.count,
+    read: read / records.count,
   };
 }
 
-function ownNoise({ calibration, task }: AnyTerms): Parameters<typeof sealIntegers>[0]['noise'] {
-  const { privacy } = task.model;
-  if (calibration === undefined || privacy?.place !== 'data-owners') return undefined;
-  return { variance: calibration.variance, random: systemRandom };
+/** Of a data file of some thousand cells. */
+function sampleSize({ model, records }: JobShape): number {
+  return Math.max(1, Math.min(records, Math.floor(20_000 / cellsOfRecord(model))));
+}
+
+async function recordsIn(text: string, { model }: JobShape): Promise<Records> {
+  const table = await readTable({ text }, model.data_props);
+  return isStatistics(model) ? encodeColumns(compileColumns(model), table) : encodeTable(compileFeatures(model), table);
 }
 
 /** A key, and what one takes on average: of as many as are found in a second. */
-async function measureKeys(bits: number): Promise<[KeyPair, number]> {
+async function measureKeys(bits: number, signal: AbortSignal): Promise<[KeyPair, number]> {
   let pair: KeyPair | undefined;
   let [spent, count] = [0, 0];
   while (pair === undefined || (spent < 1 && count < 5)) {
+    if (signal.aborted) throw aborted(signal);
     spent += await once(async () => {
       pair = await generateKeyPair({ bits });
     });
@@ -105,14 +133,17 @@ async function once(work: () => unknown): Promise<number> {
 }
 
 /** The median of several times, after one that warms up. */
-async function repeated(work: () => unknown): Promise<number> {
+async function repeated(signal: AbortSignal, work: () => unknown): Promise<number> {
   await work();
   const times: number[] = [];
   for (let spent = 0; (spent < atLeast || times.length < 3) && times.length < mostRepeats; ) {
+    // What only computes lets no signal through by itself.
+    await setImmediate();
+    if (signal.aborted) throw aborted(signal);
     const time = await once(work);
     times.push(time);
     spent += time;
-    if (spent > 1 && times.length > 0) break;
+    if (spent > 1) break;
   }
   return median(times);
 }

@@ -11,6 +11,8 @@ import { SealsumError } from '../../errors.ts';
 import { systemRandom } from '../../paillier/random.ts';
 import { ownerIdSchema } from '../../protocol/identifiers.ts';
 import type { Role } from '../../protocol/identity.ts';
+import { aborted } from '../../threads/aborted.ts';
+import { partyPrograms } from '../party-commands.ts';
 
 /** Processor time and memory of a process, as it says itself. */
 export interface ProcessFigures {
@@ -35,9 +37,6 @@ export interface TrialParties extends AsyncDisposable {
 /** Milliseconds in which a party must listen, and in which it must stop. */
 const patience = 60_000;
 
-/** As scripts/run_data_owner.sh sets them, where nothing else is set. */
-const ownersMemory = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
-
 /**
  * Starts one party of each kind, and as many owners as there are data files.
  *
@@ -52,6 +51,7 @@ export async function startTrialParties(data: readonly string[], signal: AbortSi
     await rm(folder, { recursive: true, force: true });
   };
   try {
+    if (signal.aborted) throw aborted(signal);
     const names = data.map((_, index) => ownerIdSchema.parse(`owner-${index + 1}`));
     const ports = { facilitator: 0, modelOwner: 0, firstOwner: 0 };
     await createLocalProject({ folder, owners: names, ports, passphrase: 'random' }, systemRandom);
@@ -79,16 +79,16 @@ export async function startTrialParties(data: readonly string[], signal: AbortSi
 
 /** What a party may be told by the environment is not meant for these; the backend is. */
 function spawnParty(role: Role, args: readonly string[]): ChildProcess {
+  const { environment } = partyPrograms[role];
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const main = fileURLToPath(new URL(`../../../parties/${role}/main.${ending}`, import.meta.url));
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('SEALSUM_') || name === 'SEALSUM_BACKEND',
   );
+  // Of the same process group: what ends this program at a terminal, be it at once, ends them too.
   return spawn(process.execPath, [...process.execArgv, main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...(role === 'data-owner' ? ownersMemory : {}), ...Object.fromEntries(inherited) },
-    // Ctrl-C in a terminal reaches a whole process group; who ends when is decided here.
-    detached: true,
+    env: { ...environment, ...Object.fromEntries(inherited) },
   });
 }
 
@@ -108,7 +108,7 @@ function listening(child: ChildProcess, name: string, signal: AbortSignal): Prom
     };
     const onAbort = (): void => {
       settle(() => {
-        reject(new SealsumError('aborted', 'the estimate was stopped'));
+        reject(aborted(signal));
       });
     };
     const timer = setTimeout(() => {
@@ -136,9 +136,18 @@ function listening(child: ChildProcess, name: string, signal: AbortSignal): Prom
   });
 }
 
+/** The text that a party answers. @throws SealsumError request_failed; aborted */
+export async function answerOf(url: string, signal: AbortSignal): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]) });
+    return await response.text();
+  } catch (cause) {
+    throw signal.aborted ? aborted(signal) : new SealsumError('request_failed', `${url} does not answer`, { cause });
+  }
+}
+
 async function figuresOf(url: string, signal: AbortSignal): Promise<ProcessFigures> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]) });
-  const text = await response.text();
+  const text = await answerOf(`${url}/metrics`, signal);
   const value = (name: string): number => {
     const found = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
     if (found === undefined) throw new SealsumError('request_failed', `${url}/metrics does not tell ${name}`);

@@ -8,7 +8,13 @@ import type { JsonObject } from '../../learning/json-object.ts';
 import { asksForStatistics } from '../../learning/model-document.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { median } from './operations.ts';
-import { type ProcessFigures, startTrialParties, type TrialParties, type TrialParty } from './trial-parties.ts';
+import {
+  answerOf,
+  type ProcessFigures,
+  startTrialParties,
+  type TrialParties,
+  type TrialParty,
+} from './trial-parties.ts';
 
 /** Of each party; of the owners on average. */
 export interface PerParty<T> {
@@ -18,16 +24,14 @@ export interface PerParty<T> {
 }
 
 export interface Trial {
-  readonly owners: number;
   /** Rounds that were timed one after the other; 0 where a job has one round only. */
   readonly rounds: number;
-  /** By the clock: of a round, all parties on this machine; from the posted model.json to its first round; from the last one to the end. */
+  /** By the clock: of a round, all parties on this machine; from the posted model.json to its first round. */
   readonly seconds: { readonly round: number; readonly begin: number };
   /** Of a processor. */
   readonly cpu: { readonly round: PerParty<number> | undefined; readonly begin: PerParty<number> };
-  /** The most that was in memory, and what it was before the job. */
+  /** Bytes: the most that was in memory. */
   readonly memory: PerParty<number>;
-  readonly idleMemory: PerParty<number>;
 }
 
 export interface TrialOptions {
@@ -37,7 +41,8 @@ export interface TrialOptions {
   readonly data: readonly string[];
   /** Seconds of rounds that are measured, roughly. */
   readonly budget: number;
-  readonly onStep: (line: string) => void;
+  /** Called before each step, and after the last. */
+  readonly onStep: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -59,33 +64,30 @@ interface Watched {
 
 /** Jobs that are begun, so that the chance of a key averages out. */
 const jobs = 3;
+/** Starting the parties, a job that warms them up, and those that are measured. */
+export const trialSteps: number = 2 + jobs;
 const fewestRounds = 4;
 
 /** @throws SealsumError what the job failed with; request_failed; aborted */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
   const { data, onStep, signal, budget } = options;
-  onStep(`starting ${data.length + 2} processes, a data owner each for ${data.length} of them`);
+  onStep();
   await using parties = await startTrialParties(data, signal);
   const all = [...parties.owners, parties.facilitator, parties.modelOwner];
-  const idle = await snapshot(all);
-  const most = idle.map(({ residentBytes }) => residentBytes);
+  const most = (await snapshot(all)).map(({ residentBytes }) => residentBytes);
   const watched: Watched[] = [];
   const started = performance.now();
   // The first job warms the processes up, and is counted only where it takes long.
   for (let job = 0; job <= jobs; job += 1) {
-    onStep(job === 0 ? 'training, to warm up' : `training, measured ${job} of ${jobs}`);
+    onStep();
     const seen = await watch(options, parties, all, budget / jobs);
     for (const [index, { residentBytes }] of seen.last.entries())
       most[index] = Math.max(most[index] ?? 0, residentBytes);
     if (job > 0 || performance.now() - started > 1000 * budget) watched.push(seen);
     if (performance.now() - started > 3000 * budget) break;
   }
-  return {
-    owners: data.length,
-    ...figuresOf(watched),
-    memory: perParty(most),
-    idleMemory: perParty(idle.map(({ residentBytes }) => residentBytes)),
-  };
+  onStep();
+  return { ...figuresOf(watched), memory: perParty(most) };
 }
 
 async function watch(
@@ -111,15 +113,20 @@ async function watch(
     onProgress: (done) => {
       if (done <= ends.length) return;
       ends.push(since());
-      if (ends.length === 1) first = snapshot(all);
+      if (ends.length === 1) {
+        first = snapshot(all);
+        // It is waited for at the end.
+        first.catch(() => undefined);
+      }
       const enough = ends.length > fewestRounds && since() - (ends[0] ?? 0) > budget;
       if (!enough || last !== undefined) return;
       last = snapshot(all);
       counted = ends.length;
       // What is stopped before it was looked at has nothing more to say.
-      void last.finally(() => {
+      const end = (): void => {
         stop.abort();
-      });
+      };
+      last.then(end, end);
     },
   };
   let counted: number | undefined;
@@ -140,9 +147,8 @@ async function watch(
 /** How long the round of statistics took, as the model owner says. */
 async function statisticsRound(job: FollowModelOptions): Promise<number | undefined> {
   const { model } = await followStatistics(job);
-  const response = await fetch(`${job.url}/models/${model}`, { signal: job.signal });
-  const { last_round: round } = (await response.json()) as { readonly last_round?: { readonly seconds: number } };
-  return round?.seconds;
+  const text = await answerOf(`${job.url}/models/${model}`, job.signal);
+  return (JSON.parse(text) as { readonly last_round?: { readonly seconds: number } }).last_round?.seconds;
 }
 
 async function snapshot(all: readonly TrialParty[]): Promise<Snapshot> {
