@@ -11,7 +11,9 @@ import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import type { OwnedJobView } from '../../src/http/owned-job.ts';
 import { createCaps } from '../../src/privacy/budget.ts';
 import { type JobId, jobIdSchema } from '../../src/protocol/identifiers.ts';
+import { fromJson, toJson } from '../../src/storage/row-json.ts';
 import { dealtOut, linearSample } from '../end-to-end/data.ts';
+import { oneKey } from '../end-to-end/keys.ts';
 import {
   type Consortium,
   getJson,
@@ -20,12 +22,14 @@ import {
   type RunningOwner,
   startConsortium,
 } from '../end-to-end/parties.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
 import { until } from '../support/until.ts';
 import { createTestDashboard, linkOf } from './dashboards.ts';
+import { assertLooksAsKept, freeze } from './screenshots.ts';
 import { assertAccessible, assertFits, openWindow, patience, views, type Window } from './window.ts';
 
-const test = suite("a data owner's pages");
+const subject = "a data owner's pages";
+const test = suite(subject);
 
 const sample = linearSample(90);
 const document = {
@@ -50,8 +54,9 @@ const policies = new Map<string, OwnerPolicy>([
 ]);
 
 test.before(async () => {
-  browser = await launchChromium(chromium ?? '');
+  browser = await launchChromium();
   stage = await startConsortium({
+    newKey: await oneKey(),
     data: dealtOut(sample, 3),
     policyOf: (name) => policies.get(name),
     dashboardOf: (party) => {
@@ -71,9 +76,13 @@ test.after(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-function open(options?: Parameters<typeof openWindow>[2], at = owner): Promise<Window> {
+function open(
+  options?: Parameters<typeof openWindow>[2],
+  at = owner,
+  before?: (page: Page) => Promise<void>,
+): Promise<Window> {
   const dashboard = dashboards.get(at.owner) ?? assert.fail('there is no dashboard');
-  return openWindow(browser, linkOf(dashboard, at.url), options);
+  return openWindow(browser, linkOf(dashboard, at.url), options, before);
 }
 
 /** How an owner sees a job. */
@@ -245,9 +254,10 @@ test('the ledger is shown: what is spent and left of each account, charge by cha
   const cells = await row.getByRole('cell').allInnerTexts();
   const charged = await owner.ledgerStore.entries();
   assert.deepEqual(cells.slice(0, 4), ['owner-1.csv', 'record', String(charged.length), '0']);
-  await page.getByRole('img', { name: new RegExp(`ρ spent from .* over ${charged.length} rounds`) }).waitFor();
+  await page.getByRole('img', { name: new RegExp(`ρ spent from .* over ${charged.length} charges`) }).waitFor();
   await page.locator('.chart canvas').waitFor();
-  assert.equal(await page.locator('#charges + .table tbody tr').count(), charged.length);
+  const charges = await page.getByRole('region', { name: 'Charges' }).getByRole('row').count();
+  assert.equal(charges, charged.length + 1);
   await page.getByLabel('Account').selectOption({ label: 'owner-1.csv, for one owner' });
   await page.getByText('Nothing was charged to it.').waitFor();
 });
@@ -265,10 +275,10 @@ test('the columns of a data set are summarised, and what is asked goes to its ow
   await page.getByText('31 records').waitFor();
 });
 
-test('every page is accessible and fits, in light, in the dark and on a phone', async () => {
+test('every page: nothing for axe, nothing beyond its sides, and as it is kept; in light, in the dark and on a phone', async () => {
   const id = await asking('To look at');
   for (const [view, options] of Object.entries(views)) {
-    await using window = await open(options);
+    await using window = await open(options, owner, (page) => freeze(page, [id]));
     const { page } = window;
     await page.getByRole('link', { name: 'To look at' }).waitFor();
     const look = async (where: string): Promise<void> => {
@@ -279,6 +289,8 @@ test('every page is accessible and fits, in light, in the dark and on a phone', 
     await page.getByRole('link', { name: 'To look at' }).click();
     await page.getByRole('heading', { name: 'Privacy' }).waitFor();
     await look('a job that waits');
+    // What one decides about is longer than any window.
+    await assertLooksAsKept(page, `data-owner-request-${view}`, { fullPage: view === 'light' });
     for (const decision of ['Approve…', 'Refuse…']) {
       await page.getByRole('button', { name: decision }).click();
       await page.getByRole('dialog').waitFor();
@@ -299,15 +311,62 @@ test('every page is accessible and fits, in light, in the dark and on a phone', 
     await page.getByRole('link', { name: 'owner-1.csv' }).click();
     await page.getByText('30 records').waitFor();
     await look('a data set');
+    await assertLooksAsKept(page, `data-owner-dataset-${view}`);
   }
   await owner.dataOwner.decide(id, { decision: 'refuse' });
   await over(stage.modelOwner, id);
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite("a data owner's pages");
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+test('ten thousand rounds: some dozens of them are on the page, and all of them within reach', async () => {
+  const job = jobIdSchema.parse(owner.dataOwner.jobs()[0]?.job);
+  const count = 10_000;
+  await owner.database.write(async ({ rows }) => {
+    const charge = await rows.selectFrom('ledger').selectAll().where('job', '=', job).executeTakeFirstOrThrow();
+    const given = await rows
+      .selectFrom('owned_contributions')
+      .selectAll()
+      .where('job', '=', job)
+      .orderBy('round', 'desc')
+      .executeTakeFirstOrThrow();
+    const signed = fromJson(given.receipt_json ?? assert.fail('there is no receipt'));
+    for (let first = given.round + 1; first <= count; first += 500) {
+      const numbers = Array.from({ length: Math.min(500, count + 1 - first) }, (_, index) => first + index);
+      await rows
+        .insertInto('ledger')
+        .values(
+          numbers.map((round) => ({ ...charge, round, position: 1000 + round, rho_denominator: String(10n ** 9n) })),
+        )
+        .execute();
+      await rows
+        .insertInto('owned_contributions')
+        .values(
+          numbers.map((round) => ({
+            ...given,
+            round,
+            receipt_json: toJson({ ...signed, receipt: { ...signed.receipt, round } }),
+          })),
+        )
+        .execute();
+    }
+  });
+  await using window = await open();
+  const { page } = window;
+  const elements = (): Promise<number> => page.evaluate<number>('document.querySelectorAll("*").length');
+  await page.getByRole('link', { name: job }).click();
+  await page.getByText('10,000 contributions were acknowledged').waitFor();
+  assert.ok((await elements()) < 1500, `${await elements()} elements`);
+  const rounds = page.getByRole('region', { name: 'Rounds contributed to' });
+  assert.equal(await rounds.getByRole('row').count(), 21);
+  await page.getByRole('button', { name: 'Older' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('21 to 40 of 10,000').waitFor();
+  await rounds.getByRole('cell', { name: '9,980', exact: true }).waitFor();
+  assert.equal(await page.evaluate('document.activeElement.textContent'), 'Older');
+  await page.getByRole('link', { name: 'Ledger' }).click();
+  const charges = (await owner.ledgerStore.entries()).length;
+  await page.getByText(`1 to 50 of ${charges.toLocaleString('en-GB')}`).waitFor();
+  await page.getByRole('img', { name: /^ρ spent, charge after charge: ρ spent from .* charges/ }).waitFor();
+  assert.ok((await elements()) < 1500, `${await elements()} elements`);
+});
+
+runInChromium(subject, test);

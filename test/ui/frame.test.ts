@@ -1,25 +1,29 @@
 /** Signing in to each party's dashboard with a real browser: the link, the session, what a browser is forbidden, the line. */
 import assert from 'node:assert/strict';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import { type Consortium, startConsortium } from '../end-to-end/parties.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
+import { createTestClock } from '../support/clock.ts';
 import { createTestDashboard, linkOf } from './dashboards.ts';
 import { assertAccessible, assertFits, openWindow, views } from './window.ts';
 
-const test = suite('the frame of a dashboard');
+const subject = 'the frame of a dashboard';
+const test = suite(subject);
 
 let browser: Browser;
 let stage: Consortium;
 const dashboards = new Map<string, Dashboard>();
+/** By which sessions end. */
+const clock = createTestClock();
 
 test.before(async () => {
-  browser = await launchChromium(chromium ?? '');
+  browser = await launchChromium();
   stage = await startConsortium({
     data: ['x,y\n1,2\n', 'x,y\n1,2\n'],
     dashboardOf: (party) => {
-      const dashboard = createTestDashboard(party);
+      const dashboard = createTestDashboard(party, clock);
       dashboards.set(party.name, dashboard);
       return dashboard;
     },
@@ -87,15 +91,26 @@ test('a forged cookie is none', async () => {
   await window.page.getByRole('heading', { name: 'Nobody is signed in' }).waitFor();
 });
 
-test('signing out is for every window of the session', async () => {
-  await using window = await openWindow(browser, linkOf(dashboardOf('facilitator'), stage.facilitator.url));
+test('a session that ends is over in every window of it, which say so by themselves', async () => {
+  const link = (): string => linkOf(dashboardOf('facilitator'), stage.facilitator.url);
+  const isOver = async (page: Page): Promise<void> => {
+    await page.getByRole('heading', { name: 'Nobody is signed in' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'The session is over' }).waitFor();
+  };
+  await using window = await openWindow(browser, link());
+  const { page } = window;
+  await page.getByRole('navigation').waitFor();
   const other = await window.context.newPage();
   await other.goto(`${stage.facilitator.url}/ui/`);
   await other.getByRole('navigation').waitFor();
-  await window.page.getByRole('button', { name: 'Sign out' }).click();
-  await window.page.getByRole('heading', { name: 'Nobody is signed in' }).waitFor();
-  await other.reload();
-  await other.getByRole('heading', { name: 'Nobody is signed in' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Nobody is signed in' }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0);
+  await isOver(other);
+  await page.goto(link());
+  await page.getByRole('navigation').waitFor();
+  clock.advance(12 * 3_600_000);
+  await isOver(page);
 });
 
 test('it is of use with the keyboard alone, and on a phone nothing is beyond its sides', async () => {
@@ -111,10 +126,4 @@ test('it is of use with the keyboard alone, and on a phone nothing is beyond its
   }
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite('the frame of a dashboard');
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+runInChromium(subject, test);

@@ -8,17 +8,25 @@ import type { Dashboard } from '../../src/http/dashboard/serve.ts';
 import { createAuditLog } from '../../src/storage/audit-log.ts';
 import { createModelStore } from '../../src/storage/durable-model-store.ts';
 import { dealtOut, linearSample, logisticSample } from '../end-to-end/data.ts';
+import { oneKey } from '../end-to-end/keys.ts';
 import { type Consortium, startConsortium, trainOver } from '../end-to-end/parties.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
 import { createTestClock } from '../support/clock.ts';
 import { until } from '../support/until.ts';
 import { createTestDashboard, linkOf } from './dashboards.ts';
-import { assertLooksAsKept, freeze } from './screenshots.ts';
+import { assertLooksAsKept, freeze, frozenName } from './screenshots.ts';
 import { assertAccessible, assertFits, openWindow, patience, views, type Window } from './window.ts';
 
-const test = suite("a model owner's pages");
+const subject = "a model owner's pages";
+const test = suite(subject);
 
 const sample = linearSample(60);
+/** The same with a column that is called as one of the page's is. */
+const withColumn = {
+  ...sample,
+  header: `${sample.header},Column`,
+  rows: sample.rows.map((row, index) => `${row},${index % 7}`),
+};
 const encryption = { key_bits: 2048 };
 const rows = sample.rows.slice(0, 40).map((row) => {
   const [age, visits, ward = ''] = row.split(',');
@@ -34,9 +42,10 @@ let exact: ModelView;
 let descended: ModelView;
 
 test.before(async () => {
-  browser = await launchChromium(chromium ?? '');
+  browser = await launchChromium();
   stage = await startConsortium({
-    data: dealtOut(sample, 3),
+    newKey: await oneKey(),
+    data: dealtOut(withColumn, 3),
     dashboardOf: (party) => {
       if (party.role !== 'model-owner') return undefined;
       dashboard = createTestDashboard(party);
@@ -60,28 +69,29 @@ test.after(async () => {
 const urlOf = (hash: string): string => `${stage.modelOwner.url}/ui/${hash}`;
 
 async function open(hash: string, options = views.light, before?: (page: Page) => Promise<void>): Promise<Window> {
-  const window = await openWindow(browser, linkOf(dashboard, stage.modelOwner.url), options);
+  const window = await openWindow(browser, linkOf(dashboard, stage.modelOwner.url), options, before);
   await window.page.getByRole('navigation').first().waitFor();
-  await before?.(window.page);
   await window.page.goto(urlOf(hash));
   return window;
 }
 
 /** Whatever the page reads has arrived. */
 async function settled(page: Page): Promise<void> {
-  await page.getByText('Reading …').waitFor({ state: 'detached' });
+  await page.getByText('Reading …').first().waitFor({ state: 'detached' });
   await page.waitForLoadState('load');
 }
 
 test('every page: nothing for axe, nothing beyond its sides, and as it is kept; in light, in the dark and on a phone', async () => {
-  for (const [view, options] of Object.entries(views))
+  const frozen = (page: Page): Promise<void> => freeze(page, [exact.id, descended.id]);
+  for (const [view, options] of Object.entries(views)) {
+    await using window = await open('#/models', options, frozen);
+    const { page } = window;
     for (const [name, hash, seen] of [
       ['models', '#/models', 'days in hospital'],
-      ['model', `#/models/${descended.id}`, 'Privacy spent and left'],
+      ['model', `#/models/${frozenName(1)}`, 'Privacy spent and left'],
       ['new-training', '#/new', 'Start the training'],
     ] as const) {
-      await using window = await open(hash, options, freeze);
-      const { page } = window;
+      await page.goto(urlOf(hash));
       await page.getByText(seen).first().waitFor();
       await settled(page);
       if (name === 'model') {
@@ -94,7 +104,8 @@ test('every page: nothing for axe, nothing beyond its sides, and as it is kept; 
       // What noise makes of a curve is another one every time.
       if (name !== 'model') await assertLooksAsKept(page, `model-owner-${name}-${view}`);
     }
-  await using window = await open(`#/models/${exact.id}`, views.light, freeze);
+  }
+  await using window = await open(`#/models/${frozenName(0)}`, views.light, frozen);
   await window.page.getByRole('region', { name: 'Predictions' }).waitFor();
   await settled(window.page);
   await assertLooksAsKept(window.page, 'model-owner-model-light');
@@ -128,6 +139,38 @@ test('a model: what it has found, who contributed, what it has cost, and its pre
   assert.equal(lines.length, 41);
   assert.ok(lines.slice(1).every((line) => Number.isFinite(Number(line))));
   assert.equal(download.suggestedFilename(), `predictions-${exact.id}.csv`);
+});
+
+test('statistics: tables in which every number stands under what it is of, whatever columns are called', async () => {
+  const [age, , ward] = sample.document.data_props.features;
+  const { id } = await trainOver(stage.modelOwner, {
+    model_type: 'STATISTICS',
+    data_props: { columns: [age, { name: 'Column', type: 'discrete', range: [0, 10] }, ward] },
+    statistics: { moments: ['age'], covariance: ['age', 'Column'], histograms: [{ column: 'ward' }] },
+    encryption,
+    participation: { quorum: 3 },
+  });
+  await using window = await open(`#/models/${id}`);
+  const { page } = window;
+  const tableOf = async (name: string): Promise<string[][]> => {
+    const region = page.getByRole('region', { name, exact: true });
+    await region.waitFor();
+    return (await region.getByRole('row').allInnerTexts()).map((row) => row.split('\t'));
+  };
+  const ages = sample.rows.map((row) => Number(row.split(',')[0]));
+  const mean = ages.reduce((sum, value) => sum + value, 0) / ages.length;
+  const [, [column, count, missing, found] = []] = await tableOf('Moments');
+  assert.deepEqual([column, count, missing], ['age', '60', '0']);
+  assert.ok(Math.abs(Number(found) - mean) < 1e-3, `${found} is not ${mean}`);
+  const correlation = await tableOf('Correlation');
+  assert.deepEqual(correlation[0], ['Column', 'age', 'Column']);
+  assert.deepEqual([correlation[1]?.[1], correlation[2]?.[2]], ['1', '1']);
+  const wards = ['north', 'south', 'west'].map((each) => [
+    each,
+    String(sample.rows.filter((row) => row.split(',')[2] === each).length),
+  ]);
+  assert.deepEqual((await tableOf('Histogram of ward')).slice(1, 4), wards);
+  await assertAccessible(page, 'statistics');
 });
 
 test('the loss, and the privacy spent and left, as curves and as tables', async () => {
@@ -202,6 +245,11 @@ test('a file is taken for the text, and what cannot be trained is said next to i
   await page.getByText(/can be trained: Logistic regression/).waitFor();
   await page.getByLabel('Begin with').selectOption('Linear regression with differential privacy');
   await page.getByText(/can be trained: Linear regression.*ε 2, δ 1e-6/s).waitFor();
+  // What no page of ours sends.
+  const status = await page.evaluate<number>(
+    "fetch('api/model-check', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }).then(({ status }) => status)",
+  );
+  assert.equal(status, 400);
 });
 
 test('ten thousand rounds: some dozens of them are on the page, and all of them within reach', async () => {
@@ -232,7 +280,7 @@ test('ten thousand rounds: some dozens of them are on the page, and all of them 
   await using window = await open(`#/models/${descended.id}`);
   const { page } = window;
   await page.getByText('Rounds 9,976 to 10,000 of 10,000').waitFor();
-  await page.getByRole('img', { name: /^Mean squared error by round: .* over 10000 rounds/ }).waitFor();
+  await page.getByRole('img', { name: /^Mean squared error by round: .* over 10,000 rounds/ }).waitFor();
   const elements = (): Promise<number> => page.evaluate<number>('document.querySelectorAll("*").length');
   await page.getByText('The same as a table').first().click();
   const table = page.getByRole('region', { name: /^Mean squared error by round/ });
@@ -252,10 +300,4 @@ test('ten thousand rounds: some dozens of them are on the page, and all of them 
   await until('every round was read once', async () => (await elements()) < 1500, patience);
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite("a model owner's pages");
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+runInChromium(subject, test);

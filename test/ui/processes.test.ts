@@ -4,40 +4,48 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
 import { suite } from 'uvu';
 import { configOf, enter, leave, type ProjectContext, sample } from '../scripts/trial-project.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
 import { until } from '../support/until.ts';
 import { type PartyProcess, startProcess } from './process.ts';
 import { openWindow, patience } from './window.ts';
 
 interface Context extends ProjectContext {
   browser: Browser;
+  facilitator: PartyProcess;
 }
 
-const test = suite<Context>('dashboards of processes');
+const subject = 'dashboards of processes';
+const test = suite<Context>(subject);
 
 test.before(enter);
-test.before(async (context) => {
-  context.browser = await launchChromium(chromium ?? '');
-});
-test.after(async ({ browser }) => {
-  await browser.close();
-});
-test.after(leave);
-
 const [facilitatorMain, ownerMain, modelOwnerMain] = ['facilitator', 'data-owner', 'model-owner'].map(
   (party) => `parties/${party}/main.ts`,
 ) as [string, string, string];
 
+test.before(async (context) => {
+  const config = configOf(context.folder, 'facilitator');
+  [context.browser, context.facilitator] = await Promise.all([
+    launchChromium(),
+    startProcess(facilitatorMain, ['--config', config]),
+  ]);
+});
+test.after(async ({ browser, facilitator }) => {
+  await browser.close();
+  await facilitator[Symbol.asyncDispose]();
+});
+test.after(leave);
+
 test('a training from the form to the predictions, through the death of the model owner, on one page that stays open', async ({
   folder,
   browser,
+  facilitator,
 }) => {
   const start = (main: string, party: string, ...more: readonly string[]): Promise<PartyProcess> =>
     startProcess(main, ['--config', configOf(folder, party), ...more]);
-  await using facilitator = await start(facilitatorMain, 'facilitator');
   const line = ['--facilitator', facilitator.url];
-  await using north = await start(ownerMain, 'north', ...line);
-  await using south = await start(ownerMain, 'south', ...line);
+  const starting = [start(ownerMain, 'north', ...line), start(ownerMain, 'south', ...line)] as const;
+  await using north = await starting[0];
+  await using south = await starting[1];
   assert.notEqual(north.link(), south.link());
   let modelOwner = await start(modelOwnerMain, 'model-owner', ...line);
   const { url } = modelOwner;
@@ -85,8 +93,7 @@ test('a training from the form to the predictions, through the death of the mode
   }
 });
 
-test('SIGUSR2 prints another link, which voids the one before', async ({ folder, browser }) => {
-  await using party = await startProcess(facilitatorMain, ['--config', configOf(folder, 'facilitator')]);
+test('SIGUSR2 prints another link, which voids the one before', async ({ browser, facilitator: party }) => {
   const first = party.link();
   party.signal('SIGUSR2');
   await until('another link', () => party.link() !== first, patience);
@@ -96,10 +103,4 @@ test('SIGUSR2 prints another link, which voids the one before', async ({ folder,
   await newer.page.getByRole('heading', { name: 'Jobs' }).waitFor();
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite('dashboards of processes');
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+runInChromium(subject, test);

@@ -23,11 +23,12 @@ export const views: Readonly<Record<'light' | 'dark' | 'phone', BrowserContextOp
 /** Milliseconds within which anything must be seen: only a limit, for busy machines. */
 export const patience = 20_000;
 
-/** @param link as a party prints it */
+/** @param link as a party prints it; `before` is called before the page is there */
 export async function openWindow(
   browser: Browser,
   link: string,
   options: BrowserContextOptions = views.light,
+  before?: (page: Page) => Promise<void>,
 ): Promise<Window> {
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(patience);
@@ -43,6 +44,7 @@ export async function openWindow(
   await page.addInitScript(
     "addEventListener('securitypolicyviolation', (event) => complain(event.violatedDirective + ' ' + event.blockedURI))",
   );
+  await before?.(page);
   await page.goto(link);
   return {
     page,

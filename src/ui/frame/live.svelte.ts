@@ -1,4 +1,5 @@
 /** Whether what is shown is up to date: the party tells by server-sent events when there is something new. */
+import { request } from './request.ts';
 
 /** Milliseconds before the line is tried again: at first, and at most. */
 const firstWait = 500;
@@ -58,6 +59,8 @@ class Live {
     source.addEventListener('error', () => {
       // Some errors end an EventSource for good: the next one is opened here in any case.
       this.#hangUp('lost');
+      // It does not say why it ended: the session may be over, and whoever asks for it hears that.
+      request('session').catch(() => undefined);
       if (!this.#wanted || document.hidden) return;
       this.#timer = setTimeout(() => {
         this.#open();

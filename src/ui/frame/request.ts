@@ -21,6 +21,9 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
+/** What a party answers to whom it does not know: under /ui, and where a token would do as well. */
+const signedOut: readonly string[] = ['session_missing', 'signature_missing'];
+
 /** Called when the party says that nobody is signed in any more. */
 let onSignedOut = (): void => undefined;
 
@@ -45,7 +48,7 @@ export async function request<T>(path: string, init: RequestInit & { readonly js
   }
   if (!response.ok) {
     const refused = await refusalOf(response);
-    if (refused.code === 'session_missing') onSignedOut();
+    if (signedOut.includes(refused.code)) onSignedOut();
     throw refused;
   }
   return (response.status === 204 ? undefined : await response.json()) as T;

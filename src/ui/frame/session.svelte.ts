@@ -11,6 +11,8 @@ class SignIn {
 
   constructor() {
     whenSignedOut(() => {
+      if (this.state === 'in')
+        this.failure = 'The session is over: somebody signed out, or its twelve hours have passed.';
       this.state = 'out';
     });
     // A link that is opened while the page is there changes the address only.
@@ -41,6 +43,8 @@ class SignIn {
     await request('session', { method: 'DELETE' });
     this.view = undefined;
     this.state = 'out';
+    // Its stream may have told that the session is over before this was answered.
+    this.failure = undefined;
   }
 
   async #isIn(): Promise<boolean> {

@@ -1,12 +1,17 @@
 /** Numbers, times and names as people read them. */
+import type { NoisePlace } from '../../privacy/mode.ts';
 
 /** To so many significant digits, without zeros that say nothing. */
 export function number(value: number | null | undefined, digits = 6): string {
   if (value === null || value === undefined) return '–';
+  return plain(value, digits).replace(/^-/, '−');
+}
+
+function plain(value: number, digits: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString('en-GB');
   const short = Number(value.toPrecision(digits));
   const size = Math.abs(short);
-  return size !== 0 && (size < 1e-4 || size >= 1e9) ? short.toExponential() : String(short).replace('-', '−');
+  return size !== 0 && (size < 1e-4 || size >= 1e9) ? short.toExponential() : String(short);
 }
 
 export function bytes(value: number): string {
@@ -42,3 +47,10 @@ export function words(name: string): string {
   const text = name.replaceAll('_', ' ').toLowerCase();
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
+
+/** Who adds noise, and when. */
+export const noisePlaces: Readonly<Record<NoisePlace, string>> = {
+  'model-owner': 'the model owner, after decryption',
+  facilitator: 'the facilitator, under encryption',
+  'data-owners': 'the data owners, each a share before it encrypts',
+};
