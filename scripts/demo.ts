@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { SealsumError } from '../src/errors.ts';
 import { refuseInOneLine } from '../src/http/party-process.ts';
+import { toProblem } from '../src/http/problem.ts';
 import { compileFeatures, encodeTable } from '../src/learning/features.ts';
 import type { Model } from '../src/learning/model.ts';
 import { type AnyModel, parseDocument } from '../src/learning/model-document.ts';
@@ -137,7 +138,12 @@ try {
   else await demonstrateTraining(model, run, progress.stop);
 } catch (error) {
   const message = error instanceof SealsumError ? error.message : String(error instanceof Error ? error.stack : error);
-  console.error(`demo: ${message}`);
   // Whoever asks a program to stop is not told of a failure when it does.
-  process.exitCode = error instanceof SealsumError && error.code === 'aborted' ? 0 : 1;
+  const isStopped = error instanceof SealsumError && error.code === 'aborted';
+  if (!options.json) console.error(`demo: ${message}`);
+  else if (!isStopped) {
+    const { type, title, field, line } = toProblem(error);
+    console.error(JSON.stringify({ type, title, detail: message, exit_code: 1, field, line }));
+  }
+  process.exitCode = isStopped ? 0 : 1;
 }

@@ -174,7 +174,11 @@ class Model:
         solver = json.get("solver") if isinstance(json, dict) else None
         self.solver = one_of(solver, "training.solver", "gradient", "normal-equations")
         if self.solver == "normal-equations":
-            fields(json, "training", "solver l1 l2")
+            # What the model owner makes of the sums: there is no round more for it.
+            fields(json, "training", "solver l1 l2", "inference")
+            if "inference" in json:
+                level = fields(json["inference"], "training.inference", "level")["level"]
+                number(level, "training.inference.level", 0, math.nextafter(1, 0), above=0)
             self.rounds = 1
             if self.family != "linear":
                 raise Refusal("training.solver: normal-equations fits linear regression only")

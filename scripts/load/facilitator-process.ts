@@ -25,9 +25,6 @@ export interface FacilitatorProcessOptions {
   readonly profile?: string | undefined;
 }
 
-/** As run_facilitator.sh starts it. */
-export const nodeOptions: readonly string[] = ['--max-semi-space-size=2'];
-
 /** Milliseconds it has to listen, and to stop. */
 const patience = 60_000;
 
@@ -41,14 +38,10 @@ export async function startFacilitatorProcess(options: FacilitatorProcessOptions
   const monitor = ['--import', new URL(`./loop-monitor.${extension}`, here).href];
   const loader = compiled ? [] : ['--import', import.meta.resolve('tsx')];
   const profiler = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
-  const child = spawn(
-    process.execPath,
-    [...nodeOptions, ...loader, ...monitor, ...profiler, main, '--config', config],
-    {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
-    },
-  );
+  const child = spawn(process.execPath, [...loader, ...monitor, ...profiler, main, '--config', config], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
+  });
   let complaints = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk.toString('utf8')).slice(-4000);

@@ -28,9 +28,15 @@ export function run(program: string, args: readonly string[], { folder, signal }
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       complaint = (complaint + chunk).slice(-10_000);
     });
-    child.once('error', reject);
+    let failure: Error | undefined;
+    child.once('error', (error) => {
+      failure = error;
+      // One that was stopped has not ended yet; one that never began has.
+      if (child.pid === undefined) reject(error);
+    });
     child.once('close', (code) => {
-      resolve({ code, output, complaint });
+      if (failure === undefined) resolve({ code, output, complaint });
+      else reject(failure);
     });
   });
 }
@@ -118,7 +124,9 @@ export async function tryTarball({ tarball, root, signal, onStep }: TrialOptions
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     await step('compiling against its types', process.execPath, [compiler, '-p', '.']);
     onStep(await browserBundleOf(installed));
-    const demo = await step('running the demo', join(folder, 'node_modules', '.bin', 'sealsum'), ['demo', '--json']);
+    const sealsum = join(folder, 'node_modules', '.bin', 'sealsum');
+    await step('explaining a refusal', sealsum, ['explain', 'key-invalid']);
+    const demo = await step('running the demo', sealsum, ['demo', '--json']);
     onStep(`  ${demoResult(demo)}`);
   } finally {
     await rm(folder, { recursive: true, force: true });

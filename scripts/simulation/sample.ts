@@ -46,7 +46,7 @@ export function datasetsOf(owner: number, owners: number): DatasetHolder {
   const records = (_model: unknown, map: FeatureMap): Promise<Records> =>
     Promise.resolve(recordsOf(owner, owners, map));
   const dataset = { name: 'one-hot', records };
-  return { hold: () => dataset, chosen: () => dataset, letGo: () => undefined };
+  return { hold: () => dataset, chosen: () => dataset, letGo: () => undefined, keepOnly: () => Promise.resolve() };
 }
 
 function columns(owners: number): string[] {

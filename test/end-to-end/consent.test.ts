@@ -67,7 +67,8 @@ test('the first round waits for people as long as answer_seconds, and begins whe
 test('without it people have as long as a round, and the others begin', async () => {
   await using stage = await consortium();
   const { modelOwner, owners } = stage;
-  const id = await postModel(modelOwner, documentOf({}));
+  // Long enough for the two others to answer on a busy machine.
+  const id = await postModel(modelOwner, documentOf({ deadline_seconds: 5 * deadline }));
   const view = await over(modelOwner, id);
   assert.equal(view.status, 'finished', view.failure?.detail);
   await until('owner-2 hears of it', () => owners[1]?.dataOwner.jobs()[0]?.status === 'ended', patience);

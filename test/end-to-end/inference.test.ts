@@ -91,6 +91,11 @@ test('a logistic model has the errors and the calibration of the same sums in on
   assert.ok(intervals !== undefined);
   assert.deepEqual([intervals.level, intervals.lower.length], [0.9, coefficients.length]);
   assert.deepEqual(view.diagnostics, expected.diagnostics);
+  const plot = await fetch(`${modelOwner.url}/models/${view.id}/plots/calibration.svg`);
+  assert.deepEqual([plot.status, plot.headers.get('content-type')], [200, 'image/svg+xml; charset=utf-8']);
+  assert.match(plot.headers.get('content-security-policy') ?? '', /default-src 'none'; style-src 'unsafe-inline'/);
+  assert.equal(plot.headers.get('cache-control'), 'no-store');
+  assert.match(await plot.text(), /^<svg .*For 150 records in 5 bins.*<\/svg>\n$/s);
   const calibration = calibrationOf(view);
   assert.equal(calibration.class, 'yes');
   assert.equal(totalOf(calibration.counts), 150);

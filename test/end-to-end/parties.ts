@@ -18,6 +18,7 @@ import { createFacilitatorClient, type FacilitatorClient } from '../../src/http/
 import { createLog } from '../../src/http/log.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
 import { createSignedFetch } from '../../src/http/signed-fetch.ts';
+import { createTransport } from '../../src/http/transport.ts';
 import { systemRandom } from '../../src/paillier/random.ts';
 import { createLedger, type LedgerStore } from '../../src/privacy/ledger.ts';
 import { type Clock, systemClock } from '../../src/protocol/clock.ts';
@@ -167,10 +168,13 @@ export function clientOf(
   return createFacilitatorClient({ url, fetch: fetchAs(identity), clock, patience });
 }
 
+/** As of a process of a party: Node 20's own fetch forgets to break off what it was asked to once garbage has been collected. */
+const transport = createTransport();
+
 /** fetch in the name of one of the cast. */
 export function fetchAs(identity: Identity): typeof fetch {
   // The clock of a test may stand still; nobody's signature would be of now.
-  return createSignedFetch({ identity, fetch, clock: systemClock, random: systemRandom });
+  return createSignedFetch({ identity, fetch: transport.fetch, clock: systemClock, random: systemRandom });
 }
 
 export interface RunningOwner extends RunningParty {

@@ -7,11 +7,12 @@ import { suite } from 'uvu';
 import { freePort } from '../crash/ports.ts';
 import { Folder } from '../end-to-end/parties.ts';
 import { startScript } from '../scripts/processes.ts';
-import { findChromium, launchChromium } from '../support/chromium.ts';
+import { launchChromium, runInChromium } from '../support/chromium.ts';
 import { program } from '../support/program.ts';
 import { startProject } from './project.ts';
 
-const test = suite('examples/browser');
+const subject = 'examples/browser';
+const test = suite(subject);
 
 const patience = 90_000;
 
@@ -52,7 +53,7 @@ test('two owners contribute by pages, and the sum is noised', async () => {
   await using sum = run('sum', project);
   await sum.printed(/waiting for owner-1 and owner-2/);
 
-  const browser = await launchChromium(chromium ?? '');
+  const browser = await launchChromium();
   try {
     const [first, second] = await Promise.all(
       ['owner-1', 'owner-2'].map((owner) => open(browser, origin, owner, project)),
@@ -79,10 +80,4 @@ test('two owners contribute by pages, and the sum is noised', async () => {
   }
 });
 
-const chromium = findChromium();
-if (chromium !== undefined) test.run();
-else {
-  const none = suite('examples/browser');
-  none.skip('needs Chromium', () => undefined);
-  none.run();
-}
+runInChromium(subject, test);

@@ -50,6 +50,7 @@ const recipe = fc.record({
   normal: fc.boolean(),
   rounds: fc.integer({ min: 1, max: 500 }),
   l1: double(0, 2),
+  level: maybe(double(0.5, 0.999)),
   start: maybe(double(-1, 1)),
   fractionBits: fc.integer({ min: 16, max: 48 }),
   bits: maybe(fc.constantFrom(8, 16, 24)),
@@ -88,7 +89,12 @@ function documentOf(given: Recipe): object {
     data_props: { delimiter: ',', features, target: targets[type] },
     training: gradient
       ? { solver, rounds, l1: given.l1, ...(given.start === undefined ? {} : { initial_parameters: startOf(given) }) }
-      : { solver, l1: given.l1 },
+      : {
+          solver,
+          ...(given.level !== undefined && privacy === undefined
+            ? { inference: { level: given.level } }
+            : { l1: given.l1 }),
+        },
     encryption: {
       key_bits: 2048,
       fraction_bits: given.fractionBits,

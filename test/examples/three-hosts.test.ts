@@ -46,7 +46,11 @@ test('every configuration is accepted, and says where everything is', () => {
       assert.equal(config.facilitator.ca, `/etc/sealsum/${name}/tls/authority.pem`);
       assert.equal(config.facilitator.certificate, `/etc/sealsum/${name}/tls/certificate.pem`);
     }
-    if (config.role === 'data-owner') assert.equal(config.data, `/srv/sealsum/${name}.csv`);
+    if (config.role === 'data-owner') {
+      assert.equal(config.data, `/srv/sealsum/${name}.csv`);
+      // The unit lets it write nowhere but below /var/lib/sealsum.
+      assert.equal(config.datasets, `/var/lib/sealsum/${name}-datasets`);
+    }
     if (config.role === 'model-owner') assert.deepEqual(config.owners, ['north', 'south', 'west']);
   }
 });

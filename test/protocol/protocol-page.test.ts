@@ -32,8 +32,10 @@ test('the roster is one, with the digest that stands beside it', () => {
 });
 
 test('every route of the facilitator stands on the page', () => {
-  const app = readFileSync(join(root, 'parties', 'facilitator', 'app.ts'), 'utf8');
-  const routes = [...app.matchAll(/method: '([a-z]+)',\n\s+path: '([^']+)'/g)].map(
+  const sources = ['job-routes.ts', 'round-routes.ts'].map((file) =>
+    readFileSync(join(root, 'parties', 'facilitator', file), 'utf8'),
+  );
+  const routes = [...sources.join('').matchAll(/method: '([a-z]+)',\n\s+path: '([^']+)'/g)].map(
     ([, method = '', path = '']) => `${method.toUpperCase()} ${path}`,
   );
   assert.ok(routes.length > 10);

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import { type Cohort, createCohort } from '../../scripts/load/cohort.ts';
 import { type Contributions, createContributions } from '../../scripts/load/contributions.ts';
-import { nodeOptions } from '../../scripts/load/facilitator-process.ts';
 import { type LoadJob, proposeJob } from '../../scripts/load/job.ts';
 import { targetsOf } from '../../scripts/load/report.ts';
 import { runLoad } from '../../scripts/load/run.ts';
@@ -51,7 +50,8 @@ test('takes two rounds at a facilitator of its own to their exact sums', async (
 
 test('measures the process that operators start', async () => {
   const script = await readFile(new URL('../../scripts/run_facilitator.sh', import.meta.url), 'utf8');
-  assert.ok(script.includes(`exec node ${nodeOptions.join(' ')} "$root/`));
+  // With settings of Node the bench would have to have them, too.
+  assert.match(script, /^exec node "\$root\/dist\/parties\/facilitator\/main\.js"/m);
 });
 
 function* numbersIn(object: object): Generator<readonly [name: string, value: number]> {

@@ -18,34 +18,32 @@ test('data or a model that make no sense are named with their field, and nothing
   const narrow = { ...sample.document.data_props, features: [{ ...age, range: [0, 1] }, ...others] };
   const good = await argumentsFor(context, sample, {});
   const none = `${context.folder.path}/nothing`;
-  const cases: readonly (readonly [() => Promise<readonly string[]>, RegExp])[] = [
-    [
-      () => argumentsFor(context, sample, { data_props: narrow }),
-      /^demo: line 2, age: expected a number within \[0, 1\]/,
-    ],
-    [
-      () => argumentsFor(context, sample, { training: { solver: 'guess' } }),
-      /^demo: training\.solver: expected one of/,
-    ],
+  const cases: readonly (readonly [args: () => Promise<readonly string[]>, says: RegExp])[] = [
+    [() => argumentsFor(context, sample, { data_props: narrow }), /^line 2, age: expected a number within \[0, 1\]/],
+    [() => argumentsFor(context, sample, { training: { solver: 'guess' } }), /^training\.solver: expected one of/],
     [
       () => argumentsFor(context, linearSample(2), { training: gradient }),
-      /^demo: \S+ has 2 rows: too few to give each of 3 owners one/,
+      /^\S+ has 2 rows: too few to give each of 3 owners one/,
     ],
     [
       () => Promise.resolve(['--data', none, '--model', `${context.folder.path}/model.json`]),
-      /^demo: the data file cannot be read/,
+      /^the data file cannot be read/,
     ],
-    [() => Promise.resolve([...good.slice(0, 2), '--model', none]), /^demo: the model file \S+ cannot be read/],
-    [() => Promise.resolve(good.slice(0, 2)), /^demo: --data and --model go together/],
-    [() => Promise.resolve([...good, '--owners', '1']), /^demo: .*expected a whole number from 2 to 50/],
-    [() => Promise.resolve([...good, '--jason']), /^demo: unknown option '--jason' \(Did you mean --json\?\)/],
+    [() => Promise.resolve([...good.slice(0, 2), '--model', none]), /^the model file \S+ cannot be read/],
+    [() => Promise.resolve(good.slice(0, 2)), /^--data and --model go together/],
   ];
   for (const [args, says] of cases) {
-    const { code, output, complaint } = await runDemo(context, [...(await args()), '--json']);
-    assert.equal(code, 1);
-    assert.equal(output, '');
-    assert.match(complaint, says);
-    assert.match(complaint, /^[^\n]+\n$/);
+    const ran = await runDemo(context, [...(await args()), '--json']);
+    assert.deepEqual([ran.code, ran.output], [1, ''], ran.complaint);
+    assert.match(detailOf(ran), says);
+  }
+  for (const [option, says] of [
+    [['--owners', '1'], /^demo: .*expected a whole number from 2 to 50/],
+    [['--jason'], /^demo: unknown option '--jason' \(Did you mean --json\?\)/],
+  ] as const) {
+    const ran = await runDemo(context, [...good, ...option, '--json']);
+    assert.deepEqual([ran.code, ran.output], [1, '']);
+    assert.match(ran.complaint, says);
   }
   const text = await context.folder.write('text.json', '{"model_type": ');
   assert.match(
@@ -54,21 +52,26 @@ test('data or a model that make no sense are named with their field, and nothing
   );
 });
 
+/** What a problem on standard error says: one line, with the code of the process. */
+function detailOf({ code, complaint }: { readonly code: number | null; readonly complaint: string }): string {
+  assert.match(complaint, /^[^\n]+\n$/);
+  const { detail, exit_code: said } = JSON.parse(complaint) as { readonly detail: string; readonly exit_code: number };
+  assert.equal(said, code);
+  return detail;
+}
+
 test('a training that fails says why, with a code that is not zero, and nothing is left', async (context) => {
   const participation = { quorum: 3, deadline_seconds: 1 };
   const few = await argumentsFor(context, linearSample(30), { participation });
   const refused = await runDemo(context, [...few, '--owners', '2', '--json']);
   assert.deepEqual([refused.code, refused.output], [1, '']);
-  assert.match(
-    refused.complaint,
-    /^demo: too few data owners are in the roster file: 2, and the quorum is 3; invite more/,
-  );
+  assert.match(detailOf(refused), /^too few data owners are in the roster file: 2, and the quorum is 3; invite more/);
 
   const roster = ['owner-1', 'owner-9'];
   const strange = await argumentsFor(context, linearSample(30), { participation: { deadline_seconds: 1, roster } });
   const unknown = await runDemo(context, [...strange, '--json']);
   assert.deepEqual([unknown.code, unknown.output], [1, '']);
-  assert.match(unknown.complaint, /^demo: [^\n]*owner-9/);
+  assert.match(detailOf(unknown), /owner-9/);
 
   // In each of 40 rounds the noised number of records is positive by no more than an even chance: all are once in 10^12 runs.
   const noisy = await argumentsFor(context, linearSample(30), {
@@ -77,7 +80,7 @@ test('a training that fails says why, with a code that is not zero, and nothing 
   });
   const failed = await runDemo(context, [...noisy, '--owners', '2', '--json']);
   assert.deepEqual([failed.code, failed.output], [1, '']);
-  assert.match(failed.complaint, /^demo: the training failed: weight: the noise outweighs the records/);
+  assert.match(detailOf(failed), /^the training failed: weight: the noise outweighs the records/);
 });
 
 for (const [name, end] of [

@@ -60,6 +60,8 @@ test('is refused for whatever lacks or does not belong there', async () => {
     'dist/src/index.d.ts',
     'dist/browser/client.js',
     'dist/scripts/demo.js',
+    'dist/ui/index.html',
+    'docs/troubleshooting.md',
     'examples/linear/data.csv',
   ])
     assert.deepEqual(faultsOf({ files: sound.filter((each) => each.path !== path), unpackedSize: 1 }), [
@@ -93,7 +95,9 @@ const built = [
   'dist/src/client.js',
   'dist/src/client.d.ts',
   'dist/browser/client.js',
+  'dist/ui/index.html',
   'dist/src/cli/main.js',
+  'dist/ui/index.html',
   'dist/parties/data-owner/main.js',
   'dist/parties/facilitator/main.js',
   'dist/parties/model-owner/main.js',
@@ -101,8 +105,8 @@ const built = [
 ];
 
 test('has the demo as a command, which says how it is used', async () => {
-  const { code, output, complaint } = await runProgram('src/cli/main.ts', ['demo', '--help']);
-  assert.deepEqual([code, complaint], [0, '']);
+  const { code, output, errors } = await runProgram('src/cli/main.ts', ['demo', '--help']);
+  assert.deepEqual([code, errors], [0, '']);
   assert.match(output, /sealsum demo --owners 5 --json/);
 });
 

@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { suite } from 'uvu';
 
 /** The path of a Chromium, or undefined. */
 export function findChromium(): string | undefined {
@@ -18,8 +19,22 @@ export function findChromium(): string | undefined {
     });
 }
 
-export function launchChromium(executablePath: string): Promise<Browser> {
+/** @throws where the machine has none */
+export function launchChromium(): Promise<Browser> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) throw new Error('this machine has no Chromium');
   // Chromium does not sandbox its pages for root, and CI is root.
   const chromiumSandbox = process.getuid?.() !== 0;
   return chromium.launch({ executablePath, chromiumSandbox, args: ['--disable-dev-shm-usage'] });
+}
+
+/** Runs a suite that needs Chromium, or tells that it was skipped. */
+export function runInChromium(name: string, test: { readonly run: () => void }): void {
+  if (findChromium() !== undefined) {
+    test.run();
+    return;
+  }
+  const none = suite(name);
+  none.skip('needs Chromium', () => undefined);
+  none.run();
 }

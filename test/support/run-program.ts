@@ -5,23 +5,33 @@ import { program } from './program.ts';
 export interface Ran {
   readonly code: number | null;
   readonly output: string;
-  readonly complaint: string;
+  readonly errors: string;
 }
 
-/** @param source the path of a program's main module in this checkout */
-export function runProgram(source: string, args: readonly string[]): Promise<Ran> {
+/**
+ * @param source the path of a program's main module in this checkout
+ * @param input what it reads on standard input; nothing unless given
+ */
+export function runProgram(
+  source: string,
+  args: readonly string[],
+  input = '',
+  env: Record<string, string> = {},
+): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...program(source), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    let complaint = '';
+    const child = spawn(process.execPath, [...program(source), ...args], { env: { ...process.env, ...env } });
+    let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       output += chunk;
     });
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      complaint += chunk;
+      errors += chunk;
     });
     child.once('close', (code) => {
-      resolve({ code, output, complaint });
+      resolve({ code, output, errors });
     });
+    // It may end without having read all of it.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
   });
 }
