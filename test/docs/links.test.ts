@@ -1,18 +1,14 @@
 /** Every link between the pages of this repository leads somewhere: to a file that is there, and to a heading or anchor that it has. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
 import { suite } from 'uvu';
 import { root } from '../support/program.ts';
+import { pagesOf } from './pages.ts';
 
 const test = suite('links');
 
-const pages = [
-  ...readdirSync(root).map((name) => join(root, name)),
-  ...['docs', 'examples'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(root, folder, name)),
-  ),
-].filter((path) => path.endsWith('.md') && !path.includes('node_modules'));
+const pages = pagesOf(root);
 
 /** A page without what is code in it. */
 function proseOf(path: string): string {
