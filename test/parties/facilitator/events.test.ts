@@ -481,19 +481,23 @@ test('a follower keeps a line on which only comments come', async () => {
   await using party = await startFacilitator();
   const clock = createTestClock();
   let broken = 0;
+  // What is due is done, and nothing will be: what waits from here on are lines.
+  party.clock.advance(0);
+  await until('the upkeep to be done', () => party.clock.pending() === 0);
   const heard = await follower(party.url, anna, clock, party.clock, {
     onBroken: () => {
       broken += 1;
     },
   });
   for (let beat = 0; beat < 8; beat++) {
-    await until('the server to wait', () => party.clock.pending() === upkeep + 1);
+    await until('the server to wait', () => party.clock.pending() === 1);
     const line = await stream(party, '/events');
+    await until('the server to wait on both lines', () => party.clock.pending() === 2);
     party.clock.advance(15_000);
     // The comment has come here, so it has left for the follower too; its timer is set anew when it arrives.
     await until('a comment', () => line.text().includes(': alive'));
     line.leave();
-    await until('the other line to be gone', () => party.clock.pending() === upkeep + 1);
+    await until('the other line to be gone', () => party.clock.pending() === 1);
     clock.advance(15_000);
   }
   await party.create();
