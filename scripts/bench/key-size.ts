@@ -9,6 +9,7 @@ import { aggregateCases, backendCases, commonCases, type Measured } from './case
 import { peerContender, sealsumContender } from './contenders.ts';
 import type { Dose } from './dose.ts';
 import { type Case, measure, median, type Row } from './measure.ts';
+import { measureProofs } from './proofs.ts';
 import { measureThreads, type ThreadsRow } from './threads.ts';
 
 /** Threads that are compared with one. */
@@ -38,6 +39,7 @@ export async function measureKeySize(
   const cases: Case[] = [];
   const aggregateOnes: Case[] = [];
   const prepares: Row[] = [];
+  const proofs: Row[] = [];
   const all: Measured[] = [];
   for (const backend of backends.operations) {
     say(`tables, ${backend.name}`);
@@ -61,8 +63,10 @@ export async function measureKeySize(
     cases.push(...backendCases(keys, measured));
     const [ours, theirs] = aggregateCases(keys, backend, encryptors, dose.peerValues);
     if (theirs !== undefined && aggregateOnes.length === 0) aggregateOnes.push(theirs);
-    // Its tables are those of OpenSSL.
+    // Its tables are those of OpenSSL, and its proofs take seconds.
     if (backend.name === 'bigint' && backends.operations.length > 1) continue;
+    say(`proofs of the modulus, ${backend.name}`);
+    proofs.push(...(await measureProofs(keys, backend, dose.tables)));
     prepares.push({
       operation: 'prepare',
       implementation: 'sealsum',
@@ -79,7 +83,7 @@ export async function measureKeySize(
   say('single operations and batches');
   const single = measure(cases, dose.rounds.operations);
   say('aggregations of 3 × 1000 values, in turn');
-  const rows = [...prepares, ...single, ...measure(aggregateOnes, dose.rounds.aggregations)];
+  const rows = [...proofs, ...prepares, ...single, ...measure(aggregateOnes, dose.rounds.aggregations)];
   const threaded: ThreadsRow[] = [];
   const ahead: AheadRow[] = [];
   const aggregations: AggregationRow[] = [];

@@ -1,7 +1,17 @@
 /** What is measured, and how: all cases in turn, medians. */
 import type { BackendName } from '../../src/paillier/backend.ts';
 
-export type Operation = 'prepare' | 'encrypt' | 'decrypt' | 'add' | 'fold' | 'pack' | 'unpack' | 'aggregate';
+export type Operation =
+  | 'prove'
+  | 'verify'
+  | 'prepare'
+  | 'encrypt'
+  | 'decrypt'
+  | 'add'
+  | 'fold'
+  | 'pack'
+  | 'unpack'
+  | 'aggregate';
 
 export interface Row {
   readonly operation: Operation;

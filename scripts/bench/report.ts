@@ -37,7 +37,18 @@ export function print(figures: Figures): void {
 }
 
 function operations(rows: readonly Row[]): string {
-  const order: readonly Operation[] = ['prepare', 'pack', 'encrypt', 'decrypt', 'unpack', 'add', 'fold', 'aggregate'];
+  const order: readonly Operation[] = [
+    'prove',
+    'verify',
+    'prepare',
+    'pack',
+    'encrypt',
+    'decrypt',
+    'unpack',
+    'add',
+    'fold',
+    'aggregate',
+  ];
   const sorted = rows
     .filter(({ implementation }) => implementation === 'sealsum')
     .toSorted((a, b) => a.key_bits - b.key_bits || order.indexOf(a.operation) - order.indexOf(b.operation));
@@ -66,6 +77,7 @@ function operations(rows: readonly Row[]): string {
     `* measured on ${scaled?.scaled_from ?? 0} values and scaled`,
     `aggregate: slots of ${SLOT_BITS} bits, everything from integers to integers, with tables prepared before`,
     `prepare: one table, ${tables.map((row) => `${megabytes(row.table_bytes ?? 0)} at ${row.key_bits} bits (${row.backend})`).join(', ')}`,
+    'prove, verify: that a modulus is well formed, by a model owner and every data owner before each job',
     'fold: a ciphertext is checked and multiplied into another, from bytes to bytes; on one core',
   ].join('\n');
 }

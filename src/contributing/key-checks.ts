@@ -30,7 +30,7 @@ export function createKeyChecks(): KeyChecks {
       const context = modulusProofContext(job, model_owner);
       const name = toHex(sha256(public_key.n, ' ', context));
       if (good.has(name)) return;
-      await verifyModulus(key, public_key_proof, context, signal);
+      await verifyModulus(key, public_key_proof, context, { signal });
       good.add(name);
       for (const oldest of good) {
         if (good.size <= remembered) break;

@@ -6,18 +6,20 @@
  *
  *     c^w = c^(w + 3·2^t) / c^(3·2^t)     and     Π cⱼ^wⱼ = Π cⱼ^(wⱼ + 3·2^t) / (Π cⱼ)^(3·2^t)
  *
- * The powers are the backend's: OpenSSL's take a time that does not depend on the exponent's bits, those of BigInt depend on them. OpenSSL loads an
- * exponent once, so that a weight equals the one before it does show. A negative weight costs no more than another, where
+ * The powers are the backend's: the kernel's and OpenSSL's take a time that does not depend on the exponent's bits, those of BigInt depend on them.
+ * OpenSSL loads an exponent once, so that a weight equals the one before it does show there. A negative weight costs no more than another, where
  * python-paillier inverts every ciphertext and `multiplyCiphertext` takes an exponent as long as n.
  *
  * Ciphertexts come and go in fixed-width big-endian bytes, and were validated when they came.
  */
 import { SealsumError } from '../errors.ts';
 import { type Spreading, spread } from '../threads/spread.ts';
-import type { ModularBackend } from './backend.ts';
+import { lanesOf, type ModularBackend } from './backend.ts';
 import { bitLength } from './bytes.ts';
 import { encodeCiphertexts, readIntegers } from './ciphertexts.ts';
 import { inverses } from './inverses.ts';
+import { raiseCiphertexts } from './many-powers.ts';
+import type { PowersAsked } from './native/powers.ts';
 import type { PowersOrder } from './powers-thread.ts';
 import { type Ciphertext, ciphertextBytes, type PublicKey, powerModuloSquare } from './public-key.ts';
 
@@ -47,8 +49,13 @@ export async function raiseEach(
   const { publicKey } = powers;
   const shifted = shiftedWeights(publicKey, bytes, weights);
   const offset = new Array<bigint>(shifted.length).fill(offsetOf(weights.bits));
-  const numerators = await raiseAll(powers, bytes, shifted, spreading);
-  return divideEach(publicKey, numerators, await raiseAll(powers, bytes, offset, spreading));
+  const exponentBits = weights.bits + 2;
+  const numerators = await raiseAll(powers, bytes, { exponents: shifted, exponentBits }, spreading);
+  return divideEach(
+    publicKey,
+    numerators,
+    await raiseAll(powers, bytes, { exponents: offset, exponentBits }, spreading),
+  );
 }
 
 /**
@@ -67,7 +74,9 @@ export async function raiseAndMultiply(
   const shifted = rows.map((values) => shiftedWeights(publicKey, bytes, { values, bits }));
   const numerators: bigint[] = [];
   for (const exponents of shifted)
-    numerators.push(product(publicKey, await raiseAll(powers, bytes, exponents, spreading)));
+    numerators.push(
+      product(publicKey, await raiseAll(powers, bytes, { exponents, exponentBits: bits + 2 }, spreading)),
+    );
   const all = product(publicKey, readIntegers(publicKey, bytes));
   const divisor = powerModuloSquare(publicKey, backend)(all, offsetOf(bits));
   return divideEach(publicKey, numerators, new Array<bigint>(rows.length).fill(divisor));
@@ -95,18 +104,18 @@ export function multiplyAll(publicKey: PublicKey, bytes: Uint8Array): Uint8Array
 async function raiseAll(
   { publicKey, backend }: Powers,
   bytes: Uint8Array,
-  exponents: readonly bigint[],
+  { exponents, exponentBits }: Pick<PowersAsked, 'exponents' | 'exponentBits'>,
   spreading: Spreading,
 ): Promise<Ciphertext[]> {
   const width = ciphertextBytes(publicKey);
-  const power = powerModuloSquare(publicKey, backend);
   const parts = await spread<Ciphertext[]>(
     {
       count: exponents.length,
-      here: (from, to) =>
-        readIntegers(publicKey, bytes.subarray(from * width, to * width)).map(
-          (base, index) => power(base, exponents[from + index] ?? 0n) as Ciphertext,
-        ),
+      together: lanesOf(backend),
+      here: (from, to) => {
+        const asked = { exponents: exponents.slice(from, to), exponentBits };
+        return raiseCiphertexts(publicKey, backend, bytes.subarray(from * width, to * width), asked);
+      },
       there: (from, to) => {
         const part = bytes.slice(from * width, to * width);
         const input: PowersOrder = {
@@ -114,6 +123,7 @@ async function raiseAll(
           backend: backend.name,
           bytes: part,
           exponents: exponents.slice(from, to),
+          exponentBits,
         };
         return { work: { beside: import.meta.url, file: './powers-thread', name: 'raise' }, input };
       },

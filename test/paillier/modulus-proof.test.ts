@@ -17,8 +17,10 @@ import {
   verifyModulus,
 } from '../../src/paillier/modulus-proof.ts';
 import { proveModulus } from '../../src/paillier/modulus-prover.ts';
+import type { Addon } from '../../src/paillier/native/addon.ts';
 import { primesOf, privateKeyFromPrimes, testOnlyPrivateKeyFromPrimes } from '../../src/paillier/private-key.ts';
 import type { RandomBytes } from '../../src/paillier/random.ts';
+import { backends } from './backends.ts';
 import { fromBase64url, runs, smallKeys } from './keys.ts';
 import { context, noRoot, notBlum, primeModulo, refuses } from './modulus-refusals.ts';
 
@@ -39,16 +41,16 @@ test('round trip at 3072 bits; the known answers make one at 2048', async () => 
   for (const { text } of elements(proof)) assert.equal(Buffer.from(text, 'base64url').length, 384);
 });
 
-test('property: every key and context, through JSON, with either backend', async () => {
+test('property: every key and context, through JSON, with each backend', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(80, 130, 300, 520, 1030),
       fc.uint8Array({ maxLength: 300 }),
-      fc.constantFrom('openssl', 'bigint'),
-      async (bits, bytes, name) => {
+      fc.constantFrom(...backends),
+      async (bits, bytes, backend) => {
         const keys = await testOnlyGenerateKeyPair({ bits });
-        const proof = await proveModulus(keys.privateKey, bytes, { backend: selectBackend(name) });
-        await verifyModulus(keys.publicKey, JSON.parse(JSON.stringify(proof)) as ModulusProof, bytes);
+        const proof = await proveModulus(keys.privateKey, bytes, { backend });
+        await verifyModulus(keys.publicKey, JSON.parse(JSON.stringify(proof)) as ModulusProof, bytes, { backend });
       },
     ),
     { numRuns: runs / 30 },
@@ -118,6 +120,31 @@ test('a proof that came out wrong modulo one prime is withheld: it would give th
     };
     await assert.rejects(proveModulus(privateKey, context, { backend }), { code: 'internal' }, `power ${faulty}`);
     assert.ok(powers >= faulty);
+  }
+});
+
+test('the same of powers that the kernel made', async () => {
+  const honest = selectBackend();
+  const { kernel } = honest;
+  if (kernel?.engine !== 'ifma') {
+    console.log('skipped: powers of the kernel that came out wrong, there is no AVX-512 IFMA here');
+    return;
+  }
+  // Modulo p 139 roots in 18 groups, 129 fourth roots in 16 and one by itself; then as many modulo q.
+  for (const faulty of [1, 2, 17, 18, 19, 34, 35, 52, 68]) {
+    let groups = 0;
+    const addon: Addon = {
+      ...kernel.addon,
+      powers(object, width) {
+        const powers = kernel.addon.powers(object, width);
+        groups += 1;
+        if (groups === faulty) powers[width - 1] = (powers[width - 1] ?? 0) ^ 1;
+        return powers;
+      },
+    };
+    const backend: ModularBackend = { ...honest, kernel: { ...kernel, addon } };
+    await assert.rejects(proveModulus(privateKey, context, { backend }), { code: 'internal' }, `group ${faulty}`);
+    assert.ok(groups >= faulty);
   }
 });
 
@@ -366,7 +393,7 @@ test('a modulus larger than any key may have is refused before anything of the p
 
 // Beside other work.
 
-test('the event loop turns at least once for every root, made or verified', async () => {
+test('the event loop turns at least once for every root that is not made with others, made or verified', async () => {
   let turns = 0;
   let counting = true;
   const count = (): void => {
@@ -378,19 +405,20 @@ test('the event loop turns at least once for every root, made or verified', asyn
   const proving = turns;
   await verifyModulus(publicKey, good, context);
   counting = false;
-  assert.ok(proving >= 11 + 2 * 128, `${proving} turns`);
-  assert.ok(turns - proving >= 11 + 128, `${turns - proving} turns`);
+  const together = selectBackend().kernel?.engine === 'ifma' ? 8 : 1;
+  assert.ok(proving >= (11 + 2 * 128) / together, `${proving} turns`);
+  assert.ok(turns - proving >= (11 + 128) / together, `${turns - proving} turns`);
 });
 
 test('a signal stops both, before and amid', async () => {
   const works: [string, (signal: AbortSignal) => Promise<unknown>][] = [
     ['proving', (signal) => proveModulus(privateKey, context, { signal })],
-    ['verifying', (signal) => verifyModulus(publicKey, good, context, signal)],
+    ['verifying', (signal) => verifyModulus(publicKey, good, context, { signal })],
   ];
   for (const [name, work] of works) {
     const expected = { name: 'SealsumError', code: 'aborted', message: `${name} a modulus was aborted` };
     await assert.rejects(work(AbortSignal.abort()), expected);
-    for (const after of [0, 1, 2, 5, 100]) {
+    for (const after of [0, 1, 2, 5, 15]) {
       const controller = new AbortController();
       const working = assert.rejects(work(controller.signal), expected);
       for (let turn = 0; turn < after; turn += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -25,7 +25,7 @@ const weighted = fc
         fc.bigInt({ min: 0n, max: smallKeys.publicKey.n - 1n }),
         fc.bigInt({ min: -(2n ** 90n), max: 2n ** 90n }),
       ),
-      { minLength: 1, maxLength: 5 },
+      { minLength: 1, maxLength: 11 },
     ),
   })
   .map(({ bits, items }) => ({

@@ -49,4 +49,16 @@ export interface Addon {
   /** False when a ciphertext is not in (0, n²); nothing is multiplied then. */
   multiply(object: KernelObject<'product'>, block: Uint8Array): boolean;
   productBytes(object: KernelObject<'product'>): Uint8Array;
+  /** Powers modulo m of `count` bases below it, as wide as it is, each with an exponent of so many bits at most. */
+  raising(
+    engine: EngineName,
+    m: Uint8Array,
+    bases: Uint8Array,
+    exponents: Uint8Array,
+    exponentBits: number,
+    count: number,
+  ): KernelObject<'raising'>;
+  /** Goes on by so many steps of five products; true when all are there. */
+  raise(object: KernelObject<'raising'>, steps: number): boolean;
+  powers(object: KernelObject<'raising'>, width: number): Uint8Array;
 }

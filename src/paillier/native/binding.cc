@@ -145,6 +145,8 @@ template <>
 const napi_type_tag Call::tag<Checking> = {0x7365616c73756d31, 3};
 template <>
 const napi_type_tag Call::tag<Multiplying> = {0x7365616c73756d31, 4};
+template <>
+const napi_type_tag Call::tag<Raising> = {0x7365616c73756d31, 5};
 
 // available(engine) → boolean
 napi_value available(napi_env env, napi_callback_info info) {
@@ -280,6 +282,39 @@ napi_value product_bytes(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// raising(engine, m, bases, exponents, exponentBits, count) → external
+napi_value raising(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 6);
+  const Integer m = call.modulus(1);
+  const Bytes bases = call.bytes(2);
+  const Bytes exponents = call.bytes(3);
+  const std::size_t bits = call.number(4);
+  const std::size_t count = call.number(5);
+  const std::size_t width = (m.bits() + 7) / 8;
+  require(count > 0 && bases.length == count * width, "bases as wide as the modulus");
+  require(exponents.length % count == 0 && bits <= 8 * (exponents.length / count), "an exponent for each base");
+  return call.own(
+      call.engine(0).raising(m, {bases.data, width}, {exponents.data, exponents.length / count}, bits, count), 0);
+}
+
+// raise(raising, steps) → boolean
+napi_value raise(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 2);
+  return call.boolean(call.object<Raising>(0).raise(call.number(1)));
+}
+
+// powers(raising, width) → Uint8Array
+napi_value powers(napi_env env, napi_callback_info info) {
+  const Call call(env, info, 2);
+  Raising& object = call.object<Raising>(0);
+  const std::size_t width = call.number(1);
+  require(object.raise(0), "all powers raised");
+  std::uint8_t* block = nullptr;
+  napi_value result = call.array(object.count() * width, &block);
+  object.write(block, width);
+  return result;
+}
+
 // No exception of C++ leaves a call.
 template <napi_callback function>
 napi_value guarded(napi_env env, napi_callback_info info) {
@@ -314,5 +349,8 @@ NAPI_MODULE_INIT() {
   define<start>(env, exports, "start");
   define<multiply>(env, exports, "multiply");
   define<product_bytes>(env, exports, "productBytes");
+  define<raising>(env, exports, "raising");
+  define<raise>(env, exports, "raise");
+  define<powers>(env, exports, "powers");
   return exports;
 }

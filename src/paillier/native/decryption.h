@@ -36,8 +36,8 @@ class Decryption {
         put<E>(half.factor.data(), half.ring.limbs(), lane, factor.words, factor.count);
         put<E>(half.inverse.data(), half.ring.limbs(), lane, inverse.words, inverse.count);
       }
-      modulus.multiply(half.factor.data(), half.factor.data(), modulus.square());
-      modulus.multiply(half.inverse.data(), half.inverse.data(), modulus.square());
+      modulus.multiply(half.factor.data(), half.factor.data(), modulus.to_representation());
+      modulus.multiply(half.inverse.data(), half.inverse.data(), modulus.to_representation());
     }
     exponents_[0] = less_one(p);
     exponents_[1] = less_one(q);

@@ -1,4 +1,4 @@
-// The kernel's three objects behind interfaces that do not know the engine, and the choice of the engine.
+// The kernel's objects behind interfaces that do not know the engine, and the choice of the engine.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include "ifma.h"
 #include "mulx.h"
 #include "portable.h"
+#include "powers.h"
 #include "products.h"
 
 namespace sealsum {
@@ -68,6 +69,21 @@ class Checking {
   virtual std::unique_ptr<Multiplying> start(const std::uint8_t* block, std::size_t count) = 0;
 };
 
+class Raising {
+ public:
+  virtual ~Raising() = default;
+  // Goes on by so many steps; true when all powers are there.
+  virtual bool raise(std::size_t steps) = 0;
+  virtual void write(std::uint8_t* powers, std::size_t width) const = 0;
+  virtual std::size_t count() const = 0;
+};
+
+// Integers of as many bytes each, one after the other; not owned.
+struct Integers {
+  const std::uint8_t* data;
+  std::size_t width;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -76,6 +92,8 @@ class Engine {
   virtual std::unique_ptr<Decrypting> decrypting(const Integer& p, const Integer& q, const Integer& factor_p,
                                                  const Integer& factor_q, const Integer& inverse) const = 0;
   virtual std::unique_ptr<Checking> checking(const Integer& n, std::size_t width) const = 0;
+  virtual std::unique_ptr<Raising> raising(const Integer& m, Integers bases, Integers exponents,
+                                           std::size_t exponent_bits, std::size_t count) const = 0;
 };
 
 template <class E>
@@ -133,6 +151,22 @@ class EngineOf final : public Engine {
       std::shared_ptr<PublicModulus<E>> modulus_;
     };
     return std::make_unique<Object>(n, width);
+  }
+
+  std::unique_ptr<Raising> raising(const Integer& m, Integers bases, Integers exponents, std::size_t exponent_bits,
+                                   std::size_t count) const override {
+    class Object final : public Raising {
+     public:
+      Object(const Integer& m, Integers bases, Integers exponents, std::size_t bits, std::size_t count)
+          : powers_(m.span(), bases.data, bases.width, exponents.data, exponents.width, bits, count) {}
+      bool raise(std::size_t steps) override { return powers_.raise(steps); }
+      void write(std::uint8_t* powers, std::size_t width) const override { powers_.write(powers, width); }
+      std::size_t count() const override { return powers_.count(); }
+
+     private:
+      Powers<E> powers_;
+    };
+    return std::make_unique<Object>(m, bases, exponents, exponent_bits, count);
   }
 
  private:

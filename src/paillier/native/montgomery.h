@@ -61,12 +61,18 @@ class Modulus {
   // R mod m: the representation of 1.
   const Word* one() const { return one_.data(); }
   // R² mod m, by which a number is multiplied to get its representation.
-  const Word* square() const { return square_.data(); }
+  const Word* to_representation() const { return square_.data(); }
 
   // out = a·b/R mod m, below 2·m, for a·b < R·m.
   void multiply(Word* out, const Word* a, const Word* b) {
     std::memset(accumulator_.data(), 0, accumulator_.size() * sizeof(Word));
     E::multiply_add(accumulator_.data(), a, b, limbs_);
+    finish(out);
+  }
+
+  // out = a²/R mod m, below 2·m, for a² < R·m.
+  void square(Word* out, const Word* a) {
+    E::square(accumulator_.data(), a, limbs_);
     finish(out);
   }
 

@@ -126,7 +126,7 @@ class PublicModulus {
     if (power == 0) return result;
     for (int bit = 63 - __builtin_clzll(power); bit >= 0; --bit) {
       modulo_square_->multiply(result.data(), result.data(), result.data());
-      if ((power >> bit & 1) != 0) modulo_square_->multiply(result.data(), result.data(), modulo_square_->square());
+      if ((power >> bit & 1) != 0) modulo_square_->multiply(result.data(), result.data(), modulo_square_->to_representation());
     }
     return result;
   }

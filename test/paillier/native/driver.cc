@@ -5,6 +5,7 @@
 //     decrypt ENGINE p q factor-p factor-q p⁻¹ c… → plaintexts, or "refused INDEX"
 //     valid   ENGINE n c…                         → yes or no
 //     product ENGINE n times c…                   → c^(times + 1) mod n² each
+//     powers  ENGINE m exponent-bits steps b e…   → b^e mod m each
 //     fuzz SEED ROUNDS                            → "agree" when all engines give the same for numbers of chance
 #include <cstdio>
 #include <iostream>
@@ -105,6 +106,27 @@ std::string product(const Engine& engine, const ByteVector& n_bytes, std::size_t
   return split(result, width_of(n));
 }
 
+std::string powers(const Engine& engine, const ByteVector& m_bytes, std::size_t bits, std::size_t steps,
+                   const std::vector<ByteVector>& pairs) {
+  const Integer m = integer(m_bytes);
+  const std::size_t width = (m.bits() + 7) / 8;
+  const std::size_t exponent_width = (bits + 7) / 8;
+  std::vector<ByteVector> bases;
+  std::vector<ByteVector> exponents;
+  for (std::size_t index = 0; index + 1 < pairs.size(); index += 2) {
+    bases.push_back(pairs[index]);
+    exponents.push_back(pairs[index + 1]);
+  }
+  const ByteVector all_bases = joined(bases, width);
+  const ByteVector all_exponents = joined(exponents, exponent_width);
+  const auto object =
+      engine.raising(m, {all_bases.data(), width}, {all_exponents.data(), exponent_width}, bits, bases.size());
+  while (!object->raise(steps)) continue;
+  ByteVector block(width * bases.size());
+  object->write(block.data(), width);
+  return split(block, width);
+}
+
 class Chance {
  public:
   explicit Chance(std::uint64_t seed) : generator_(seed) {}
@@ -144,6 +166,13 @@ bool agree(const Engine& a, const Engine& b, Chance& chance) {
   const std::size_t times = chance.below(5);
   if (valid(a, n, ciphertexts) != valid(b, n, ciphertexts)) return false;
   if (product(a, n, times, ciphertexts) != product(b, n, times, ciphertexts)) return false;
+  std::vector<ByteVector> pairs;
+  for (std::size_t count = 1 + chance.below(12); count > 0; --count) {
+    pairs.push_back(chance.number(1 + chance.below(bits - 1)));
+    pairs.push_back(chance.number(1 + chance.below(half_bits)));
+  }
+  const std::size_t steps = 1 + chance.below(90);
+  if (powers(a, n, half_bits, steps, pairs) != powers(b, n, half_bits, 64, pairs)) return false;
   ByteVector p = chance.odd(half_bits);
   ByteVector q = chance.odd(half_bits);
   if (q < p) std::swap(p, q);
@@ -184,6 +213,8 @@ std::string answer(const std::string& line) {
     return encrypt(*chosen, values.at(0), values.at(1), std::stoull(rest.at(2)), values.at(3), values.at(4));
   if (command == "decrypt") return decrypt(*chosen, values, from(5));
   if (command == "valid") return valid(*chosen, values.at(0), from(1));
+  if (command == "powers")
+    return powers(*chosen, values.at(0), std::stoull(rest.at(1)), std::stoull(rest.at(2)), from(3));
   if (command == "product") return product(*chosen, values.at(0), std::stoull(rest.at(1)), from(2));
   return "no such command";
 }

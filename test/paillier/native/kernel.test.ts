@@ -5,12 +5,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { modPow } from 'bigint-crypto-utils';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import { bigintToBytes } from '../../../src/paillier/bytes.ts';
 import type { Addon } from '../../../src/paillier/native/addon.ts';
 import { decryptionAgrees } from '../../../src/paillier/native/decryption.ts';
 import {
+  byteLength,
   findKernels,
   joined,
   type Kernel,
@@ -19,6 +21,7 @@ import {
   testPrimes,
 } from '../../../src/paillier/native/kernel.ts';
 import { loadAddon, notBuilt } from '../../../src/paillier/native/load-addon.ts';
+import { powersAgree } from '../../../src/paillier/native/powers.ts';
 import { runs } from '../keys.ts';
 
 const test = suite('kernel');
@@ -54,7 +57,8 @@ function flipped(bytes: Uint8Array): Uint8Array {
 testKernel('every engine of this machine passes its tests', () => {
   assert.ok(typeof found !== 'string', 'there are engines');
   assert.ok(kernels.some(({ engine }) => engine === 'portable'));
-  for (const kernel of kernels) assert.ok(kernelAgrees(kernel) && decryptionAgrees(kernel), kernel.engine);
+  for (const kernel of kernels)
+    assert.ok(kernelAgrees(kernel) && decryptionAgrees(kernel) && powersAgree(kernel), kernel.engine);
 });
 
 testKernel(
@@ -123,6 +127,12 @@ testKernel('an engine that errs anywhere, or throws, fails its test, and then no
       },
     ])
       assert.ok(!decryptionAgrees(spoiled(kernel, changes)), JSON.stringify(Object.keys(changes)));
+    for (const changes of [
+      { powers: (...call: Parameters<Addon['powers']>) => flipped(right.powers(...call)) },
+      { raise: () => true },
+      { raising: fails },
+    ])
+      assert.ok(!powersAgree(spoiled(kernel, changes)), JSON.stringify(Object.keys(changes)));
     assert.match(
       reason(findKernels(spoiled(kernel, { productBytes: fails }).addon)),
       /^its engine (ifma|mulx|portable) does not compute what BigInt computes$/,
@@ -197,6 +207,14 @@ testKernel('calls that make no sense are refused and not answered from foreign m
       () => addon.decrypting(engine, Uint8Array.of(3), Uint8Array.of(129), none, none, none),
       () => addon.decrypting(engine, Uint8Array.of(4), Uint8Array.of(5), none, none, none),
       () => addon.decrypt(checking as never, new Uint8Array(4), 4, 2),
+      () => addon.raising(engine, even, n, n, 8, 1),
+      () => addon.raising(engine, n, Uint8Array.of(5), n, 8, 1),
+      () => addon.raising(engine, n, none, none, 8, 0),
+      () => addon.raising(engine, n, n, n, 17, 1),
+      () => addon.raising(engine, n, Uint8Array.of(0, 5, 0, 6), Uint8Array.of(1, 2, 3), 8, 2),
+      () => addon.raise(checking as never, 1),
+      () => addon.powers(checking as never, 2),
+      () => addon.powers(addon.raising(engine, n, Uint8Array.of(0, 5), n, 16, 1), 2),
       () => (addon.valid as unknown as () => unknown)(),
     ];
     for (const [index, call] of wrong.entries()) assert.throws(call, /^Error: kernel: expected /, `call ${index}`);
@@ -233,5 +251,33 @@ testKernel(
     }
   },
 );
+
+testKernel('property: powers by any engine are those of BigInt, in steps of any number, each with its exponent', () => {
+  for (const { addon: kernel, engine } of kernels)
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 1n, max: 2n ** 400n }),
+        fc.array(fc.tuple(fc.bigInt({ min: 0n, max: 2n ** 400n }), fc.bigInt({ min: 0n, max: 2n ** 200n - 1n })), {
+          minLength: 1,
+          maxLength: 20,
+        }),
+        fc.integer({ min: 200, max: 208 }),
+        fc.integer({ min: 1, max: 300 }),
+        (half, pairs, bits, steps) => {
+          const modulus = 2n * half + 1n;
+          const width = byteLength(modulus);
+          const bases = pairs.map(([base]) => base % modulus);
+          const exponents = pairs.map(([, exponent]) => exponent);
+          const written = [joined(bases, width), joined(exponents, 26)] as const;
+          const object = kernel.raising(engine, bigintToBytes(modulus, width), ...written, bits, pairs.length);
+          while (!kernel.raise(object, steps));
+          const expected = bases.map((base, index) => modPow(base, exponents[index] ?? 0n, modulus));
+          assert.deepEqual(kernel.powers(object, width), joined(expected, width), engine);
+          assert.deepEqual(kernel.powers(object, width), joined(expected, width), 'and again');
+        },
+      ),
+      { numRuns: runs / 3 },
+    );
+});
 
 test.run();

@@ -115,6 +115,16 @@ testDriver('every engine computes what BigInt computes, for keys of many lengths
         lines.push(`valid ${engine} ${hex(n, ...hidden.with(2, wrong))}`);
         expected.push('no');
       }
+      const bases = [0n, 1n, n - 1n, p, h, ...hidden.map((c) => c % n)];
+      const exponents = bases.map((_, index) => [0n, most, 1n, 16n][index] ?? randomBits(bits / 2, systemRandom));
+      const asked = bases.map((each, index) => hex(each, exponents[index] ?? 0n)).join(' ');
+      lines.push(`powers ${engine} ${hex(n)} ${bits / 2} ${bits % 7 === 0 ? 1 : 50} ${asked}`);
+      expected.push(
+        written(
+          Math.ceil(bits / 8),
+          bases.map((each, index) => modPow(each, exponents[index] ?? 0n, n)),
+        ),
+      );
       for (const times of [0, 1, 5]) {
         lines.push(`product ${engine} ${hex(n)} ${times} ${hex(...ciphertexts)}`);
         expected.push(
