@@ -9,8 +9,10 @@ import { basename, dirname, join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { CompiledQuery, Kysely, type KyselyPlugin, type SqliteDatabase, SqliteDialect } from 'kysely';
 import { SealsumError } from '../errors.ts';
+import { createThreadPool } from '../threads/pool.ts';
 import { systemTurns } from '../threads/turns.ts';
 import { contradiction, type Engine, unavailable } from './engine.ts';
+import { createLogMover, type LogMover } from './sqlite-log.ts';
 import type { Tables } from './tables.ts';
 
 /** Prepared statements that are kept, the newest ones; a store has some tens. */
@@ -27,14 +29,15 @@ const pagesToKeep = 1024;
 export function openSqlite(path: string | undefined, name: string): Engine {
   const release = path === undefined ? () => undefined : lockForWriting(path, name);
   let database: SQLite.Database;
+  let log: LogMover | undefined;
   try {
     database = openForWriting(path, name);
+    if (path !== undefined) log = createLogMover(database, path, createThreadPool({ threads: 1 }));
   } catch (error) {
     release();
     throw error;
   }
   let durableNow = true;
-
   const engine: Engine = {
     kind: 'sqlite',
     name,
@@ -45,6 +48,7 @@ export function openSqlite(path: string | undefined, name: string): Engine {
     begin: async (rows, durable) => {
       // A rollback that failed would leave its transaction open, for the next one to be part of.
       if (database.inTransaction) attempt(name, () => database.exec('rollback'));
+      await log?.relieve();
       if (durable !== durableNow) {
         attempt(name, () => database.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`));
         durableNow = durable;
@@ -61,6 +65,7 @@ export function openSqlite(path: string | undefined, name: string): Engine {
     },
     close: async () => {
       try {
+        await log?.close();
         await engine.kysely.destroy();
         if (database.open) database.close();
       } finally {
@@ -175,7 +180,6 @@ function openForWriting(path: string | undefined, name: string): SQLite.Database
         throw unavailable(name, 'its file system does not allow a write-ahead log; put it on a local disk');
       database.pragma('synchronous = FULL');
       database.pragma('foreign_keys = ON');
-      database.pragma('wal_autocheckpoint = 1000');
       database.pragma('journal_size_limit = 67108864');
       return database;
     } catch (error) {
