@@ -13,7 +13,7 @@ export interface Target {
 
 const leastRate = 150;
 const mostMemory = 400e6;
-/** Milliseconds for which the event loop may keep others waiting. */
+/** Milliseconds for which the event loop may keep others waiting, while the machine gives it a processor. */
 const longestWait = 20;
 /** What the garbage collector leaves to chance. */
 const sameMemory = 1.1;
@@ -21,7 +21,7 @@ const sameMemory = 1.1;
 export function targetsOf([few, many]: LoadReports): Target[] {
   const growth = many.memory.most / few.memory.most;
   const waits = [few, many].flatMap(({ event_loop_delay_ms: delays }) =>
-    Object.values(delays).map(({ most }: LoopDelay) => most),
+    Object.values(delays).map((delay: LoopDelay) => delay.most_with_processor ?? delay.most),
   );
   return [
     {
@@ -40,7 +40,7 @@ export function targetsOf([few, many]: LoadReports): Target[] {
       found: `${megabytes(many.memory.most)}, ${growth < 1 ? '−' : '+'}${percent(Math.abs(growth - 1))}`,
     },
     {
-      name: `nobody waits longer than ${longestWait} ms for the event loop`,
+      name: `nobody waits longer than ${longestWait} ms for the event loop, where it has a processor`,
       met: waits.every((wait) => wait <= longestWait),
       found: `${Math.max(...waits).toFixed(0)} ms`,
     },
@@ -57,7 +57,7 @@ export function printReport(reports: LoadReports, store: string): void {
   );
   for (const [name, cell] of rows)
     console.log(name.padEnd(58) + reports.map((report) => cell(report).padStart(22)).join(''));
-  console.log('');
+  console.log('\n* in brackets: where the machine gave it a processor, as far as the system tells\n');
   for (const { name, met, found } of targetsOf(reports)) console.log(`${met ? 'met   ' : 'MISSED'} ${name}: ${found}`);
 }
 
@@ -84,15 +84,16 @@ const rows: readonly (readonly [name: string, cell: (report: ScenarioReport) => 
   ['  and while the round closed', ({ processor_seconds: { closing } }) => seconds(closing)],
   ["the owners' processor time meanwhile", (report) => seconds(report.processor_seconds.senders_contributing)],
   ['until a commit is durable, mean', ({ commit_ms: time }) => milliseconds(time)],
-  ['the event loop keeps others waiting: mean, 99 %, most', (report) => delayCell(report, 'contributing')],
+  ['the event loop keeps others waiting: mean, 99 %, most *', (report) => delayCell(report, 'contributing')],
   ['  while owners answer the job', (report) => delayCell(report, 'answering')],
   ['  while the round is closed', (report) => delayCell(report, 'closing')],
   ['answers to the job a second', ({ answers_per_second: rate }) => rate.toFixed(0)],
 ];
 
 function delayCell({ event_loop_delay_ms: delays }: ScenarioReport, phase: keyof typeof delays): string {
-  const { mean, p99, most } = delays[phase];
-  return `${[mean, p99, most].map((each) => each.toFixed(0)).join(', ')} ms`;
+  const { mean, p99, most, most_with_processor: own } = delays[phase];
+  const all = [mean, p99, most].map((each) => each.toFixed(0)).join(', ');
+  return own === undefined ? `${all} ms` : `${all} (${own.toFixed(0)}) ms`;
 }
 
 function perContribution({ processor_seconds: { contributing }, owners }: ScenarioReport): number {

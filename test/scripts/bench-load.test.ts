@@ -175,6 +175,11 @@ test('tells which targets are met', () => {
   assert.deepEqual(met(report(150, 200e6), report(20, 400e6)), [true, true, false, true]);
   const busy = { ...calm, most: 20.1 };
   assert.deepEqual(met(report(150, 400e6), report(20, 400e6, busy)), [true, true, true, false]);
+  // What other processes take of the machine is not the event loop's.
+  const crowded = { ...calm, most: 50, most_with_processor: 20 };
+  assert.deepEqual(met(report(150, 400e6), report(20, 400e6, crowded)), [true, true, true, true]);
+  const slow = { ...crowded, most_with_processor: 20.1 };
+  assert.deepEqual(met(report(150, 400e6), report(20, 400e6, slow)), [true, true, true, false]);
 });
 
 test('reads measurements and ranks times', () => {
