@@ -123,10 +123,13 @@ function guardLocally(
   { covers, ...access }: NonNullable<BaseAppOptions['localAccess']>,
   dashboard: Dashboard | undefined,
 ): MiddlewareHandler {
-  const isSignedIn = dashboard && {
-    isSignedIn: (context: Context): boolean => sessionOf(context, dashboard) !== undefined,
+  const session = dashboard && {
+    session: (context: Context): AbortSignal | undefined => {
+      const found = sessionOf(context, dashboard);
+      return found && dashboard.sessions.signalOf(found);
+    },
   };
-  const guard = localAccess({ ...access, ...isSignedIn });
+  const guard = localAccess({ ...access, ...session });
   return (context, next) => {
     const { path } = context.req;
     if (dashboard !== undefined && isDashboardPath(path)) return next();

@@ -91,8 +91,17 @@ export function resumePoint(context: Context, otherwise: number, newest: number 
   return Number(header) > newest ? otherwise : Number(header);
 }
 
+/** For how long those who ask may listen, where they may not for as long as the server runs. */
+const permissions = new WeakMap<Context, AbortSignal>();
+
+/** Ends the stream with which a request will be answered, if it is, when the signal aborts: that of a session, when that is over. */
+export function endStreamWith(context: Context, over: AbortSignal): void {
+  permissions.set(context, over);
+}
+
 /**
- * Answers with the events after `after`, as they happen, until the reader leaves, the last event is written or the server stops.
+ * Answers with the events after `after`, as they happen, until the reader leaves, the last event is written, the server stops, or the
+ * reader may listen no more.
  *
  * Written only as fast as it is read, and nothing is done before somebody reads: a reader that stalls, or asked only for the
  * head, costs nothing.
@@ -103,7 +112,7 @@ export function serveEvents<T extends Numbered>(
   after: number,
 ): Response {
   const gone = new AbortController();
-  const frames = writeFrames(source, after, gone);
+  const frames = writeFrames(source, after, gone, permissions.get(context));
   let left = false;
   const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
@@ -139,8 +148,9 @@ async function* writeFrames<T extends Numbered>(
   { read, bell, last, clock, signal, onEntered }: EventSourceOfTruth<T>,
   after: number,
   gone: AbortController,
+  over: AbortSignal | undefined,
 ): AsyncGenerator<string, void, undefined> {
-  const letGo = abortWith(signal, gone);
+  const ends = [signal, ...(over === undefined ? [] : [over])].map((each) => abortWith(each, gone));
   const leave = onEntered?.();
   try {
     // The number makes the stream resumable before its first event.
@@ -159,7 +169,7 @@ async function* writeFrames<T extends Numbered>(
       while (!(await happensWithin(clock, heartbeat, rung))) yield ': alive\n\n';
     }
   } finally {
-    letGo();
+    for (const letGo of ends) letGo();
     gone.abort();
     leave?.();
   }

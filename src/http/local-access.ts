@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { SealsumError } from '../errors.ts';
 import { authorityOf, isLoopback } from './authority.ts';
+import { endStreamWith } from './event-stream.ts';
 
 export interface LocalAccessOptions {
   /** What `Authorization: Bearer` must say. */
@@ -15,12 +16,12 @@ export interface LocalAccessOptions {
   readonly authorities: () => readonly string[];
   /** Whether the server listens on loopback only; beyond it nothing is served without a token. */
   readonly loopback: boolean;
-  /** Whether the request shows a session of the dashboard, which is as good as the token. */
-  readonly isSignedIn?: (context: Context) => boolean;
+  /** Aborts when the session of the dashboard is over that the request shows, if it does: one is as good as the token. */
+  readonly session?: (context: Context) => AbortSignal | undefined;
 }
 
 /** @throws SealsumError role_forbidden for a foreign name, signature_missing without the token */
-export function localAccess({ token, authorities, loopback, isSignedIn }: LocalAccessOptions): MiddlewareHandler {
+export function localAccess({ token, authorities, loopback, session }: LocalAccessOptions): MiddlewareHandler {
   const isOurs = (url: string): boolean =>
     URL.canParse(url) && (isLoopback(new URL(url).hostname) || authorities().includes(authorityOf(url)));
   return async (context, next) => {
@@ -31,7 +32,9 @@ export function localAccess({ token, authorities, loopback, isSignedIn }: LocalA
     const origin = context.req.header('origin');
     if (origin !== undefined && !isOurs(origin))
       throw new SealsumError('role_forbidden', 'pages of other sites may not use this interface', { field: 'Origin' });
-    if (isSignedIn?.(context) === true) {
+    const over = session?.(context);
+    if (over !== undefined) {
+      endStreamWith(context, over);
       await next();
       return;
     }

@@ -12,11 +12,10 @@ import type { PartyId } from '../../protocol/identifiers.ts';
 import type { Role } from '../../protocol/identity.ts';
 import { version } from '../../version.ts';
 import { authorityOf, isLoopback } from '../authority.ts';
-import { type Bell, serveEvents } from '../event-stream.ts';
+import { type Bell, endStreamWith, serveEvents } from '../event-stream.ts';
 import { parseMessage } from '../problem.ts';
 import { readJson } from '../request-body.ts';
 import { pause } from '../retry.ts';
-import { abortWith } from '../signals.ts';
 import type { Assets } from './assets.ts';
 import { type DashboardSessions, type Session, sessionLife } from './sessions.ts';
 
@@ -159,14 +158,7 @@ export function serveLiveUpdates<E extends Env>(
   { bell, clock, signal }: LiveSource,
 ): void {
   app.get('/ui/api/events', (context) => {
-    const session = dashboard.sessions.signalOf(requireSession(context, dashboard));
-    const over = new AbortController();
-    const onEntered = (): (() => void) => {
-      const letGo = [abortWith(signal, over), abortWith(session, over)];
-      return () => {
-        for (const each of letGo) each();
-      };
-    };
+    endStreamWith(context, dashboard.sessions.signalOf(requireSession(context, dashboard)));
     let isFirst = true;
     // The page reads everything when the line stands: what comes after that is told.
     const read = (after: number): Promise<readonly { readonly id: number; readonly type: string }[]> => {
@@ -181,7 +173,7 @@ export function serveLiveUpdates<E extends Env>(
         await pause(clock, quiet, until);
       },
     };
-    return serveEvents(context, { read, bell: calm, clock, signal: over.signal, onEntered }, 0);
+    return serveEvents(context, { read, bell: calm, clock, signal }, 0);
   });
 }
 

@@ -5,7 +5,7 @@ import { createBaseApp } from '../../../src/http/base-app.ts';
 import type { Assets } from '../../../src/http/dashboard/assets.ts';
 import { dashboardPolicy, serveLiveUpdates } from '../../../src/http/dashboard/serve.ts';
 import { createSessions } from '../../../src/http/dashboard/sessions.ts';
-import { createBell } from '../../../src/http/event-stream.ts';
+import { createBell, serveEvents } from '../../../src/http/event-stream.ts';
 import { createLog } from '../../../src/http/log.ts';
 import { fromProblem } from '../../../src/http/problem.ts';
 import { systemRandom } from '../../../src/paillier/random.ts';
@@ -223,6 +223,29 @@ test('signing out ends the session, and its stream of updates', async () => {
   assert.equal(await ask(app, '/ui/session', { cookie, origin: home }, 'DELETE'), '204');
   assert.equal(await end, undefined);
   assert.equal(await ask(app, '/ui/session', { cookie }), '401 session_missing Cookie');
+});
+
+test("signing out ends the streams of the party's own interface that the session opened, and no others", async () => {
+  const { app, clock, bell, signIn } = build({ token: 'secret' });
+  const signal = new AbortController().signal;
+  app.get('/models/7/events', (context) =>
+    serveEvents(context, { read: () => Promise.resolve([]), bell, clock, signal }, 0),
+  );
+  const [cookie, authorization] = [await signIn(), 'Bearer secret'];
+  const readers = [];
+  for (const headers of [{ cookie }, { authorization }]) {
+    const { body } = await app.request(`${home}/models/7/events`, { headers });
+    assert.ok(body !== null);
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    assert.equal((await reader.read()).done, false);
+    readers.push(reader);
+  }
+  let ended = 0;
+  const ends = readers.map((reader) => reader.read().finally(() => (ended += 1)));
+  assert.equal(await ask(app, '/ui/session', { cookie, origin: home }, 'DELETE'), '204');
+  assert.equal((await ends[0])?.done, true);
+  assert.equal(ended, 1);
+  await readers[1]?.cancel();
 });
 
 test('without a dashboard there is nothing at /ui', async () => {
