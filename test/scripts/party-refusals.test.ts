@@ -4,7 +4,8 @@ import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
-import { runScript, type ScriptOptions } from './processes.ts';
+import { bundleOf } from '../support/program.ts';
+import { type Ended, runScript, type ScriptOptions } from './processes.ts';
 import { configOf, dataOwner, enter, facilitator, leave, modelOwner, type ProjectContext } from './trial-project.ts';
 
 const test = suite<ProjectContext>('parties that cannot start');
@@ -15,11 +16,27 @@ test.after(leave);
 /** What is run, and the one line that it says. */
 type Wrong = readonly [script: string, args: readonly string[], says: RegExp, options?: ScriptOptions];
 
+const mains: Readonly<Record<string, string>> = {
+  [facilitator]: 'parties/facilitator/main.ts',
+  [dataOwner]: 'parties/data-owner/main.ts',
+  [modelOwner]: 'parties/model-owner/main.ts',
+};
+const scriptsRun = new Set<string>();
+
+/** Runs a party's script once, and from then on what it starts, bundled where the runner of the tests has done that. */
+function runParty(script: string, args: readonly string[], options?: ScriptOptions): Promise<Ended> {
+  const main = mains[script];
+  const bundle = main === undefined ? undefined : bundleOf(main);
+  if (bundle !== undefined && scriptsRun.has(script)) return runScript(process.execPath, [bundle, ...args], options);
+  scriptsRun.add(script);
+  return runScript(script, args, options);
+}
+
 async function assertRefused(wrong: readonly Wrong[]): Promise<void> {
   const queue = wrong.values();
   const turn = async (): Promise<void> => {
     for (const [script, args, says, options] of queue) {
-      const { code, output, complaint } = await runScript(script, args, options);
+      const { code, output, complaint } = await runParty(script, args, options);
       assert.equal(code, 1, args.join(' '));
       assert.equal(output, '');
       assert.match(complaint, says);
