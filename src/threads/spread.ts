@@ -63,10 +63,13 @@ export async function spread<Part>(items: Items<Part>, { pool, pause, signal }: 
     const each = (performance.now() - started) / (to - done);
     done = to;
     if (done === count) break;
-    if (pool.usable() && (count - done) * each > worthThreads) {
-      const fair = (count - done) / pool.threads / 2;
+    const work = (count - done) * each;
+    if (pool.usable() && work > worthThreads) {
+      // As many for each thread: with one portion more than that, all but one of them would wait for its end.
+      const portionsEach = Math.max(2, Math.ceil(work / pool.threads / portion));
+      const fair = (count - done) / pool.threads / portionsEach;
       try {
-        return [...parts, ...(await onThreads(items, done, Math.min(fair, portion / each), pool, signal))];
+        return [...parts, ...(await onThreads(items, done, fair, pool, signal))];
       } catch (error) {
         // Without threads it takes longer.
         if (pool.usable()) throw error;
@@ -95,7 +98,7 @@ async function onThreads<Part>(
   pool: ThreadPool,
   signal: AbortSignal | undefined,
 ): Promise<Part[]> {
-  const size = wholeOf(portionSize, together);
+  const size = Math.ceil(portionSize / together) * together;
   // One signal for all portions: the caller's is listened to once, and when one portion fails the others are not worth their time.
   const all = new AbortController();
   allowListeners(all.signal);

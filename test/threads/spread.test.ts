@@ -113,6 +113,31 @@ test('the event loop is served between slices', async () => {
   assert.ok(turns >= 10, `${turns} turns`);
 });
 
+test('all threads get as many portions: one more for one of them would keep the others waiting', async () => {
+  const here = poolHere((input) => input);
+  const portions: (readonly [number, number])[] = [];
+  // Some 500 ms: five portions of 100 ms, of which one thread would get three. A number that most divide, for a first item that is slow.
+  const items: Items<unknown> = {
+    count: 2521,
+    here: (from, to) => {
+      burn(0.2 * (to - from));
+      return undefined;
+    },
+    there: (from, to) => {
+      portions.push([from, to]);
+      return { work: work('half'), input: undefined };
+    },
+  };
+  await spread(items, { pool: here });
+  assert.ok(portions.length >= 6 && portions.length % 2 === 0, `${portions.length} portions`);
+  const sizes = portions.map(([from, to]) => to - from);
+  assert.equal(
+    sizes.reduce((sum, size) => sum + size, 0),
+    2520,
+  );
+  assert.ok(Math.max(...sizes) - (sizes.at(-2) ?? 0) === 0, sizes.join(' '));
+});
+
 test('a signal that lives long is listened to once, however many portions there are, and not any more afterwards', async () => {
   const warnings: Error[] = [];
   const note = (warning: Error): void => {
