@@ -56,12 +56,13 @@ export function openSqlite(path: string | undefined, name: string): Engine {
       await rows.executeQuery(CompiledQuery.raw('begin immediate'));
     },
     requireLock: () => Promise.resolve(),
-    compact: () => {
+    compact: async () => {
+      await log?.relieve();
       const free = attempt(name, () => database.pragma('freelist_count', { simple: true }));
-      if (typeof free !== 'number' || free <= pagesToKeep) return Promise.resolve(false);
+      if (typeof free !== 'number' || free <= pagesToKeep) return false;
       // Not by way of a prepared statement: this one has to be stepped once for every page.
       attempt(name, () => database.exec(`pragma incremental_vacuum(${pagesAtATime})`));
-      return Promise.resolve(true);
+      return true;
     },
     close: async () => {
       try {

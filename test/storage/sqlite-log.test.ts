@@ -56,6 +56,16 @@ test('it is moved before it is much longer than a thousand pages, and the writer
   assert.equal(stdout, '40\nSQLITE_BUSY\n', stderr);
 });
 
+test('giving pages back does not make it long either', async () => {
+  const path = join(folder, 'compact.sqlite');
+  await using database = await open(path);
+  for (let count = 0; count < 40; count += 1) await put(database, 300 * page);
+  // What lies behind the gap has to be moved into it.
+  await database.write(({ rows }) => rows.executeQuery(CompiledQuery.raw('delete from filling where rowid <= 20')));
+  await database.compact();
+  assert.ok(sizeOf(`${path}-wal`) < 2 * longLog, `${sizeOf(`${path}-wal`)} bytes`);
+});
+
 test('while somebody reads what was, it grows, is tried once for a thousand pages, and is moved when they have gone', async () => {
   const path = join(folder, 'read.sqlite');
   const database = new SQLite(path);
