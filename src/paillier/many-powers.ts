@@ -3,7 +3,7 @@
  * the other by the backend. Either way a power of OpenSSL or of the kernel takes a time that does not depend on the exponent's bits.
  */
 import { SealsumError } from '../errors.ts';
-import type { ModularBackend, ModularPower } from './backend.ts';
+import { lanesOf, type ModularBackend, type ModularPower } from './backend.ts';
 import { bitLength } from './bytes.ts';
 import { readIntegers } from './ciphertexts.ts';
 import type { Kernel } from './native/kernel.ts';
@@ -50,9 +50,6 @@ export interface PowersInTurn {
   readonly exponent: bigint;
 }
 
-/** How many powers are under way at a time: the kernel's lanes. */
-const atOnce = 8;
-
 /**
  * One after the other, in their order.
  *
@@ -66,6 +63,7 @@ export async function* raiseInTurn(
 ): AsyncGenerator<bigint, void> {
   const exponentBits = bitLength(modulus);
   assertExponents({ exponents: [exponent], exponentBits });
+  const atOnce = lanesOf(backend);
   let power: ModularPower | undefined;
   for (let from = 0; from < bases.length; from += atOnce) {
     const some = bases.slice(from, from + atOnce);

@@ -72,6 +72,12 @@ for (const backend of backends) {
     }
   });
 
+  test('a modulus that is too long for the kernel is left to others', () => {
+    const modulus = 2n ** 16_400n - 1n;
+    const asked = { modulus, bases: [2n, 3n, 5n, modulus - 1n], exponents: [9n, 0n, 3n, 2n], exponentBits: 4 };
+    assert.deepEqual(raiseMany(backend.modularPower(modulus), backend.kernel, asked), [512n, 1n, 125n, 1n]);
+  });
+
   test('whoever stops it in a pause hears nothing more', async () => {
     const modulus = 2n ** 2048n - 1942289n;
     const bases = new Array<bigint>(40).fill(5n);
