@@ -6,8 +6,7 @@
  */
 import { modInv } from 'bigint-crypto-utils';
 import { bigintToBytes, bytesToBigint } from '../bytes.ts';
-import type { EngineName } from './addon.ts';
-import { byteLength, ciphertextWidth, joined, type Kernel, testPrimes } from './kernel.ts';
+import { byteLength, ciphertextWidth, joined, type Kernel, testedOnce, testPrimes } from './kernel.ts';
 
 /** Decrypts with two primes. */
 export interface KernelDecryption {
@@ -18,22 +17,14 @@ export interface KernelDecryption {
   decrypt(ciphertexts: Uint8Array): bigint[] | number;
 }
 
-const tested = new Map<EngineName, boolean>();
+const passes = testedOnce(decryptionAgrees, 'decrypt');
 
 /**
  * The kernel's decryption for primes p < q of equal length, or undefined where it fails its test, which is said once, or where the
  * engine is the portable one: OpenSSL's powers are in assembler for every processor, and faster than what compilers make of C++.
  */
 export function kernelDecryption(kernel: Kernel, p: bigint, q: bigint): KernelDecryption | undefined {
-  if (kernel.engine === 'portable') return undefined;
-  let agrees = tested.get(kernel.engine);
-  if (agrees === undefined) {
-    agrees = decryptionAgrees(kernel);
-    tested.set(kernel.engine, agrees);
-    if (!agrees)
-      process.emitWarning(`the kernel's engine ${kernel.engine} does not decrypt as BigInt does, and is not used`);
-  }
-  return agrees ? untested(kernel, p, q) : undefined;
+  return kernel.engine !== 'portable' && passes(kernel) ? untested(kernel, p, q) : undefined;
 }
 
 /** Whether an engine decrypts what BigInt encrypts, and refuses what shares a factor with n. */

@@ -115,6 +115,20 @@ export const testPrimes: { readonly p: bigint; readonly q: bigint } = {
   q: 2n ** 256n - 189n,
 };
 
+/** A test of a part of the kernel that is run when it is needed first, once for each engine; that one fails is said as a warning. */
+export function testedOnce(agrees: (kernel: Kernel) => boolean, what: string): (kernel: Kernel) => boolean {
+  const tested = new Map<EngineName, boolean>();
+  return (kernel) => {
+    const known = tested.get(kernel.engine);
+    if (known !== undefined) return known;
+    const passes = agrees(kernel);
+    tested.set(kernel.engine, passes);
+    if (!passes)
+      process.emitWarning(`the kernel's engine ${kernel.engine} does not ${what} as BigInt does, and is not used`);
+    return passes;
+  };
+}
+
 /** Whether an engine encrypts, checks and multiplies as BigInt does. Takes some ten milliseconds. */
 export function kernelAgrees(kernel: Kernel): boolean {
   const n = testPrimes.p * testPrimes.q;

@@ -5,8 +5,7 @@
  */
 import { modPow } from 'bigint-crypto-utils';
 import { bigintToBytes, bitLength, bytesToBigint } from '../bytes.ts';
-import type { EngineName } from './addon.ts';
-import { byteLength, joined, type Kernel, testPrimes } from './kernel.ts';
+import { byteLength, joined, type Kernel, testedOnce, testPrimes } from './kernel.ts';
 
 /** Powers that are under way. */
 export interface KernelPowers {
@@ -28,7 +27,7 @@ export interface PowersAsked {
 /** Steps of five products between which others have their turn: of eight powers 0.7 ms modulo 2048 bits and 10 ms modulo 8192 (AMD EPYC, Zen 4). */
 const piece = 64;
 
-const tested = new Map<EngineName, boolean>();
+const passes = testedOnce(powersAgree, 'raise to powers');
 
 /** A longer modulus is refused by the kernel (binding.cc). */
 const greatestModulusBits = 16_384;
@@ -39,16 +38,7 @@ const greatestModulusBits = 16_384;
  */
 export function kernelPowers(kernel: Kernel | undefined, asked: PowersAsked): KernelPowers | undefined {
   if (kernel?.engine !== 'ifma' || bitLength(asked.modulus) > greatestModulusBits) return undefined;
-  let agrees = tested.get(kernel.engine);
-  if (agrees === undefined) {
-    agrees = powersAgree(kernel);
-    tested.set(kernel.engine, agrees);
-    if (!agrees)
-      process.emitWarning(
-        `the kernel's engine ${kernel.engine} does not raise to powers as BigInt does, and is not used`,
-      );
-  }
-  return agrees ? untested(kernel, asked) : undefined;
+  return passes(kernel) ? untested(kernel, asked) : undefined;
 }
 
 /** Whether an engine raises numbers to powers as BigInt does. */
