@@ -19,6 +19,9 @@ const longestSilence = 3 * heartbeat;
 const firstWait = 100;
 const longestWait = 5000;
 
+/** Why a stream's own signal aborts. Without a reason each time an error would be made, with its stack, that nobody reads. */
+const over = 'the stream is over';
+
 /** Wakes those who wait for something to happen. */
 export interface Bell {
   ring(): void;
@@ -129,7 +132,9 @@ export function serveEvents<T extends Numbered>(
       },
       cancel: async () => {
         left = true;
-        gone.abort();
+        // Many may hang up at once.
+        await systemTurns.take();
+        gone.abort(over);
         await frames.return();
       },
     },
@@ -148,9 +153,9 @@ async function* writeFrames<T extends Numbered>(
   { read, bell, last, clock, signal, onEntered }: EventSourceOfTruth<T>,
   after: number,
   gone: AbortController,
-  over: AbortSignal | undefined,
+  permission: AbortSignal | undefined,
 ): AsyncGenerator<string, void, undefined> {
-  const ends = [signal, ...(over === undefined ? [] : [over])].map((each) => abortWith(each, gone));
+  const ends = [signal, ...(permission === undefined ? [] : [permission])].map((each) => abortWith(each, gone));
   const leave = onEntered?.();
   try {
     // The number makes the stream resumable before its first event.
@@ -170,7 +175,7 @@ async function* writeFrames<T extends Numbered>(
     }
   } finally {
     for (const letGo of ends) letGo();
-    gone.abort();
+    gone.abort(over);
     leave?.();
   }
 }

@@ -149,6 +149,44 @@ test('a stream gives what follows, waits for the bell, and is over after the las
   assert.equal(clock.pending(), 0);
 });
 
+test('of readers that leave at once, no more are let go in a turn of the event loop than it has time for', async () => {
+  const readers = 300;
+  let inside = 0;
+  const onEntered = (): (() => void) => {
+    inside += 1;
+    return () => {
+      inside -= 1;
+    };
+  };
+  const clock = createTestClock();
+  const source = { read: () => Promise.resolve([]), bell: createBell(), clock, signal: new AbortController().signal };
+  const app = new Hono().get('/', (context) => serveEvents<TestEvent>(context, { ...source, onEntered }, 0));
+  const streams = await Promise.all(
+    Array.from({ length: readers }, async () => {
+      const reader = (await app.request('/')).body?.getReader();
+      await reader?.read();
+      // Waits for the next event, as a line that stands does.
+      const waiting = reader?.read();
+      return { reader, waiting };
+    }),
+  );
+  await until('everybody to wait', () => clock.pending() === readers);
+  assert.equal(inside, readers);
+  const left = Promise.all(streams.flatMap(({ reader, waiting }) => [reader?.cancel(), waiting]));
+  const turns: number[] = [];
+  while (inside > 0) {
+    const before = inside;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    turns.push(before - inside);
+  }
+  await within('the streams to end', left);
+  assert.equal(clock.pending(), 0);
+  // Those that were given time between two looks at it: 64 in one turn, and some at the borders.
+  assert.ok(Math.max(...turns) <= 130, `${turns.join(', ')} were let go from one turn to the next`);
+});
+
 test('events arrive whole however they are cut into chunks', async () => {
   const texts = ['plain', 'Straße 東京 🜨', 'line\nbreak\r\n', ''];
   const bytes = Buffer.from(`: connected\n\n${texts.map((text, index) => block(index + 1, text)).join('')}`);
