@@ -86,7 +86,7 @@ function operations(rows: readonly Row[]): string {
 function beside({ threads, ahead, samplers }: Figures): string {
   return [
     ...table(
-      ['on two threads', 'backend', 'ciphertexts', 'one thread', 'two threads', ''],
+      ['on two threads', 'backend', 'ciphertexts', 'one thread', 'two threads', '', 'the machine gives *'],
       threads.map((row) => [
         `${row.operation} ${row.key_bits} bits`,
         row.backend,
@@ -94,9 +94,12 @@ function beside({ threads, ahead, samplers }: Figures): string {
         duration(row.one_thread_ms),
         duration(row.threads_ms),
         inWords(row.faster_by, 'faster', 'slower'),
+        `${row.machine_gives.toFixed(1)}×`,
       ]),
       2,
     ),
+    '',
+    '* what two threads do that have nothing in common, beside one: less than twice as much where two processors share the units of one core',
     '',
     ...table(
       ['randomness ahead', 'backend', 'computed ahead', 'without', 'with', ''],

@@ -40,7 +40,9 @@ const aggregationSchema = z.looseObject({
 const figuresSchema = z.strictObject({
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   rows: z.array(rowSchema),
-  threads: z.array(z.looseObject({ operation: z.string(), threads: z.literal(2), faster_by: positive })),
+  threads: z.array(
+    z.looseObject({ operation: z.string(), threads: z.literal(2), faster_by: positive, machine_gives: positive }),
+  ),
   ahead: z.array(z.looseObject({ operation: z.literal('seal'), warm_ms: positive, cold_ms: positive })),
   samplers: z.array(z.looseObject({ operation: z.literal('discrete gaussian'), samples_per_second: positive })),
   aggregations: z.array(aggregationSchema),
