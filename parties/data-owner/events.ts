@@ -2,7 +2,7 @@
  * What an owner's own people are told as it happens, so that a page need not ask again and again. An event is a hint to look: of each
  * thing only the newest is kept, which says how it stands now, so that nobody has to catch up with all that came between.
  */
-import { type Bell, createBell } from '../../src/http/event-stream.ts';
+import { type Bell, createBell } from '../../src/http/bell.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 
 /** One thing that is another now; `job` where it is one. */

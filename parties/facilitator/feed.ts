@@ -4,7 +4,7 @@
  * of the others for its own. Nobody acts upon a contribution: it is told with whatever comes next, or a moment later.
  */
 import { SealsumError } from '../../src/errors.ts';
-import { type Bell, createBell } from '../../src/http/event-stream.ts';
+import { type Bell, createBell } from '../../src/http/bell.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
 import type { JobEvent } from '../../src/protocol/events.ts';
 import type { JobId, PartyId } from '../../src/protocol/identifiers.ts';

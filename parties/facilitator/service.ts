@@ -4,7 +4,7 @@
  * has been authenticated; here is decided what it may.
  */
 import { SealsumError } from '../../src/errors.ts';
-import type { Bell } from '../../src/http/event-stream.ts';
+import type { Bell } from '../../src/http/bell.ts';
 import type { JobId, OwnerId, PartyId } from '../../src/protocol/identifiers.ts';
 import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import type { Party, Role } from '../../src/protocol/identity.ts';

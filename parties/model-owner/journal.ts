@@ -4,7 +4,7 @@
  */
 
 import { publicOwners } from '../../src/collecting/owner-register.ts';
-import type { Bell } from '../../src/http/event-stream.ts';
+import type { Bell } from '../../src/http/bell.ts';
 import type { AuditBody } from '../../src/storage/audit.ts';
 import type {
   ModelEventRecord,

@@ -5,7 +5,7 @@
 
 import { generateNewKey, type NewKeySource } from '../../src/collecting/new-key.ts';
 import { SealsumError } from '../../src/errors.ts';
-import { type Bell, createBell } from '../../src/http/event-stream.ts';
+import { type Bell, createBell } from '../../src/http/bell.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import type { Logger } from '../../src/http/log.ts';
 import type { FeatureRow } from '../../src/learning/fields.ts';
@@ -17,7 +17,7 @@ import { type RandomBytes, systemRandom } from '../../src/paillier/random.ts';
 import { privacyStatement } from '../../src/privacy/statement.ts';
 import { type Checkpoint, noCheckpoint } from '../../src/protocol/checkpoints.ts';
 import type { Clock } from '../../src/protocol/clock.ts';
-import { jobIdSchema, type OwnerId, ownerIdSchema, type PartyId } from '../../src/protocol/identifiers.ts';
+import { jobIdSchema, type OwnerId, type PartyId } from '../../src/protocol/identifiers.ts';
 import type { Identity } from '../../src/protocol/identity.ts';
 import type { Parties } from '../../src/protocol/parties.ts';
 import { privacyTerms, termsOf } from '../../src/protocol/terms.ts';
@@ -32,12 +32,14 @@ import type {
 import type { ThreadPool } from '../../src/threads/pool.ts';
 import type { Reach } from './checkpoints.ts';
 import { type CardFormat, type ExportedFile, type ExportFormat, exportCard, exportModel, program } from './exports.ts';
+import { createFacilitatorContact, shortPatience } from './facilitator-contact.ts';
 import { openJobKeys } from './job-keys.ts';
 import { openJournal } from './journal.ts';
 import { type Measures, noMeasures } from './measures.ts';
 import { modelCard } from './model-card.ts';
 import { type PlotName, plotOf } from './plots.ts';
 import { createPredictions, type FinishedModel, isFinished } from './predictions.ts';
+import { rosterOf } from './roster.ts';
 import { createTrainings } from './trainings.ts';
 import {
   type CheckView,
@@ -135,24 +137,13 @@ export interface ModelOwner {
 /** Events of a model that are read at a time. */
 const eventsAtATime = 1000;
 
-/** Milliseconds for which somebody who posts a model waits for a facilitator that does not answer. */
-const shortPatience = 3000;
-
-/** Milliseconds for which an answer of the facilitator, or that there was none, says something about now. */
-const lately = 15_000;
-
 export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwner {
   const { connect, store, clock, log, signal, evaluationFile } = dependencies;
   const { random = systemRandom, checkpoint = noCheckpoint, measures = noMeasures } = dependencies;
   const reach: Reach = checkpoint;
   const bell = createBell();
   const predictions = createPredictions({ log, signal, ...(evaluationFile === undefined ? {} : { evaluationFile }) });
-  /** When the facilitator was asked last, and whether it answered; as monotonic() tells. */
-  let contact = { at: Number.NEGATIVE_INFINITY, answered: false };
-  const noteContact = (answered: boolean): void => {
-    contact = { at: clock.monotonic(), answered };
-  };
-  let probing: Promise<void> | undefined;
+  const contact = createFacilitatorContact({ connect, clock, signal });
   const trainings = createTrainings({
     ...dependencies,
     newKey: dependencies.newKey ?? generateNewKey,
@@ -161,7 +152,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     reach,
     bell,
     onContact: () => {
-      noteContact(true);
+      contact.note(true);
     },
   });
   /** Of each model whose events somebody reads: its last event, once it has been removed. */
@@ -186,34 +177,12 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     return all.filter(isFinished).sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0));
   }
 
-  /** @throws SealsumError owners_too_few */
-  function rosterFor(model: AnyModel): readonly OwnerId[] {
-    const named = model.participation.roster?.map(ownerIdOf) ?? dependencies.roster;
-    const roster = named ?? everyOwner(dependencies.parties());
-    const { quorum } = model.participation;
-    if (roster.length >= quorum) return roster;
-    const where = named === undefined ? 'in the roster file' : 'on the roster';
-    throw new SealsumError(
-      'owners_too_few',
-      `too few data owners are ${where}: ${roster.length}, and the quorum is ${quorum}; invite more, or lower participation.quorum (2 at least)`,
-      { field: 'participation.quorum' },
-    );
-  }
-
   async function readToTheEnd(id: string, reader: { last?: ModelEventRecord }): Promise<void> {
     for (;;) {
       const last = (await store.events(id, reader.last?.id ?? 0, eventsAtATime)).at(-1);
       if (last === undefined) return;
       reader.last = last;
     }
-  }
-
-  async function probe(): Promise<void> {
-    const answered = await connect(0)
-      .owners(signal)
-      .then(() => true)
-      .catch(() => false);
-    noteContact(answered);
   }
 
   return {
@@ -230,10 +199,10 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
 
     train: async (document) => {
       const model = parseDocument(document);
-      const roster = rosterFor(model);
+      const roster = rosterOf(model, dependencies.roster, dependencies.parties());
       // A facilitator that does not answer is better known now than after the keys are made.
       await connect(shortPatience).owners(signal);
-      noteContact(true);
+      contact.note(true);
       const terms = termsOf(model, roster.length);
       const id = randomId(random);
       // Rows that cannot be predicted are refused now, not after the training.
@@ -265,7 +234,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
     model: async (id) => viewModel(await existing(id)),
     check: async (document) => {
       const model = parseDocument(document);
-      const roster = rosterFor(model);
+      const roster = rosterOf(model, dependencies.roster, dependencies.parties());
       const terms = termsOf(model, roster.length);
       if (!isStatistics(model)) await predictions.check(model);
       return viewCheck(model, roster, terms, plannedUpdates(model));
@@ -338,15 +307,7 @@ export function createModelOwner(dependencies: ModelOwnerDependencies): ModelOwn
       };
     },
 
-    reachesFacilitator: async () => {
-      if (clock.monotonic() - contact.at > lately) {
-        probing ??= probe().finally(() => {
-          probing = undefined;
-        });
-        await happensWithin(clock, shortPatience, probing);
-      }
-      return contact.answered;
-    },
+    reachesFacilitator: () => contact.stands(),
 
     idle: () => trainings.idle(),
   };
@@ -358,29 +319,6 @@ function unfinished({ id, status }: ModelRecord): SealsumError {
 
 function plannedUpdates(model: AnyModel): number {
   return 'training' in model && model.training.solver === 'gradient' ? model.training.rounds : 1;
-}
-
-/** Resolves when something happens, or after some milliseconds. */
-async function happensWithin(clock: Clock, milliseconds: number, happening: Promise<void>): Promise<void> {
-  let cancel = (): void => undefined;
-  const late = new Promise<void>((resolve) => {
-    cancel = clock.after(milliseconds, resolve);
-  });
-  await Promise.race([happening, late]).finally(cancel);
-}
-
-/** A name on a model's roster. @throws SealsumError model_invalid */
-function ownerIdOf(name: string, index: number): OwnerId {
-  const parsed = ownerIdSchema.safeParse(name);
-  if (parsed.success) return parsed.data;
-  const field = `participation.roster[${index}]`;
-  throw new SealsumError('model_invalid', `${field}: ${parsed.error.issues[0]?.message ?? 'expected a name'}`, {
-    field,
-  });
-}
-
-function everyOwner({ all }: Parties): readonly OwnerId[] {
-  return all.flatMap(({ name, role }) => (role === 'data-owner' ? [ownerIdSchema.parse(name)] : []));
 }
 
 /** A UUID of version 4 (RFC 9562). */

@@ -8,7 +8,7 @@
 
 import { publicOwners } from '../../src/collecting/owner-register.ts';
 import { type ErrorCode, SealsumError } from '../../src/errors.ts';
-import type { Bell } from '../../src/http/event-stream.ts';
+import type { Bell } from '../../src/http/bell.ts';
 import type { FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { pause } from '../../src/http/retry.ts';
 import { abortWith } from '../../src/http/signals.ts';

@@ -30,7 +30,7 @@ import {
   signedReceiptSchema,
 } from '../protocol/round-messages.ts';
 import type { ObjectSignature } from '../protocol/signed.ts';
-import { type FollowOptions, followEvents } from './event-stream.ts';
+import { type FollowOptions, followEvents } from './follow-events.ts';
 import { parseMessage } from './problem.ts';
 import { type Attempt, refusal, retry } from './retry.ts';
 import { abortWith } from './signals.ts';

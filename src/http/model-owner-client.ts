@@ -11,7 +11,7 @@ import { standardisationOf } from '../learning/statistics/standardisation.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { RoundReport } from '../storage/model-store.ts';
-import { followEvents } from './event-stream.ts';
+import { followEvents } from './follow-events.ts';
 import { limitOutage } from './outage.ts';
 import { fromProblem, parseMessage } from './problem.ts';
 

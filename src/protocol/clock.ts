@@ -29,3 +29,18 @@ export const systemClock: Clock = {
 export function timestamp(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
+
+/** Whether something happens within some milliseconds: resolves with the answer as soon as it is known. */
+export async function happensWithin(clock: Clock, milliseconds: number, happening: Promise<void>): Promise<boolean> {
+  let cancel = (): void => undefined;
+  const late = new Promise<boolean>((resolve) => {
+    cancel = clock.after(milliseconds, () => {
+      resolve(false);
+    });
+  });
+  try {
+    return await Promise.race([happening.then(() => true), late]);
+  } finally {
+    cancel();
+  }
+}

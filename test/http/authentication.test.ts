@@ -12,7 +12,9 @@ import {
   requireRole,
   streamedBody,
 } from '../../src/http/authentication.ts';
-import { createBell, followEvents, resumePoint, serveEvents } from '../../src/http/event-stream.ts';
+import { createBell } from '../../src/http/bell.ts';
+import { resumePoint, serveEvents } from '../../src/http/event-stream.ts';
+import { followEvents } from '../../src/http/follow-events.ts';
 import { createLimiter } from '../../src/http/limits.ts';
 import { digestOf, signRequest } from '../../src/http/message-signatures.ts';
 import { fromProblem } from '../../src/http/problem.ts';

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { createBaseApp } from '../../../src/http/base-app.ts';
+import { createBell } from '../../../src/http/bell.ts';
 import type { Assets } from '../../../src/http/dashboard/assets.ts';
 import { dashboardPolicy, serveLiveUpdates } from '../../../src/http/dashboard/serve.ts';
 import { createSessions } from '../../../src/http/dashboard/sessions.ts';
-import { createBell, serveEvents } from '../../../src/http/event-stream.ts';
+import { serveEvents } from '../../../src/http/event-stream.ts';
 import { createLog } from '../../../src/http/log.ts';
 import { fromProblem } from '../../../src/http/problem.ts';
 import { systemRandom } from '../../../src/paillier/random.ts';

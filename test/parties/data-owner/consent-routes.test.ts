@@ -8,7 +8,7 @@ import { createDataOwnerApp } from '../../../parties/data-owner/app.ts';
 import type { OwnerEvent } from '../../../parties/data-owner/events.ts';
 import { openPolicy } from '../../../src/config/owner-policy.ts';
 import { createKeyChecks } from '../../../src/contributing/key-checks.ts';
-import { followEvents } from '../../../src/http/event-stream.ts';
+import { followEvents } from '../../../src/http/follow-events.ts';
 import { jobRequestSchema } from '../../../src/http/job-request.ts';
 import { createLog } from '../../../src/http/log.ts';
 import { startServer } from '../../../src/http/server.ts';

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { SealsumError } from '../../../src/errors.ts';
-import { createBell } from '../../../src/http/event-stream.ts';
+import { createBell } from '../../../src/http/bell.ts';
 import type { FacilitatorClient } from '../../../src/http/facilitator-client.ts';
 import { compileFeatures, encodeTable, type Records } from '../../../src/learning/features.ts';
 import { type Model, parseModel } from '../../../src/learning/model.ts';
