@@ -56,7 +56,7 @@ export function printReport(reports: LoadReports, store: string): void {
       `${concurrency} contributions under way at a time\n`,
   );
   for (const [name, cell] of rows)
-    console.log(name.padEnd(58) + reports.map((report) => cell(report).padStart(22)).join(''));
+    console.log(name.padEnd(58) + reports.map((report) => cell(report).padStart(26)).join(''));
   console.log('\n* in brackets: where the machine gave it a processor, as far as the system tells\n');
   for (const { name, met, found } of targetsOf(reports)) console.log(`${met ? 'met   ' : 'MISSED'} ${name}: ${found}`);
 }
@@ -87,6 +87,7 @@ const rows: readonly (readonly [name: string, cell: (report: ScenarioReport) => 
   ['the event loop keeps others waiting: mean, 99 %, most *', (report) => delayCell(report, 'contributing')],
   ['  while owners answer the job', (report) => delayCell(report, 'answering')],
   ['  while the round is closed', (report) => delayCell(report, 'closing')],
+  ['  while all owners hang up at once', (report) => delayCell(report, 'leaving')],
   ['answers to the job a second', ({ answers_per_second: rate }) => rate.toFixed(0)],
 ];
 

@@ -3,6 +3,7 @@
  * then all contribute, some at a time. What the owners and the model owner compute for that is done before; what is left to them
  * meanwhile is to sign their requests.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { SealsumError } from '../../src/errors.ts';
 import { createFacilitatorClient, type FacilitatorClient } from '../../src/http/facilitator-client.ts';
 import { abortWith } from '../../src/http/signals.ts';
@@ -17,7 +18,9 @@ import type { ContributionStatement, SignedReceipt } from '../../src/protocol/ro
 import { type ObjectSignature, signObject } from '../../src/protocol/signed.ts';
 import type { Cohort } from './cohort.ts';
 import { type Contributions, createContributions } from './contributions.ts';
+import { each } from './each.ts';
 import { startFacilitatorProcess } from './facilitator-process.ts';
+import { closed, follow } from './following.ts';
 import { type LoadJob, proposeJob } from './job.ts';
 import type { LoopDelay } from './loop-monitor.ts';
 import { forgetMost, processorSeconds, residentOf } from './process-figures.ts';
@@ -61,11 +64,12 @@ export interface ScenarioReport {
     readonly closing: number;
     readonly senders_contributing: number;
   };
-  /** Of the facilitator while owners answered the job, while contributions came, and while the round closed. */
+  /** Of the facilitator while owners answered the job, while contributions came, while the round closed, and while all owners hung up at once. */
   readonly event_loop_delay_ms: {
     readonly answering: LoopDelay;
     readonly contributing: LoopDelay;
     readonly closing: LoopDelay;
+    readonly leaving: LoopDelay;
   };
   /** By the facilitator's own measurements: the mean time of a commit, and of computing with one contribution. */
   readonly commit_ms: number;
@@ -96,6 +100,8 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
 
   const stop = new AbortController();
   const letGo = abortWith(signal, stop);
+  const listening = new AbortController();
+  abortWith(stop.signal, listening);
   await using facilitator = await startFacilitatorProcess({ config: cohort.config, store, profile });
   const { pid, url } = facilitator;
   void facilitator.ended.then((said) => {
@@ -117,7 +123,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
   const clients = owners.map(({ identity }) => clientOf(identity));
   try {
     tell('every owner follows the facilitator and answers the job');
-    await follow(cohort, clients, modelOwner, stop.signal);
+    await follow(cohort, clients, modelOwner, stop.signal, listening.signal);
     await modelOwner.createJob(job.signed, stop.signal);
     await facilitator.loopDelay(stop.signal);
     const asked = performance.now();
@@ -147,6 +153,11 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
     verifyRound(cohort, job, contributions.sum, { view, aggregate, receipts: measured.receipts });
     const { most, now: end } = residentOf(pid);
     await modelOwner.endJob(job.signed.descriptor.job, 'finished', stop.signal);
+    tell('every owner hangs up');
+    await facilitator.loopDelay(stop.signal);
+    listening.abort();
+    while ((await modelOwner.owners(stop.signal)).length > 0) await pause(samplingInterval);
+    const leaving = await facilitator.loopDelay(stop.signal);
 
     const seconds = (measured.lastAcknowledged - measured.firstSent) / 1000;
     const contributionBytes = prepared[0]?.bytes.length ?? 0;
@@ -175,7 +186,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
         closing: closingProcessor,
         senders_contributing: measured.ownProcessor,
       },
-      event_loop_delay_ms: { answering, contributing, closing: loopClosing },
+      event_loop_delay_ms: { answering, contributing, closing: loopClosing, leaving },
       commit_ms: 1000 * mean('sealsum_commit_seconds'),
       crypto_ms_per_contribution: (1000 * difference(before, after, 'sealsum_crypto_seconds_sum')) / owners.length,
     };
@@ -186,48 +197,6 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRep
     letGo();
     stop.abort();
   }
-}
-
-/** Resolves once all owners listen; they go on until the signal aborts. */
-async function follow(
-  { owners }: Cohort,
-  clients: readonly FacilitatorClient[],
-  modelOwner: FacilitatorClient,
-  signal: AbortSignal,
-): Promise<void> {
-  await each(64, clients.entries(), async ([index, client]) => {
-    const owner = owners[index];
-    if (owner === undefined) return;
-    await new Promise<void>((resolve, reject) => {
-      const onConnected = (): Promise<void> => {
-        resolve();
-        return Promise.resolve();
-      };
-      const listen = async (): Promise<void> => {
-        for await (const event of client.followAll(owner.name, signal, { onConnected }))
-          if (event.type === 'round.abandoned') throw new Error(event.reason);
-      };
-      listen().then(resolve, reject);
-    });
-  });
-  const connected = new Set(await modelOwner.owners(signal));
-  const missing = owners.find(({ name }) => !connected.has(name));
-  if (missing !== undefined) throw new Error(`${missing.name} listens, and the facilitator does not list it`);
-}
-
-/** When the model owner hears that the round is closed, as performance.now() tells. */
-function closed(modelOwner: FacilitatorClient, { signed }: LoadJob, signal: AbortSignal): Promise<number> {
-  const listen = async (): Promise<number> => {
-    for await (const event of modelOwner.followJob(signed.descriptor.job, 0, signal)) {
-      if (event.type === 'round.closed') return performance.now();
-      if (event.type === 'round.abandoned') throw new Error(event.reason);
-    }
-    throw new Error('the events of the job ended before its round');
-  };
-  const heard = listen();
-  // It is waited for once the contributions are sent.
-  heard.catch(() => undefined);
-  return heard;
 }
 
 function prepare(
@@ -301,19 +270,4 @@ async function measureContributions(
 /** By how much a sum or count has grown. */
 function difference(before: ScrapedMetrics, after: ScrapedMetrics, name: string): number {
   return (after.total(name) ?? Number.NaN) - (before.total(name) ?? 0);
-}
-
-/** Does something with each item, with so many at a time at most. */
-async function each<T>(limit: number, items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items[Symbol.iterator]();
-  let failed = false;
-  const turn = async (): Promise<void> => {
-    try {
-      for (let next = queue.next(); next.done !== true && !failed; next = queue.next()) await work(next.value);
-    } catch (error) {
-      failed = true;
-      throw error;
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, turn));
 }

@@ -164,7 +164,7 @@ test('tells which targets are met', () => {
     close_ms: 1,
     memory: { most, median: 1, end: 1 },
     processor_seconds: { contributing: 1, closing: 1, senders_contributing: 1 },
-    event_loop_delay_ms: { answering: calm, contributing: calm, closing },
+    event_loop_delay_ms: { answering: calm, contributing: calm, closing, leaving: calm },
     commit_ms: 1,
     crypto_ms_per_contribution: 1,
   });
