@@ -14,6 +14,7 @@
 
 #include "portable.h"
 #include "square_ring.h"
+#include "windows.h"
 
 namespace sealsum {
 
@@ -150,7 +151,7 @@ class Decryption {
       const Words& exponent = exponents_[prime_of(context + lane)];
       exponents[lane] = {exponent.data(), exponent.size()};
     }
-    ring.power(half.power.data(), half.base.data(), exponents, bits_);
+    window_power<E>(ring, half.power.data(), half.base.data(), exponents, bits_);
     // Out of the representation.
     std::memset(half.digit.data(), 0, half.digit.size() * sizeof(Word));
     for (unsigned lane = 0; lane < E::lanes; ++lane) half.digit[lane] = 1;

@@ -20,8 +20,6 @@ namespace sealsum {
 template <class E>
 class SquareRing {
  public:
-  static constexpr unsigned window_bits = 4;
-
   explicit SquareRing(const Span (&moduli)[E::lanes])
       : modulus_(moduli),
         limbs_(modulus_.limbs()),
@@ -94,38 +92,6 @@ class SquareRing {
     E::subtract_once(second(x), modulus_.m(), flags_.data(), limbs_);
   }
 
-  // out = base^exponent, each lane its own, for exponents of `bits` binary digits at most; out must not be base.
-  //
-  // Fixed windows of four bits: a table of 16 entries for eight primes of 1024 bits takes 41 kB, which a first cache holds; one of
-  // 32 would be too large for it. On an AMD EPYC (Zen 5) reading it whole takes 0.14 µs beside four squares of 0.58 µs and a
-  // product of 0.72 µs.
-  void power(Word* out, const Word* base, const Span (&exponents)[E::lanes], std::size_t bits) {
-    constexpr std::size_t entries = std::size_t{1} << window_bits;
-    Words table(entries * words());
-    copy(table.data(), one_.data());
-    copy(table.data() + words(), base);
-    for (std::size_t entry = 2; entry < entries; ++entry) {
-      Word* to = table.data() + entry * words();
-      if (entry % 2 == 0) square(to, table.data() + entry / 2 * words());
-      else multiply(to, to - words(), base);
-    }
-    Words digits(E::lanes);
-    Words factor = pair();
-    bool first = true;
-    for (std::size_t window = (bits + window_bits - 1) / window_bits; window-- > 0;) {
-      for (unsigned lane = 0; lane < E::lanes; ++lane) digits[lane] = digit(exponents[lane], window * window_bits);
-      if (first) {
-        E::select(out, table.data(), entries, 2 * limbs_, digits.data());
-        first = false;
-        continue;
-      }
-      for (unsigned step = 0; step < window_bits; ++step) square(out, out);
-      E::select(factor.data(), table.data(), entries, 2 * limbs_, digits.data());
-      multiply(out, out, factor.data());
-    }
-    if (first) copy(out, one_.data());
-  }
-
  private:
   void clear() { std::memset(accumulator_.data(), 0, accumulator_.size() * sizeof(Word)); }
 
@@ -157,13 +123,6 @@ class SquareRing {
     E::carry(out, accumulator_.data(), limbs_);
     for (unsigned lane = 0; lane < E::lanes; ++lane) flags_[lane] = 1;
     E::add_bits(out, flags_.data(), limbs_);
-  }
-
-  static Word digit(const Span& exponent, std::size_t bit) {
-    const std::size_t word = bit / 64;
-    // 64 is a multiple of the window, so none crosses a word.
-    static_assert(64 % window_bits == 0);
-    return word < exponent.count ? exponent.words[word] >> (bit % 64) & ((Word{1} << window_bits) - 1) : 0;
   }
 
   Modulus<E> modulus_;
