@@ -51,6 +51,7 @@ class SquareRing {
   }
 
   Modulus<E>& modulus() { return modulus_; }
+  const Modulus<E>& modulus() const { return modulus_; }
   std::size_t limbs() const { return limbs_; }
   // Words of a pair: limbs of a, then of b.
   std::size_t words() const { return 2 * limbs_ * E::lanes; }
@@ -58,6 +59,8 @@ class SquareRing {
   Word* second(Word* pair) const { return pair + limbs_ * E::lanes; }
   const Word* second(const Word* pair) const { return pair + limbs_ * E::lanes; }
   const Word* one() const { return one_.data(); }
+  // −(R − 1) mod m, below 2·m.
+  const Word* correction() const { return correction_.data(); }
   // R², the factor into the representation.
   const Word* to_representation() const { return square_.data(); }
   void copy(Word* out, const Word* from) const { std::memcpy(out, from, words() * sizeof(Word)); }
