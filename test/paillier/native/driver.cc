@@ -6,7 +6,7 @@
 //     valid   ENGINE n c…                         → yes or no
 //     product ENGINE n times c…                   → c^(times + 1) mod n² each
 //     powers  ENGINE m exponent-bits steps b e…   → b^e mod m each
-//     fuzz SEED ROUNDS                            → "agree" when all engines give the same for numbers of chance
+//     fuzz SEED ROUNDS                            → "agree" when all engines, and the ways of one, give the same for numbers of chance
 #include <cstdio>
 #include <iostream>
 #include <random>
@@ -181,6 +181,51 @@ bool agree(const Engine& a, const Engine& b, Chance& chance) {
   return decrypt(a, key, ciphertexts) == decrypt(b, key, ciphertexts);
 }
 
+#if defined(__x86_64__)
+// Powers of one element with its limbs over the lanes beside all lanes' powers, limb by limb, for moduli of every length that has them. The
+// moduli need not be primes for that, nor the elements ciphertexts; the exponents are short, as each row is the same for long ones.
+bool spread_agrees(Chance& chance) {
+  const std::size_t bits = 2 + chance.below(chance.below(2) == 0 ? 2080 : 300);
+  const std::size_t exponent_bits = 1 + chance.below(40);
+  std::vector<Integer> moduli;
+  std::vector<Integer> exponents;
+  for (unsigned which = 0; which < 2; ++which) {
+    moduli.push_back(integer(chance.odd(bits)));
+    exponents.push_back(integer(chance.number(1 + chance.below(exponent_bits))));
+  }
+  Span in_lanes[Ifma::lanes];
+  Span exponents_in_lanes[Ifma::lanes];
+  for (unsigned lane = 0; lane < Ifma::lanes; ++lane) {
+    in_lanes[lane] = moduli[lane % 2].span();
+    exponents_in_lanes[lane] = exponents[lane % 2].span();
+  }
+  SquareRing<Ifma> ring(in_lanes);
+  const auto spread = spread_power(ring);
+  if (spread == nullptr) return ring.limbs() > 40;
+  Words base = ring.pair();
+  for (unsigned lane = 0; lane < Ifma::lanes; ++lane)
+    for (Word* half : {base.data(), ring.second(base.data())}) {
+      const Integer number = integer(chance.below(9) == 0 ? ByteVector(1) : chance.number(1 + chance.below(bits + 2)));
+      put<Ifma>(half, ring.limbs(), lane, number.span().words, number.span().count);
+    }
+  Words expected = ring.pair();
+  Words found = ring.pair();
+  window_power<Ifma>(ring, expected.data(), base.data(), exponents_in_lanes, exponent_bits);
+  for (unsigned lane = 0; lane < Ifma::lanes; lane += 2)
+    spread->power(found.data(), base.data(), lane, exponents[0].span(), exponents[1].span(), exponent_bits);
+  return std::memcmp(expected.data(), found.data(), ring.words() * sizeof(Word)) == 0;
+}
+
+bool all_spread_agree(Chance& chance) {
+  if (engine("ifma") == nullptr) return true;
+  for (unsigned time = 0; time < 4; ++time)
+    if (!spread_agrees(chance)) return false;
+  return true;
+}
+#else
+bool all_spread_agree(Chance&) { return true; }
+#endif
+
 std::string fuzz(std::uint64_t seed, std::size_t rounds) {
   const Engine* portable = engine("portable");
   std::vector<const Engine*> others;
@@ -188,9 +233,11 @@ std::string fuzz(std::uint64_t seed, std::size_t rounds) {
     if (engine(name) != nullptr) others.push_back(engine(name));
   if (others.empty()) others.push_back(portable);
   Chance chance(seed);
-  for (std::size_t round = 0; round < rounds; ++round)
+  for (std::size_t round = 0; round < rounds; ++round) {
     for (const Engine* other : others)
       if (!agree(*portable, *other, chance)) return "disagree in round " + std::to_string(round);
+    if (!all_spread_agree(chance)) return "disagree in powers one by one, round " + std::to_string(round);
+  }
   return others[0] == portable ? "agree, but there is one engine only" : "agree";
 }
 

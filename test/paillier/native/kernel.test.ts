@@ -109,6 +109,18 @@ testKernel('an engine that errs anywhere, or throws, fails its test, and then no
     ];
     for (const changes of wrong)
       assert.ok(!kernelAgrees(spoiled(kernel, changes)), JSON.stringify(Object.keys(changes)));
+    // What errs only alone, and only with a longer key than that of the tests.
+    const alone = (longest: number, err: (given: Uint8Array | number) => Uint8Array | number): Partial<Addon> => ({
+      decrypt: (object, ciphertexts, width, plaintextWidth) => {
+        const plaintexts = right.decrypt(object, ciphertexts, width, plaintextWidth);
+        return ciphertexts.length === width && width > longest ? err(plaintexts) : plaintexts;
+      },
+    });
+    const erring = (given: Uint8Array | number) => (typeof given === 'number' ? given : flipped(given));
+    const refusingNothing = (given: Uint8Array | number) => (typeof given === 'number' ? new Uint8Array(1) : given);
+    for (const longest of kernel.engine === 'ifma' ? [0, 128, 512, 768] : [0])
+      for (const err of [erring, refusingNothing])
+        assert.ok(!decryptionAgrees(spoiled(kernel, alone(longest, err))), `${kernel.engine}, ${longest}, ${err.name}`);
     for (const changes of [
       { decrypt: () => 0 },
       { decrypt: fails },

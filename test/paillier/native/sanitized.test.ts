@@ -20,7 +20,7 @@ const test = suite('kernel, sanitized');
 const slow = process.env.SLOW !== undefined;
 const folder = mkdtempSync(join(tmpdir(), 'sealsum-sanitized-'));
 const driver = join(folder, 'driver');
-const flags = ['-std=c++17', '-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+const flags = ['-std=c++17', '-O1', '-g1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 /** Why there is nothing to run, or undefined when the driver is compiled. Throws what the compiler says about the driver. */
 function compileDriver(): string | undefined {
@@ -105,8 +105,22 @@ testDriver('every engine computes what BigInt computes, for keys of many lengths
           pairs.map(([m]) => m),
         ),
       );
+      // As many as there are lanes for and one more, fewer, and one.
+      for (const few of [1, 2, 3]) {
+        lines.push(`decrypt ${engine} ${key} ${hex(...ciphertexts.slice(0, few))}`);
+        expected.push(
+          written(
+            Math.ceil(bits / 8),
+            pairs.slice(0, few).map(([m]) => m),
+          ),
+        );
+      }
       lines.push(`decrypt ${engine} ${key} ${hex(...ciphertexts.with(3, 5n * q))}`);
       expected.push('refused 3');
+      for (const shared of [n, 3n * p, 5n * q]) {
+        lines.push(`decrypt ${engine} ${key} ${hex(shared)}`);
+        expected.push('refused 0');
+      }
       // Without the first, which is a ciphertext without randomness.
       const hidden = ciphertexts.slice(1);
       lines.push(`valid ${engine} ${hex(n, ...hidden)}`);
