@@ -6,7 +6,7 @@
  * backend. What else is computed from the plaintext is computed in BigInt, whose time depends on its operands: therefore c is
  * first multiplied by 1 + k·n with a random k, and k is subtracted from the result.
  *
- * With a kernel all of that is the kernel's affair, in a constant time and therefore without a mask: four ciphertexts at a time.
+ * With a kernel all of that is the kernel's affair, in a constant time and therefore without a mask: four ciphertexts at a time, or one.
  */
 import { modInv } from 'bigint-crypto-utils';
 import { SealsumError } from '../errors.ts';
