@@ -10,6 +10,7 @@ import { suite } from 'uvu';
 import { decryptionFactor } from '../../../src/paillier/decryptor.ts';
 import { kernelDecryption, longPrimes } from '../../../src/paillier/native/decryption.ts';
 import { ciphertextWidth, findKernels, joined, type Kernel } from '../../../src/paillier/native/kernel.ts';
+import { randomBits, systemRandom } from '../../../src/paillier/random.ts';
 import { runs } from '../keys.ts';
 
 const test = suite('kernel, decryption');
@@ -25,31 +26,35 @@ function testKernel(name: string, body: () => void): void {
 
 type Primes = readonly [p: bigint, q: bigint];
 
-/** The first two primes from `start` on in steps, the smaller first. */
-function primesFrom(start: bigint, step: bigint): Primes {
-  const primes: bigint[] = [];
-  for (let each = start; primes.length < 2; each += step) if (checkPrimeSync(each)) primes.push(each);
-  const [first = 0n, second = 0n] = primes;
-  return first < second ? [first, second] : [second, first];
+/** The first prime from `start` on in steps. */
+function primeFrom(start: bigint, step: bigint): bigint {
+  let each = start;
+  while (!checkPrimeSync(each)) each += step;
+  return each;
 }
+
+const inOrder = (first: bigint, second: bigint): Primes => (first < second ? [first, second] : [second, first]);
 
 /** All ones at the top; one and zeros. */
 function shapesOfTop(bits: bigint): readonly Primes[] {
   const top = 1n << (bits - 1n);
-  return [primesFrom(2n * top - 1n, -2n), primesFrom(top + 1n, 2n)];
+  const greatest = primeFrom(2n * top - 1n, -2n);
+  const least = primeFrom(top + 1n, 2n);
+  return [inOrder(greatest, primeFrom(greatest - 2n, -2n)), inOrder(least, primeFrom(least + 2n, 2n))];
 }
 
-/** Ones in the lowest third, but of two limbs of 52 bits at most; zeros there but for a one. */
-function shapesOfBottom(bits: bigint): readonly Primes[] {
-  const add = 1n << (bits / 3n < 104n ? bits / 3n : 104n);
-  return [add - 1n, 1n].map((rem): Primes => {
-    const prime = (): bigint => generatePrimeSync(Number(bits), { add, rem, bigint: true });
-    const first = prime();
-    for (;;) {
-      const second = prime();
-      if (second !== first) return first < second ? [first, second] : [second, first];
-    }
-  });
+/** Ones in the lowest third, but of two limbs of 52 bits at most; or zeros there but for a one. */
+function shapeOfBottom(bits: bigint, lowest: 'ones' | 'zeros'): Primes {
+  const low = bits / 3n < 104n ? bits / 3n : 104n;
+  const prime = (): bigint => {
+    const above = randomBits(Number(bits - low), systemRandom) | (1n << (bits - low - 1n));
+    const found = primeFrom((above << low) + (lowest === 'ones' ? (1n << low) - 1n : 1n), 1n << low);
+    return found >> bits === 0n ? found : prime();
+  };
+  const first = prime();
+  let second = prime();
+  while (second === first) second = prime();
+  return inOrder(first, second);
 }
 
 /** Decryption as the paper has it (../../../src/paillier/decryptor.ts says how), by BigInt. */
@@ -97,15 +102,30 @@ const inLanes = kernels.filter(({ engine }) => engine === 'ifma');
 // Primes of these lengths are numbers of 1, 2, 3, 4, 5, 6, 7 and 10 limbs of 52 bits: 8 bits are to spare.
 for (const bits of [18n, 44n, 45n, 96n, 140n, 200n, 201n, 256n, 300n, 356n, 500n])
   testKernel(`primes of ${bits} bits, of any shape`, () => {
-    for (const primes of [...shapesOfTop(bits), ...shapesOfBottom(bits)])
+    for (const primes of [...shapesOfTop(bits), shapeOfBottom(bits, 'ones'), shapeOfBottom(bits, 'zeros')])
       for (const kernel of kernels) agree(primes, kernel);
   });
 
+/** The least two primes 2^(bits − 1) + factor·2^104 + lowest: of ones or of zeros in the lowest two limbs. Finding them takes seconds. */
+const bordering: readonly (readonly [bits: bigint, lowest: bigint, factors: Primes])[] = [
+  [700n, -1n, [631n, 799n]],
+  [980n, -1n, [211n, 424n]],
+  [1008n, -1n, [1060n, 1164n]],
+  [1032n, -1n, [130n, 261n]],
+  [1033n, 1n, [441n, 510n]],
+  [1290n, -1n, [493n, 870n]],
+  [1656n, -1n, [504n, 2209n]],
+  [1657n, 1n, [299n, 849n]],
+  [2010n, -1n, [72n, 495n]],
+  [2072n, -1n, [951n, 2431n]],
+  [2073n, 1n, [1031n, 1662n]],
+];
+
 // 14, 19, 20, 20, 21, 25, 32, 33, 39 and 40 limbs; and 41, for which the engine with lanes has one number in each only.
-for (const bits of [700n, 980n, 1008n, 1032n, 1033n, 1290n, 1656n, 1657n, 2010n, 2072n, 2073n])
+for (const [bits, lowest, [first, second]] of bordering)
   testKernel(`primes of ${bits} bits`, () => {
-    const primes = shapesOfBottom(bits)[Number(bits % 2n)] ?? assert.fail('a shape');
-    for (const kernel of inLanes) agree(primes, kernel);
+    const prime = (factor: bigint): bigint => (1n << (bits - 1n)) + (factor << 104n) + lowest;
+    for (const kernel of inLanes) agree([prime(first), prime(second)], kernel);
   });
 
 testKernel('primes of the lengths of real keys, all ones at the top', () => {
