@@ -48,6 +48,23 @@ function ownAddresses(addressOf: (source: string) => string): Plugin {
   };
 }
 
+/**
+ * Puts test/support/remembered-sealing.ts in the place of src/platform/sealing.ts, and says where keys are remembered. What is
+ * started as it is delivered, and with SLOW=1 everything that is started, derives them each time.
+ */
+function rememberedKeys(folder: string): Plugin {
+  const path = resolve('test/support/remembered-sealing.ts');
+  return {
+    name: 'remembered keys',
+    setup: (bundling) => {
+      bundling.initialOptions.define = { 'process.env.KEYS_OF_SEALSUM': JSON.stringify(join(folder, 'keys')) };
+      bundling.onResolve({ filter: /\/platform\/sealing\.ts$/ }, ({ importer }) =>
+        importer === path ? undefined : { path },
+      );
+    },
+  };
+}
+
 export interface Sources {
   /** Test files: what they look for lies beside their sources. */
   readonly tests: readonly string[];
@@ -83,7 +100,7 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
       logLevel: 'silent',
       external,
       banner: { js: banner },
-      plugins: [ownAddresses(addressOf)],
+      plugins: [rememberedKeys(folder), ownAddresses(addressOf)],
     });
   copyFileSync('package.json', join(folder, 'package.json'));
   // The entries of problems.
