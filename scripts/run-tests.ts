@@ -44,6 +44,11 @@ const programs = [
   'scripts/demo.ts',
   'test/storage/writer.ts',
   'test/storage/ledger-writer.ts',
+  // What pages and examples import, and the examples that look for no files of their own.
+  'src/index.ts',
+  ...['round', 'encrypted-vector', 'vector-sum', 'federated-averaging', 'groups', 'density', 'encrypted-parameters'].map(
+    (name) => `examples/${name}.ts`,
+  ),
   // What threads of these load.
   ...(existsSync('src') ? readdirSync('src', { recursive: true, encoding: 'utf8' }) : [])
     .filter((path) => path.endsWith('-thread.ts'))

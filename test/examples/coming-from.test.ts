@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { transform } from 'esbuild';
 import { suite } from 'uvu';
-import { root } from '../support/program.ts';
+import { bundleOf, root } from '../support/program.ts';
 import { startProject, startTree } from './project.ts';
 
 const run = promisify(execFile);
@@ -35,6 +36,16 @@ async function startedFor(code: string, folder: string): Promise<readonly AsyncD
   return code.includes('groups: {') ? startTree(folder) : [await startProject(folder)];
 }
 
+/** Writes a page's code as a program; returns what follows `node` on the command line. */
+async function programOf(code: string, folder: string): Promise<readonly string[]> {
+  const bundle = bundleOf('src/index.ts');
+  const library = pathToFileURL(bundle ?? join(root, 'src', 'index.ts')).href;
+  const text = code.replaceAll("'sealsum'", `'${library}'`);
+  const path = join(folder, bundle === undefined ? 'page.mts' : 'page.mjs');
+  await writeFile(path, bundle === undefined ? text : (await transform(text, { loader: 'ts', target: 'node20' })).code);
+  return bundle === undefined ? ['--import', import.meta.resolve('tsx'), path] : [path];
+}
+
 for (const page of pages) {
   test(`${page}: its code prints what stands beside it`, async () => {
     const code = codeOf(page);
@@ -43,11 +54,7 @@ for (const page of pages) {
     const folder = await mkdtemp(join(tmpdir(), 'sealsum-page-'));
     const started = await startedFor(code, join(folder, 'project'));
     try {
-      const program = join(folder, 'page.mts');
-      const library = pathToFileURL(join(root, 'src', 'index.ts')).href;
-      await writeFile(program, code.replaceAll("'sealsum'", `'${library}'`));
-      const loader = ['--import', import.meta.resolve('tsx')];
-      const { stdout: printed } = await run(process.execPath, [...loader, program], { cwd: folder });
+      const { stdout: printed } = await run(process.execPath, await programOf(code, folder), { cwd: folder });
       assert.deepEqual(printed.trimEnd().split('\n'), promised);
     } finally {
       for (const party of started) await party[Symbol.asyncDispose]();
