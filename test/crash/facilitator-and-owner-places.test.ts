@@ -1,4 +1,7 @@
-/** Deaths at every named place of an ordinary training, one place after the other: nothing is lost, and nothing is done twice. */
+/**
+ * Deaths at the named places of an ordinary training, one place after the other: nothing is lost, and nothing is done twice. With
+ * SLOW=1 at every one of them, else at each that is not beside another (places.ts).
+ */
 import { suite } from 'uvu';
 import { createBench, reported } from './bench.ts';
 import { leavesNothingBehind } from './checks.ts';

@@ -1,4 +1,4 @@
-/** Whoever it hits is killed at random instants of a training: 20 times, or 200 times with SLOW=1. */
+/** Whoever it hits is killed at random instants of a training: 10 times, or 200 times with SLOW=1. */
 import { suite } from 'uvu';
 import { createBench, reported } from './bench.ts';
 import { leavesNothingBehind } from './checks.ts';
@@ -17,6 +17,6 @@ test('a model is the same to the last bit whenever parties die (SQLite)', async 
   });
 });
 
-const kills = process.env.SLOW === undefined ? 20 : 200;
+const kills = process.env.SLOW === undefined ? 10 : 200;
 
 test.run();

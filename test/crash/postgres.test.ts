@@ -47,7 +47,7 @@ withPostgres('a model is the same to the last bit wherever parties die', (consor
 );
 
 withPostgres('a model is the same to the last bit whenever parties die', (consortium, { chance }) =>
-  killAtRandom(consortium, chance, slow ? 200 : 6),
+  killAtRandom(consortium, chance, slow ? 200 : 3),
 );
 
 withPostgres('nothing is left of all that', async (consortium) => {
