@@ -1,12 +1,16 @@
 /** Waiting in tests: for a condition, never for a time. */
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** Milliseconds between two looks, of which many are requests: few at first, and more for what takes long. */
+const [shortestPause, longestPause] = [1, 20];
+
 /** Resolves once `holds` does; rejects, saying what was waited for, when that takes longer than `limit` milliseconds. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
-  const end = performance.now() + limit;
+  const start = performance.now();
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
-    await pause(1);
+    const waited = performance.now() - start;
+    if (waited > limit) throw new Error(`waited in vain for: ${what}`);
+    await pause(Math.min(longestPause, shortestPause + waited / 20));
   }
 }
 
