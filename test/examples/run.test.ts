@@ -23,7 +23,11 @@ interface Printed {
   readonly status: string;
   readonly privacy: { readonly guarantee: string };
   readonly metrics: Readonly<Record<string, number>>;
-  readonly parameters: { readonly coefficients: readonly (number | readonly number[])[] };
+  readonly parameters: {
+    readonly columns: readonly string[];
+    readonly coefficients: readonly (number | readonly number[])[];
+    readonly classes?: readonly string[];
+  };
   readonly pooled_parameters: Printed['parameters'];
   readonly predictions: readonly unknown[];
 }
@@ -182,6 +186,8 @@ test('accuracy.ts: less privacy, less error; and a picture of it', async () => {
 });
 
 interface Document {
+  readonly model_type: string;
+  readonly data_props: { readonly target: { readonly levels: readonly string[] } };
   readonly training: { readonly solver: string };
   readonly privacy?: unknown;
 }
@@ -210,6 +216,22 @@ function assertFits(document: Document, printed: Printed): void {
     assert.ok(far > 0);
     assert.equal(printed.privacy.guarantee, 'zero-concentrated differential privacy');
   }
+}
+
+/** Of classes there are log-loss and accuracy; softmax has a row of coefficients for each class. */
+function assertClasses({ model_type, data_props }: Document, printed: Printed): void {
+  assert.ok((printed.metrics.log_loss ?? 0) > 0 && (printed.metrics.accuracy ?? -1) >= 0);
+  const { levels } = data_props.target;
+  for (const { classes, columns, coefficients } of [printed.parameters, printed.pooled_parameters]) {
+    assert.deepEqual(classes, levels);
+    if (model_type === 'LOGISTIC_REGRESSION') assert.equal(coefficients.length, columns.length);
+    else
+      assert.deepEqual(
+        coefficients.map((row) => [row].flat().length),
+        levels.map(() => columns.length),
+      );
+  }
+  assert.ok(levels.includes((printed.predictions[0] as { class: string }).class));
 }
 
 /** What scripts/demo.sh does, which the first example runs as it is delivered. */
@@ -255,7 +277,9 @@ for (const { folder, file } of others) {
       if (!slow) args.push('--owners', '2');
       const { code, output } = await runBundledDemo(args);
       assert.equal(code, 0);
-      assertFits(document, JSON.parse(output) as Printed);
+      const printed = JSON.parse(output) as Printed;
+      assertFits(document, printed);
+      if (document.model_type !== 'LINEAR_REGRESSION') assertClasses(document, printed);
     } finally {
       await rm(temporary, { recursive: true });
     }

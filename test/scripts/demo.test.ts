@@ -1,7 +1,10 @@
-/** The demo as a newcomer runs it: what it prints. How it runs the examples is in test/examples/run.test.ts. */
+/**
+ * The demo as a newcomer runs it: what it prints. How it runs the examples, with what it prints of classes, is in
+ * test/examples/run.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { linearSample, logisticSample, softmaxSample } from '../end-to-end/data.ts';
+import { linearSample, logisticSample } from '../end-to-end/data.ts';
 import { argumentsFor, type DemoContext, enter, leave, runDemo } from './demo-runs.ts';
 import { runScript } from './processes.ts';
 
@@ -13,7 +16,6 @@ test.after(leave);
 interface Parameters {
   readonly columns: readonly string[];
   readonly coefficients: readonly (number | readonly number[])[];
-  readonly classes?: readonly string[];
 }
 
 interface Printed {
@@ -66,28 +68,6 @@ test('--json prints one JSON object and nothing else: linear, with five owners',
   assert.equal(printed.privacy.guarantee, 'no differential privacy');
 });
 
-test('--json for classes: log-loss and accuracy; softmax has a row of coefficients for each class', async (context) => {
-  const samples = { logistic: logisticSample(30), softmax: softmaxSample(30) };
-  for (const [family, sample] of Object.entries(samples)) {
-    const args = await argumentsFor(context, sample, { training: gradient });
-    const { code, output } = await runDemo(context, [...args, '--owners', '2', '--json']);
-    assert.equal(code, 0);
-    const printed = JSON.parse(output) as Printed;
-    assert.ok((printed.metrics.log_loss ?? 0) > 0 && (printed.metrics.accuracy ?? -1) >= 0);
-    const { levels } = sample.document.data_props.target as { levels: string[] };
-    for (const { classes, coefficients } of [printed.parameters, printed.pooled_parameters]) {
-      assert.deepEqual(classes, levels);
-      if (family === 'logistic') assert.equal(coefficients.length, 5);
-      else
-        assert.deepEqual(
-          coefficients.map((row) => [row].flat().length),
-          [5, 5, 5],
-        );
-    }
-    assert.ok(levels.includes((printed.predictions[0] as { class: string }).class));
-  }
-});
-
 test('the report for people: aligned, complete, and honest about privacy', async (context) => {
   const args = await argumentsFor(context, linearSample(30), { training: { solver: 'normal-equations' } });
   const { code, output, complaint } = await runDemo(context, args);
@@ -112,20 +92,9 @@ test('the report for people: aligned, complete, and honest about privacy', async
   assert.equal(new Set(rows.map((line) => line.length)).size, 1, 'the columns of the table are aligned');
 });
 
-test('with privacy the report says what was spent, whom it protects against and whom not', async (context) => {
+test('with privacy the report says what was spent, whom it protects and whom not; in a terminal a bar reaches its end', async (context) => {
   const privacy = { epsilon: 4, delta: 1e-6 };
   const args = await argumentsFor(context, logisticSample(60), { training: gradient, privacy });
-  const { code, output } = await runDemo(context, [...args, '--owners', '2']);
-  assert.equal(code, 0);
-  assert.match(output, /^final cost .*; from sums with noise\)$/m);
-  assert.match(output, /^privacy {13}zero-concentrated differential privacy$/m);
-  // Three updates and the round that evaluates.
-  assert.match(output, /^spent {15}rho 0\.\d+ \(epsilon [34](\.\d+)?, delta 0\.000001\) per record, over 4 rounds$/m);
-  assert.match(output, /^does not protect {4}against The model owner: it decrypts the exact sum of every round/m);
-});
-
-test('in a terminal there is a progress bar that reaches its end', async (context) => {
-  const args = await argumentsFor(context, linearSample(30), { training: gradient });
   const { code, output } = await runDemo(context, [...args, '--owners', '2'], { terminal: true });
   assert.equal(code, 0);
   assert.match(output, /training [█░]+ 0\/3 updates, 0s/);
@@ -133,6 +102,11 @@ test('in a terminal there is a progress bar that reaches its end', async (contex
   // What hides the cursor shows it again.
   assert.equal(output.split('\u001b[?25l').length, output.split('\u001b[?25h').length);
   assert.match(output, /^coefficient +encrypted +pooled plaintext/m);
+  assert.match(output, /^final cost .*; from sums with noise\)$/m);
+  assert.match(output, /^privacy {13}zero-concentrated differential privacy$/m);
+  // Three updates and the round that evaluates.
+  assert.match(output, /^spent {15}rho 0\.\d+ \(epsilon [34](\.\d+)?, delta 0\.000001\) per record, over 4 rounds$/m);
+  assert.match(output, /^does not protect {4}against The model owner: it decrypts the exact sum of every round/m);
 });
 
 test('--help shows every option and an example', async () => {
