@@ -83,24 +83,33 @@ test('a training that fails says why, with a code that is not zero, and nothing 
   assert.match(detailOf(failed), /^the training failed: weight: the noise outweighs the records/);
 });
 
-for (const [name, end] of [
+const slow = process.env.SLOW !== undefined;
+const [inTraining, before] = [/^model owner at/m, /^facilitator at/m];
+
+// Whichever signal it is, one controller is aborted with it (scripts/demo/run.ts): each of them once, and with SLOW=1 at both moments.
+for (const [name, end, moments] of [
   [
     'Ctrl-C',
     (script: RunningScript) => {
       script.pressControlC();
     },
+    slow ? [inTraining, before] : [inTraining],
   ],
   [
     'SIGTERM',
     (script: RunningScript) => {
       script.kill();
     },
+    slow ? [inTraining, before] : [before],
   ],
 ] as const) {
-  test(`${name} ends everything, in the middle of a training and before it`, async (context) => {
+  const when = moments
+    .map((moment) => (moment === before ? 'before a training' : 'in the middle of one'))
+    .join(' and ');
+  test(`${name} ends everything ${when}`, async (context) => {
     const training = { ...gradient, rounds: 100_000 };
     const args = await argumentsFor(context, linearSample(30), { training });
-    for (const moment of [/^model owner at/m, /^facilitator at/m]) {
+    for (const moment of moments) {
       await using script = startDemo(context, [...args, '--owners', '2']);
       await script.complained(moment);
       end(script);
