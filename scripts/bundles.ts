@@ -4,7 +4,7 @@
  * takes a few for all of them.
  */
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -111,7 +111,11 @@ export async function bundle({ tests, programs }: Sources): Promise<Bundles> {
   if (existsSync('build')) symlinkSync(resolve('build'), join(folder, 'build'));
   await Promise.all([
     bundleGroup('test', tests, (path) => path),
-    bundleGroup('program', programs, (path) => of(relative('', path))),
+    // Examples look for their data and models two folders above what they were compiled to.
+    bundleGroup('program', programs, (path) => {
+      const source = relative('', path);
+      return source.startsWith(`examples${sep}`) ? resolve('dist', source.replace(/\.ts$/, '.js')) : of(source);
+    }),
   ]);
   return { folder, of };
 }

@@ -42,13 +42,15 @@ const programs = [
   'parties/model-owner/main.ts',
   'parties/data-owner/main.ts',
   'scripts/demo.ts',
+  'scripts/bench-round.ts',
   'test/storage/writer.ts',
   'test/storage/ledger-writer.ts',
-  // What pages and examples import, and the examples that look for no files of their own.
+  // What pages import, and the examples.
   'src/index.ts',
-  ...['round', 'encrypted-vector', 'vector-sum', 'federated-averaging', 'groups', 'density', 'encrypted-parameters'].map(
-    (name) => `examples/${name}.ts`,
-  ),
+  'examples/digits/main.ts',
+  ...(existsSync('examples') ? readdirSync('examples') : [])
+    .filter((name) => name.endsWith('.ts') && name !== 'generate-data.ts')
+    .map((name) => join('examples', name)),
   // What threads of these load.
   ...(existsSync('src') ? readdirSync('src', { recursive: true, encoding: 'utf8' }) : [])
     .filter((path) => path.endsWith('-thread.ts'))

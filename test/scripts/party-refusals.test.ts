@@ -4,9 +4,17 @@ import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { suite } from 'uvu';
-import { bundleOf } from '../support/program.ts';
 import { type Ended, runScript, type ScriptOptions } from './processes.ts';
-import { configOf, dataOwner, enter, facilitator, leave, modelOwner, type ProjectContext } from './trial-project.ts';
+import {
+  configOf,
+  dataOwner,
+  enter,
+  facilitator,
+  leave,
+  modelOwner,
+  type ProjectContext,
+  startParty,
+} from './trial-project.ts';
 
 const test = suite<ProjectContext>('parties that cannot start');
 
@@ -16,20 +24,9 @@ test.after(leave);
 /** What is run, and the one line that it says. */
 type Wrong = readonly [script: string, args: readonly string[], says: RegExp, options?: ScriptOptions];
 
-const mains: Readonly<Record<string, string>> = {
-  [facilitator]: 'parties/facilitator/main.ts',
-  [dataOwner]: 'parties/data-owner/main.ts',
-  [modelOwner]: 'parties/model-owner/main.ts',
-};
-const scriptsRun = new Set<string>();
-
-/** Runs a party's script once, and from then on what it starts, bundled where the runner of the tests has done that. */
-function runParty(script: string, args: readonly string[], options?: ScriptOptions): Promise<Ended> {
-  const main = mains[script];
-  const bundle = main === undefined ? undefined : bundleOf(main);
-  if (bundle !== undefined && scriptsRun.has(script)) return runScript(process.execPath, [bundle, ...args], options);
-  scriptsRun.add(script);
-  return runScript(script, args, options);
+async function runParty(script: string, args: readonly string[], options?: ScriptOptions): Promise<Ended> {
+  await using running = startParty(script, args, options);
+  return await running.ended;
 }
 
 async function assertRefused(wrong: readonly Wrong[]): Promise<void> {

@@ -4,7 +4,8 @@ import { systemRandom } from '../../src/paillier/random.ts';
 import { ownerIdSchema } from '../../src/protocol/identifiers.ts';
 import { dealtOut, linearSample, type Sample } from '../end-to-end/data.ts';
 import { Folder } from '../end-to-end/folder.ts';
-import { type RunningScript, startScript } from './processes.ts';
+import { bundleOf } from '../support/program.ts';
+import { type RunningScript, type ScriptOptions, startScript } from './processes.ts';
 
 export interface ProjectContext {
   /** With a folder for each party. */
@@ -36,7 +37,24 @@ export function configOf({ path }: Folder, party: string): string {
   return `${path}/${party}/config.toml`;
 }
 
-/** Starts a party of the project with a store that is gone with it unless another one is named. */
+const mains: Readonly<Record<string, string>> = {
+  [facilitator]: 'parties/facilitator/main.ts',
+  [dataOwner]: 'parties/data-owner/main.ts',
+  [modelOwner]: 'parties/model-owner/main.ts',
+};
+const scriptsStarted = new Set<string>();
+
+/** Starts a party's script once, and from then on what it starts, bundled where the runner of the tests has done that. */
+export function startParty(script: string, args: readonly string[], options?: ScriptOptions): RunningScript {
+  const main = mains[script];
+  const bundle = main === undefined ? undefined : bundleOf(main);
+  if (bundle !== undefined && scriptsStarted.has(script))
+    return startScript(process.execPath, [bundle, ...args], options);
+  scriptsStarted.add(script);
+  return startScript(script, args, options);
+}
+
+/** The same of a party of the project, with a store that is gone with it unless another one is named. */
 export function start(script: string, folder: Folder, party: string, ...args: readonly string[]): RunningScript {
-  return startScript(script, ['--config', configOf(folder, party), '--store', ':memory:', ...args]);
+  return startParty(script, ['--config', configOf(folder, party), '--store', ':memory:', ...args]);
 }
