@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type Answer, type LineRequest, refusalIn, send } from './line.ts';
 
 /** How many for each party. */
-export const fuzzed: number = process.env.SLOW === undefined ? 10_000 : 200_000;
+export const fuzzed: number = process.env.SLOW === undefined ? 4000 : 200_000;
 
 /** Requests under way at once. */
 const atOnce = 8;

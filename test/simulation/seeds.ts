@@ -5,8 +5,8 @@ import type { KeyPair } from '../../src/paillier/key-generation.ts';
 
 const slow = process.env.SLOW === '1';
 
-/** Seeds of one test file, 15 or with SLOW=1 five hundred, and the operations of each. */
-export const seedsPerFile: number = slow ? 500 : 15;
+/** Seeds of one test file, 8 or with SLOW=1 five hundred, and the operations of each. */
+export const seedsPerFile: number = slow ? 500 : 8;
 export const operations: number = slow ? 1500 : 150;
 
 /** Simulates the seeds from `first` on: every round must be the sum that its manifest names, and everything must end. */
