@@ -129,6 +129,7 @@ export class Life {
   readonly death: Promise<void>;
   #die: () => void = () => undefined;
   #owner: DataOwner | undefined;
+  #beginning: Promise<void> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
 
   constructor(world: World, options: LifeOptions) {
@@ -139,7 +140,12 @@ export class Life {
     });
   }
 
-  async begin(): Promise<void> {
+  begin(): Promise<void> {
+    this.#beginning = this.#begin();
+    return this.#beginning;
+  }
+
+  async #begin(): Promise<void> {
     const { world } = this;
     const at = (place: string): void => {
       if (this.dead) throw new Death();
@@ -194,8 +200,10 @@ export class Life {
   async stop(): Promise<void> {
     this.#stop.abort();
     if (this.dead) return;
+    // The last of many lives may be stopped when it has only just been given.
+    await this.#beginning.catch(() => undefined);
     await this.#running.catch(() => undefined);
-    await this.owner.idle();
+    await this.#owner?.idle();
     this.dead = true;
   }
 
