@@ -3,7 +3,7 @@
  * derives every key itself, but once in a run. It takes half of the time in which a party starts, and tests start the same parties
  * again and again.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scrypt as derive, type ScryptCost } from '../../src/platform/sealing.ts';
@@ -27,8 +27,8 @@ export async function scrypt(
   if (known !== undefined) return new Uint8Array(known);
   const key = await derive(text, salt, cost, length);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Others may ask for the same at the same time.
-  const part = `${file}.${process.pid}`;
+  // Others may ask for the same at the same time, in this process too.
+  const part = `${file}.${randomUUID()}`;
   await writeFile(part, key, { mode: 0o600 });
   await rename(part, file);
   return key;

@@ -40,7 +40,7 @@ export function decryptionAgrees(kernel: Kernel): boolean {
   }
 }
 
-/** The greatest two primes of as many bits as in keys of 2048, 3072 and 4096 bits, for this test and nothing else. */
+/** The greatest two primes of as many bits as in keys of 2048, 3072 and 4096 bits, for tests and nothing else. */
 export const longPrimes: readonly (readonly [bigint, bigint])[] = [
   [2n ** 1024n - 179n, 2n ** 1024n - 105n],
   [2n ** 1536n - 4977n, 2n ** 1536n - 3453n],
