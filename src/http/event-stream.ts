@@ -91,8 +91,6 @@ export function serveEvents<T extends Numbered>(
       },
       cancel: async () => {
         left = true;
-        // Many may hang up at once.
-        await systemTurns.take();
         gone.abort(over);
         await frames.return();
       },

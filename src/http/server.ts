@@ -7,6 +7,7 @@ import { SealsumError } from '../errors.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { systemTurns } from '../threads/turns.ts';
 import { listeningAuthorities } from './authority.ts';
+import { spreadHangUps } from './hang-ups.ts';
 import { problemHeaders, problemResponse, toProblem } from './problem.ts';
 import { expectPace } from './request-body.ts';
 import { oldestTls, requireTls, type ServerTls } from './transport.ts';
@@ -75,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     refuseUnreadable(error, socket, limits);
   });
   const connections = watchConnections(server);
+  spreadHangUps(server);
   const tls = options.tls !== undefined;
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
