@@ -2,6 +2,5 @@
 # Measures how time and memory grow with values, owners and key size; --help shows the options.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
-install
-cd "$root"
-exec node --import tsx scripts/bench-scaling.ts "$@"
+build
+exec node "$root/dist/scripts/bench-scaling.js" "$@"

@@ -4,7 +4,6 @@
  * an owner seals, the facilitator checks and multiplies all contributions, the model owner opens their sum. Results are checked.
  */
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { refuseInOneLine } from '../src/http/party-process.ts';
@@ -13,6 +12,7 @@ import { machineAndVersions } from './bench/machine.ts';
 import { growthInWords, growths, keyOf, pointsOf, quickSizes, sweeps, wholeSizes } from './bench/scaling.ts';
 import { type Point, type PointFigures, pointFiguresSchema } from './bench/scaling-point.ts';
 import { duration, megabytes, table } from './bench/table.ts';
+import { beside } from './beside.ts';
 
 const examples = `
 Everything took 5 minutes on two cores that had much else to do, --quick half a minute; free ones take less. Progress goes to standard error.
@@ -35,11 +35,8 @@ const started = performance.now();
 async function measure(point: Point): Promise<PointFigures> {
   const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
   console.error(`${seconds} s  ${point.party}: ${point.key_bits} bits, ${point.owners} × ${point.values} values`);
-  const script = fileURLToPath(new URL('bench-scaling-point.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...['--import', import.meta.resolve('tsx'), script],
-    JSON.stringify(point),
-  ]);
+  const { loader, path } = beside(import.meta.url, './bench-scaling-point');
+  const { stdout } = await promisify(execFile)(process.execPath, [...loader, path, JSON.stringify(point)]);
   return pointFiguresSchema.parse(JSON.parse(stdout));
 }
 

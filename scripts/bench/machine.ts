@@ -5,7 +5,7 @@ import { machine } from '../machine.ts';
 
 export function machineAndVersions(): Record<string, string | number> {
   const { dependencies, devDependencies } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+    readFileSync(new URL(`${import.meta.url.endsWith('.js') ? '../' : ''}../../package.json`, import.meta.url), 'utf8'),
   ) as Record<'dependencies' | 'devDependencies', Record<string, string>>;
   return {
     ...machine(),

@@ -13,6 +13,7 @@ import type { EncryptionOrder } from '../../src/paillier/encryption-thread.ts';
 import type { Encryptor } from '../../src/paillier/encryptor.ts';
 import { primesOf } from '../../src/paillier/private-key.ts';
 import { createThreadPool, type ThreadWork } from '../../src/threads/pool.ts';
+import { beside } from '../beside.ts';
 import { timed } from './contender.ts';
 import { expect, median } from './measure.ts';
 
@@ -32,7 +33,7 @@ export interface ThreadsRow {
 }
 
 /** Where the modules that threads load lie. */
-const paillier = new URL('../../src/paillier/encryptor.ts', import.meta.url).href;
+const paillier = beside(import.meta.url, '../../src/paillier/encryptor').href;
 
 /** Ciphertexts after which it is known how long one takes. */
 const calibration = 64;

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { SealsumError } from '../../src/errors.ts';
+import { beside } from '../beside.ts';
 import type { LoopDelay } from './loop-monitor.ts';
 
 export interface FacilitatorProcess extends AsyncDisposable {
@@ -31,14 +31,10 @@ const patience = 60_000;
 /** @throws SealsumError request_failed when it does not listen */
 export async function startFacilitatorProcess(options: FacilitatorProcessOptions): Promise<FacilitatorProcess> {
   const { config, store, profile } = options;
-  const here = import.meta.url;
-  const compiled = here.endsWith('.js');
-  const extension = compiled ? 'js' : 'ts';
-  const main = fileURLToPath(new URL(`../../parties/facilitator/main.${extension}`, here));
-  const monitor = ['--import', new URL(`./loop-monitor.${extension}`, here).href];
-  const loader = compiled ? [] : ['--import', import.meta.resolve('tsx')];
+  const main = beside(import.meta.url, '../../parties/facilitator/main');
+  const monitor = ['--import', beside(import.meta.url, './loop-monitor').href];
   const profiler = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
-  const child = spawn(process.execPath, [...loader, ...monitor, ...profiler, main, '--config', config], {
+  const child = spawn(process.execPath, [...main.loader, ...monitor, ...profiler, main.path, '--config', config], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...withoutSettings(process.env), SEALSUM_STORE: store },
   });

@@ -16,6 +16,7 @@ export function spreadHangUps(server: Server): void {
   const connections = new Map<Socket, IncomingMessage | undefined>();
   /** Those that are not read: nothing is heard of their end. The first was held first. */
   const held = new Set<Socket>();
+  let releasing = false;
   let ended = 0;
 
   function release(): void {
@@ -26,11 +27,13 @@ export function spreadHangUps(server: Server): void {
       socket.resume();
       released += 1;
     }
-    if (held.size > 0) setImmediate(release);
+    releasing = held.size > 0;
+    if (releasing) setImmediate(release);
   }
 
   function hold(): void {
-    if (held.size === 0) setImmediate(release);
+    if (!releasing) setImmediate(release);
+    releasing = true;
     for (const [socket, request] of connections) {
       // Whoever reads a body decides when its connection is read.
       if (held.has(socket) || request?.complete === false) continue;

@@ -347,19 +347,17 @@ test('what a whole training spends of privacy is the promise, not the share of o
   assert.ok((statement.promised.epsilon ?? 0) > 5);
 });
 
-/** A ratio that is beyond this is wrong. */
+/** A ratio that is beyond this is wrong, with SLOW=1: what else a machine does in the dose of every day makes it anything. */
 const tolerance = 0.3;
-/**
- * On a machine that is busy with other things a busy minute falls on one of them alone, and both are measured again. It passed at once
- * on a machine that is not; if one attempt in six is spoilt, one test in a thousand fails.
- */
+/** A busy minute may fall on one of the two alone, and both are measured again. */
 const attempts = 4;
+const slow = process.env.SLOW !== undefined;
 
-test('a run for real sends as many bytes, and takes as long within 30 %', async () => {
+test('a run for real sends as many bytes, and with SLOW=1 takes as long within 30 %', async () => {
   const sample = logisticSample(300);
   const document = {
     ...sample.document,
-    training: { rounds: 80 },
+    training: { rounds: slow ? 80 : 8 },
     encryption: { key_bits: 2048 },
     participation: { quorum: 3, deadline_seconds: 600 },
   };
@@ -370,6 +368,7 @@ test('a run for real sends as many bytes, and takes as long within 30 %', async 
     assert.equal(found.round.bytes.owner.up, demo.bytes_per_owner_round);
     assert.equal(found.rounds, demo.rounds + 1);
     assert.equal(found.whole.bytes.owner.up, (demo.rounds + 1) * demo.bytes_per_owner_round);
+    if (!slow) return;
     const [estimated, real] = [found.whole.seconds.together, demo.seconds_in_all];
     said.push(`${estimated.toFixed(2)} s for ${real.toFixed(2)} s`);
     if (Math.abs(estimated / real - 1) <= tolerance) return;
