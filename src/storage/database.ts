@@ -11,6 +11,7 @@ import { type Location, parseLocation } from './location.ts';
 import { type Migration, migrate, migrations, storeVersion } from './migrations.ts';
 import { openPostgres } from './postgres-engine.ts';
 import { openSqlite } from './sqlite-engine.ts';
+import type { OpenLogFile } from './sqlite-log.ts';
 import type { Tables } from './tables.ts';
 
 /** The places at which a change can be cut off, in their order: before it begins, before it is committed, once it is. */
@@ -25,6 +26,8 @@ export interface DatabaseOptions {
   readonly checkpoint?: Checkpoint;
   /** The steps to the newest shape; those of the role unless told. */
   readonly steps?: readonly Migration[];
+  /** How a SQLite file's write-ahead log is opened to force it to the disk; by the file system unless told. */
+  readonly openLog?: OpenLogFile;
 }
 
 /** What a transaction works with. */
@@ -70,10 +73,10 @@ export interface Database extends AsyncDisposable {
  *   answer; aborted
  */
 export async function openDatabase(location: string, options: DatabaseOptions): Promise<Database> {
-  const { role, signal, checkpoint = noCheckpoint, steps = migrations[role] } = options;
+  const { role, signal, checkpoint = noCheckpoint, steps = migrations[role], openLog } = options;
   const parsed = parseLocation(location);
   requireGoing(signal, parsed.name);
-  const opening = openEngine(parsed, role).then(async (engine) => {
+  const opening = openEngine(parsed, role, openLog).then(async (engine) => {
     try {
       const version = await engine.kysely
         .connection()
@@ -93,12 +96,12 @@ export async function openDatabase(location: string, options: DatabaseOptions): 
   return signal === undefined ? opening : unlessAborted(opening, signal, parsed.name);
 }
 
-function openEngine(location: Location, role: Role): Promise<Engine> {
+function openEngine(location: Location, role: Role, openLog: OpenLogFile | undefined): Promise<Engine> {
   switch (location.kind) {
     case 'memory':
       return Promise.resolve(openSqlite(undefined, location.name));
     case 'sqlite':
-      return Promise.resolve(openSqlite(location.path, location.name));
+      return Promise.resolve(openSqlite(location.path, location.name, openLog));
     case 'postgres':
       return openPostgres(location, role);
   }
@@ -116,6 +119,7 @@ function createDatabase(engine: Engine, role: Role, checkpoint: Checkpoint): Dat
     const result = last.then(() => {
       // Each would wait as long again for a server that has not answered the one before.
       if (engine.outages !== outages) throw unavailable(engine.name, 'the server did not answer');
+      if (engine.lost !== undefined) throw engine.lost;
       return work();
     });
     last = result.catch(() => undefined);
@@ -173,7 +177,7 @@ async function inTransaction<T>(
   await engine.begin(rows, durable);
   try {
     const result = await work();
-    await rows.executeQuery(CompiledQuery.raw('commit'));
+    await engine.commit(rows, durable);
     return result;
   } catch (error) {
     // The database may have rolled back by itself, or be gone: what went wrong first is what counts.

@@ -13,6 +13,11 @@ export interface Engine {
   readonly kysely: Kysely<Tables>;
   /** How often there was no way to the server or to its lock: what was asked for before need not be tried. 0 for a file. */
   readonly outages: number;
+  /**
+   * Why nothing may be read or written any more: what was committed is not on the disk, and what is read may be gone after the
+   * machine's next start.
+   */
+  readonly lost: SealsumError | undefined;
   /** The names of the tables that are there. */
   tables(rows: Kysely<Tables>): Promise<readonly string[]>;
   /** Once the tables are there, before the first transaction. */
@@ -20,9 +25,11 @@ export interface Engine {
   /**
    * Begins a transaction, after making sure that this process still is the only writer.
    *
-   * @param durable whether its commit waits for the disk
+   * @param durable as it is committed
    */
   begin(rows: Kysely<Tables>, durable: boolean): Promise<void>;
+  /** Ends a transaction. @param durable whether it waits for the disk */
+  commit(rows: Kysely<Tables>, durable: boolean): Promise<void>;
   /** @throws SealsumError store_unavailable when this process may not write any more */
   requireLock(): Promise<void>;
   /** Gives back to the file system some of what deleted rows have left; true when there is more. */

@@ -54,6 +54,8 @@ export async function openPostgres(location: PostgresLocation, role: Role): Prom
     get outages() {
       return outages;
     },
+    // A server whose disk fails ends by itself.
+    lost: undefined,
     tables: postgresTables,
     begun: async () => {
       const query = CompiledQuery.raw('update store set writer = gen_random_uuid()::text returning writer');
@@ -70,6 +72,9 @@ export async function openPostgres(location: PostgresLocation, role: Role): Prom
       if (writer === undefined || found?.writer === writer) return;
       await rows.executeQuery(CompiledQuery.raw('rollback'));
       requireWriter(found?.writer);
+    },
+    commit: async (rows) => {
+      await rows.executeQuery(CompiledQuery.raw('commit'));
     },
     requireLock: async () => {
       await lock.require();

@@ -1,5 +1,5 @@
 /**
- * A store in a SQLite file or in memory: write-ahead log, every commit on disk before it returns, one writing process.
+ * A store in a SQLite file or in memory: write-ahead log, every durable commit on disk before it is over, one writing process.
  *
  * Who writes is decided by a lock on a second file beside the first: an exclusive transaction that never ends, on a
  * connection that does nothing else. The operating system releases it however the process dies. Others may read meanwhile.
@@ -12,7 +12,7 @@ import { SealsumError } from '../errors.ts';
 import { createThreadPool } from '../threads/pool.ts';
 import { systemTurns } from '../threads/turns.ts';
 import { contradiction, type Engine, unavailable } from './engine.ts';
-import { createLogMover, type LogMover } from './sqlite-log.ts';
+import { createWriteAheadLog, type OpenLogFile, type WriteAheadLog } from './sqlite-log.ts';
 import type { Tables } from './tables.ts';
 
 /** Prepared statements that are kept, the newest ones; a store has some tens. */
@@ -25,35 +25,58 @@ const busyTimeout = 5000;
 const pagesAtATime = 512;
 const pagesToKeep = 1024;
 
-/** @param path absolute, or undefined for memory */
-export function openSqlite(path: string | undefined, name: string): Engine {
+/**
+ * @param path absolute, or undefined for memory
+ * @param openLog how the log is opened to force it to the disk; by the file system unless told
+ */
+export function openSqlite(path: string | undefined, name: string, openLog?: OpenLogFile): Engine {
   const release = path === undefined ? () => undefined : lockForWriting(path, name);
   let database: SQLite.Database;
-  let log: LogMover | undefined;
+  let log: WriteAheadLog | undefined;
   try {
     database = openForWriting(path, name);
-    if (path !== undefined) log = createLogMover(database, path, createThreadPool({ threads: 1 }));
+    if (path !== undefined) log = createWriteAheadLog(database, path, createThreadPool({ threads: 1 }), openLog);
   } catch (error) {
     release();
     throw error;
   }
-  let durableNow = true;
+  let lost: SealsumError | undefined;
+
+  async function force(): Promise<void> {
+    try {
+      await log?.force();
+    } catch (error) {
+      // Once it has failed, a system holds for written what is not: forcing it again would succeed (PostgreSQL wiki, "Fsync Errors").
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      lost = unavailable(
+        name,
+        `the disk did not keep what was written (${code}); look at the disk, then start this process again`,
+        error,
+      );
+      throw lost;
+    }
+  }
+
   const engine: Engine = {
     kind: 'sqlite',
     name,
     outages: 0,
+    get lost() {
+      return lost;
+    },
     kysely: queriesOf(database, name),
     tables: sqliteTables,
-    begun: () => Promise.resolve(),
-    begin: async (rows, durable) => {
+    // A process that was killed may have committed what nobody has forced yet, and it is read from now on.
+    begun: force,
+    begin: async (rows) => {
       // A rollback that failed would leave its transaction open, for the next one to be part of.
       if (database.inTransaction) attempt(name, () => database.exec('rollback'));
       await log?.relieve();
-      if (durable !== durableNow) {
-        attempt(name, () => database.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`));
-        durableNow = durable;
-      }
       await rows.executeQuery(CompiledQuery.raw('begin immediate'));
+    },
+    commit: async (rows, durable) => {
+      await rows.executeQuery(CompiledQuery.raw('commit'));
+      if (durable) await force();
     },
     requireLock: () => Promise.resolve(),
     compact: async () => {
