@@ -1,36 +1,48 @@
-/** Bodies of requests: of the type that is expected, and guarded while they are read: no larger than allowed, and no slower than anybody's line is. */
-import type { ReadableStreamReadResult } from 'node:stream/web';
+/** Bodies of requests: of the type that is expected, and no larger than allowed. How fast they come: paced-message.ts. */
 import type { Context } from 'hono';
 import { SealsumError } from '../errors.ts';
-import type { Clock } from '../protocol/clock.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** Looks at every chunk, or waits for it; what it throws is what the reader of the body gets. */
-type Guard = (read: () => Promise<ReadableStreamReadResult<Bytes>>) => Promise<ReadableStreamReadResult<Bytes>>;
 
 /** Why the body of a request could not be read: frameworks that read it for us keep that to themselves. */
 const failures = new WeakMap<Request, () => SealsumError | undefined>();
 
-/** What one of the guards of this request's body threw. */
+/** Tells why the body of a request could not be read, where that is known below it. */
+export function explainBody(request: Request, failure: () => SealsumError | undefined): void {
+  failures.set(request, failure);
+}
+
+/** Why the body of this request could not be read, as far as it is known. */
 export function bodyFailure(request: Request): SealsumError | undefined {
   return failures.get(request)?.();
 }
 
-/** The same request with a guarded body; itself when it has none. Read only as fast as it is asked for. */
-function guardBody(request: Request, guard: Guard): Request {
+/** Refuses a body of more than `limit` bytes: at once when it says how long it is, otherwise when it turns out to be. */
+export function limitBody(context: Context, limit: number): void {
+  const { raw } = context.req;
+  if (raw.method === 'GET' || raw.method === 'HEAD') return;
+  const length = raw.headers.get('content-length');
+  if (length === null || raw.headers.has('transfer-encoding')) context.req.raw = withLimit(raw, limit);
+  else if (Number(length) > limit) throw tooLarge(limit);
+}
+
+/** The same request, whose body ends with an error when it is longer; itself when it has none. Read only as fast as it is asked for. */
+function withLimit(request: Request, limit: number): Request {
   if (request.body === null) return request;
-  const reader = request.body.getReader();
+  const reader: ReadableStreamDefaultReader<Bytes> = request.body.getReader();
+  let size = 0;
   let failure: SealsumError | undefined;
   const body = new ReadableStream<Bytes>(
     {
       pull: async (controller) => {
         try {
-          const { done, value } = await guard(() => reader.read());
+          const { done, value } = await reader.read();
+          size += value?.length ?? 0;
+          if (size > limit) failure = tooLarge(limit);
+          if (failure !== undefined) throw failure;
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (error) {
-          if (error instanceof SealsumError) failure = error;
           controller.error(error);
           // What is still to come is nobody's.
           reader.cancel(error).catch(() => undefined);
@@ -42,28 +54,13 @@ function guardBody(request: Request, guard: Guard): Request {
   );
   // Not every library of types knows that a stream as a body goes one way at a time.
   const init: RequestInit & { readonly duplex: 'half' } = { body, duplex: 'half' };
-  const guarded = new Request(request, init);
-  failures.set(guarded, () => failure ?? bodyFailure(request));
-  return guarded;
+  const limited = new Request(request, init);
+  explainBody(limited, () => failure ?? bodyFailure(request));
+  return limited;
 }
 
-/** Refuses a body of more than `limit` bytes: at once when it says how long it is, otherwise when it turns out to be. */
-export function limitBody(context: Context, limit: number): void {
-  const { raw } = context.req;
-  if (raw.method === 'GET' || raw.method === 'HEAD') return;
-  const tooLarge = (): SealsumError => new SealsumError('body_too_large', `the body is larger than ${limit} bytes`);
-  const length = raw.headers.get('content-length');
-  if (length !== null && !raw.headers.has('transfer-encoding')) {
-    if (Number(length) > limit) throw tooLarge();
-    return;
-  }
-  let size = 0;
-  context.req.raw = guardBody(raw, async (read) => {
-    const result = await read();
-    size += result.value?.length ?? 0;
-    if (size > limit) throw tooLarge();
-    return result;
-  });
+function tooLarge(limit: number): SealsumError {
+  return new SealsumError('body_too_large', `the body is larger than ${limit} bytes`);
 }
 
 /** Refuses a body whose Content-Type header is not what the route takes. @throws SealsumError media_type_unsupported */
@@ -97,39 +94,4 @@ export async function readJson(context: Context, limit: number): Promise<unknown
   } catch (cause) {
     throw new SealsumError('message_invalid', 'the body is not JSON', { field: 'body', cause });
   }
-}
-
-export interface Pace {
-  readonly clock: Clock;
-  /** Milliseconds that are waited for in any case. */
-  readonly grace: number;
-  /** What must arrive on average, beyond the grace. */
-  readonly bytesPerSecond: number;
-}
-
-/**
- * Gives a body up that arrives too slowly. Only the time counts in which its reader waits for it: whoever reads slowly has
- * nobody to blame.
- */
-export function expectPace(request: Request, { clock, grace, bytesPerSecond }: Pace): Request {
-  let waited = 0;
-  let received = 0;
-  return guardBody(request, async (read) => {
-    const started = clock.monotonic();
-    const patience = grace + (received / bytesPerSecond) * 1000 - waited;
-    let cancel = (): void => undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = clock.after(patience, () => {
-        reject(new SealsumError('body_too_slow', `the body arrives at less than ${bytesPerSecond} bytes per second`));
-      });
-    });
-    try {
-      const result = await Promise.race([read(), late]);
-      received += result.value?.length ?? 0;
-      return result;
-    } finally {
-      cancel();
-      waited += clock.monotonic() - started;
-    }
-  });
 }

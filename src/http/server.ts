@@ -8,8 +8,10 @@ import { type Clock, systemClock } from '../protocol/clock.ts';
 import { systemTurns } from '../threads/turns.ts';
 import { listeningAuthorities } from './authority.ts';
 import { spreadHangUps } from './hang-ups.ts';
+import { bodyOf } from './message-body.ts';
+import { PacedMessage, pacedMessages } from './paced-message.ts';
 import { problemHeaders, problemResponse, toProblem } from './problem.ts';
-import { expectPace } from './request-body.ts';
+import { explainBody } from './request-body.ts';
 import { oldestTls, requireTls, type ServerTls } from './transport.ts';
 
 export interface RunningServer extends AsyncDisposable {
@@ -112,10 +114,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limits: ServerLimits): Server {
-  const pace = { clock, grace: limits.bodyGrace, bytesPerSecond: limits.bodyBytesPerSecond };
-  const answer = getRequestListener((request) => fetch(hasBody(request) ? expectPace(request, pace) : request), {
-    errorHandler: unaddressed,
-  });
+  const answer = getRequestListener(
+    (request, { incoming }) => {
+      if (!(incoming instanceof PacedMessage)) return fetch(request);
+      explainBody(request, () => incoming.slowness);
+      if (request.method !== 'GET' && request.method !== 'HEAD') replaceBody(request, incoming);
+      return fetch(request);
+    },
+    { errorHandler: unaddressed },
+  );
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     response.once('finish', () => {
       discardRest(request);
@@ -128,13 +135,24 @@ function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limi
   // How often Node looks whether a time is over.
   const connectionsCheckingInterval = Math.min(5000, limits.headersTimeout);
   // Node itself would refuse a request without a Host in words that are no problem; the listener does it in ours.
-  const common = { maxHeaderSize: limits.headerBytes, connectionsCheckingInterval, requireHostHeader: false };
+  const common = {
+    maxHeaderSize: limits.headerBytes,
+    connectionsCheckingInterval,
+    requireHostHeader: false,
+    IncomingMessage: pacedMessages({ clock, grace: limits.bodyGrace, bytesPerSecond: limits.bodyBytesPerSecond }),
+  };
   if (tls === undefined) return refusingExpectations(createServer(common, listener));
   const { cert, key, clientCa } = tls;
   requireTls({ cert, key, authority: clientCa });
   const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
   const handshake = { minVersion: oldestTls, handshakeTimeout: limits.headersTimeout } as const;
   return refusingExpectations(createTlsServer({ ...common, ...handshake, ...clients, cert, key }, listener));
+}
+
+/** Has a body that is read in pieces read as bodyOf does. Whoever wants all of it at once gets that of the adapter, which has it sooner. */
+function replaceBody(request: Request, message: IncomingMessage): void {
+  let body: ReadableStream<Uint8Array> | undefined;
+  Object.defineProperty(request, 'body', { get: () => (body ??= bodyOf(message)) });
 }
 
 /** In place of Node's own refusal, which is no problem. */
@@ -154,13 +172,9 @@ function refusingExpectations(server: Server): Server {
  */
 function discardRest(request: IncomingMessage): void {
   if (request.readableEnded || request.destroyed) return;
+  if (request instanceof PacedMessage) request.answered();
   request.removeAllListeners('data');
   request.resume();
-}
-
-/** Whether a request says that it has a body. */
-function hasBody({ headers }: Request): boolean {
-  return headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
 }
 
 /** What is answered when not even the address can be read, and to a mistake of this layer. */

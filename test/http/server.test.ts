@@ -227,6 +227,124 @@ test('a body that keeps its pace may take its time, and who reads slowly has tim
   assert.equal((await (await work).text()).length, 100_000);
 });
 
+test('a reader that stops in the middle while there is something to read may take a day', async () => {
+  const clock = createTestClock();
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let goOn = (): void => undefined;
+  const gathered = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let begun = 0;
+  const slow = async (request: Request): Promise<Response> => {
+    let size = 0;
+    for await (const chunk of request.body ?? []) {
+      size += (chunk as Uint8Array).length;
+      begun += 1;
+      if (begun === 1) await gathered;
+      if (begun === 2) await held;
+    }
+    return new Response(String(size));
+  };
+  await using server = await startServer({ fetch: slow, port: 0, host: '127.0.0.1', clock });
+  const head = 'POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 200000\r\n\r\n';
+  const line = converse(server.port, head);
+  for (let part = 0; part < 5; part++) {
+    line.write('x'.repeat(10_000));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  // All of it is there, and not more than is kept beside the reader.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  goOn();
+  await until('the second chunk of several', () => begun === 2);
+  clock.advance(86_400_000);
+  release();
+  line.write('x'.repeat(150_000));
+  assert.match(await within('the answer', line.answer), /^HTTP\/1\.1 200 .*\r\n\r\n200000$/s);
+  assert.equal(clock.pending(), 0);
+});
+
+test('a body is read from its line no faster than its reader asks for it', async () => {
+  let begun = 0;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = async (request: Request): Promise<Response> => {
+    let size = 0;
+    for await (const chunk of request.body ?? []) {
+      if (size === 0) {
+        begun += 1;
+        await held;
+      }
+      size += (chunk as Uint8Array).length;
+    }
+    return new Response(String(size));
+  };
+  await using server = await startServer({ fetch: slow, port: 0, host: '127.0.0.1' });
+  const length = 64 << 20;
+  const socket = connect(server.port, '127.0.0.1');
+  let heard = '';
+  socket.on('data', (chunk) => {
+    heard += chunk.toString('latin1');
+  });
+  socket.write(`POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`);
+  let sent = 0;
+  for (let piece = 0; piece < 64; piece++)
+    socket.write(Buffer.alloc(1 << 20), () => {
+      sent += 1;
+    });
+  await until('the first chunk', () => begun === 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  // Two systems keep some of it for the line.
+  assert.ok(sent < 32, `${sent} MiB were taken`);
+  release();
+  await until('the answer', () => heard.endsWith(String(length)));
+  socket.destroy();
+});
+
+test('whoever leaves in the middle of a body, before or after it is read, is no failure of ours', async () => {
+  for (const early of [true, false]) {
+    const lines: string[] = [];
+    const log = createLog('tester', 'debug', { write: (line) => lines.push(line) });
+    const notReady = (): Promise<undefined> => Promise.resolve(undefined);
+    const app = createBaseApp({ party: 'tester', description: 'For tests.', log, bodyLimit: 1 << 20, notReady });
+    let begun = false;
+    let gone = false;
+    app.post('/text', async (context) => {
+      begun = true;
+      if (early) await until('the sender to be gone', () => gone);
+      return context.text(await context.req.text());
+    });
+    await using server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1' });
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write('POST /text HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nxxx');
+    await until('the request', () => begun);
+    socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    gone = true;
+    await until('the end', () => lines.some((line) => line.includes('broke off')));
+    assert.deepEqual(
+      lines.filter((line) => (JSON.parse(line) as { level: number }).level >= 50),
+      [],
+    );
+  }
+});
+
+test('what still comes after the answer, and is too slow, ends with its line', async () => {
+  for (const method of ['GET', 'POST']) {
+    const clock = createTestClock();
+    await using server = await start(hello, { clock });
+    const line = converse(server.port, `${method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n`, 'x');
+    await until('the rest to be waited for', () => clock.next() !== undefined);
+    clock.advance(10_001);
+    assert.match(await within('the line to be closed', line.answer), /^HTTP\/1\.1 200 .*\r\n\r\nhello$/s);
+    assert.equal(clock.pending(), 0);
+  }
+});
+
 test('headers that are too long, and what is no HTTP, are answered with a problem', async () => {
   await using server = await start(hello);
   const long = await converse(server.port, `GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(17_000)}\r\n\r\n`).answer;
