@@ -21,9 +21,10 @@ export function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
           });
         };
         message.pause();
-        message.on('data', (chunk: Uint8Array) => {
+        message.on('data', ({ buffer, byteOffset, byteLength }: Buffer<ArrayBuffer>) => {
           message.pause();
-          if (!over) controller.enqueue(chunk);
+          // As of any stream of bytes: a Buffer's slice() would be the same memory.
+          if (!over) controller.enqueue(new Uint8Array(buffer, byteOffset, byteLength));
         });
         message.once('end', () => {
           end(() => {
