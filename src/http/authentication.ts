@@ -12,6 +12,7 @@ import type { Parties } from '../protocol/parties.ts';
 import type { NonceStore } from '../storage/nonce-store.ts';
 import { systemTurns } from '../threads/turns.ts';
 import type { Limiter } from './limits.ts';
+import { bodyOf } from './message-body.ts';
 import { defaultTolerance, digestOf, emptyDigest, useNonce, verifyHead } from './message-signatures.ts';
 import { limitBody } from './request-body.ts';
 
@@ -115,7 +116,7 @@ function requireDigest(found: Uint8Array, expected: Uint8Array): void {
  * @throws SealsumError signature_invalid after the last chunk
  */
 export function streamedBody(context: Context<AuthenticatedEnv>): AsyncGenerator<Uint8Array, void, undefined> {
-  return digestChecked(context.req.raw.body, context.get('bodyDigest') ?? emptyDigest());
+  return digestChecked(bodyOf(context.req.raw), context.get('bodyDigest') ?? emptyDigest());
 }
 
 /** The chunks of a body. @throws SealsumError signature_invalid after the last one, when it is not the body with this SHA-256 */

@@ -1,11 +1,25 @@
 /** The body of a request as a stream that is read from its line only as fast as it is asked for. */
 import type { IncomingMessage } from 'node:http';
 
+const messages = new WeakMap<Request, IncomingMessage>();
+
+/** Tells by which message a request came. */
+export function noteMessage(request: Request, message: IncomingMessage): void {
+  messages.set(request, message);
+}
+
 /**
- * At most one piece waits here, beside what Node keeps. The adapter makes two streams and a second Request for it, which is a
- * seventh of what a facilitator does for a contribution (docs/performance.md).
+ * For whoever reads a body in pieces: as request.body, for which the adapter would make two streams and a second Request, which is a
+ * seventh of what a facilitator does for a contribution (docs/performance.md). Asked for once, and then read.
  */
-export function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
+export function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
+  const message = messages.get(request);
+  // Somebody has read a clone: the adapter keeps what is left for the request itself.
+  return message === undefined || message.readableDidRead ? request.body : streamOf(message);
+}
+
+/** At most one piece waits here, beside what Node keeps. */
+function streamOf(message: IncomingMessage): ReadableStream<Uint8Array> {
   let over = false;
   return new ReadableStream<Uint8Array>(
     {

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../protocol/clock.ts';
 import { systemTurns } from '../threads/turns.ts';
 import { listeningAuthorities } from './authority.ts';
 import { spreadHangUps } from './hang-ups.ts';
-import { bodyOf } from './message-body.ts';
+import { noteMessage } from './message-body.ts';
 import { PacedMessage, pacedMessages } from './paced-message.ts';
 import { problemHeaders, problemResponse, toProblem } from './problem.ts';
 import { explainBody } from './request-body.ts';
@@ -116,9 +116,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limits: ServerLimits): Server {
   const answer = getRequestListener(
     (request, { incoming }) => {
-      if (!(incoming instanceof PacedMessage)) return fetch(request);
-      explainBody(request, () => incoming.slowness);
-      if (request.method !== 'GET' && request.method !== 'HEAD') replaceBody(request, incoming);
+      if (incoming instanceof PacedMessage) {
+        explainBody(request, () => incoming.slowness);
+        noteMessage(request, incoming);
+      }
       return fetch(request);
     },
     { errorHandler: unaddressed },
@@ -147,12 +148,6 @@ function createListener({ fetch, tls, clock = systemClock }: ServerOptions, limi
   const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true };
   const handshake = { minVersion: oldestTls, handshakeTimeout: limits.headersTimeout } as const;
   return refusingExpectations(createTlsServer({ ...common, ...handshake, ...clients, cert, key }, listener));
-}
-
-/** Has a body that is read in pieces read as bodyOf does. Whoever wants all of it at once gets that of the adapter, which has it sooner. */
-function replaceBody(request: Request, message: IncomingMessage): void {
-  let body: ReadableStream<Uint8Array> | undefined;
-  Object.defineProperty(request, 'body', { get: () => (body ??= bodyOf(message)) });
 }
 
 /** In place of Node's own refusal, which is no problem. */

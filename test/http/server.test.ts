@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import { SealsumError } from '../../src/errors.ts';
 import { createBaseApp } from '../../src/http/base-app.ts';
 import { createLog } from '../../src/http/log.ts';
+import { bodyOf } from '../../src/http/message-body.ts';
 import { fromProblem } from '../../src/http/problem.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/http/server.ts';
 import { createTestClock } from '../support/clock.ts';
@@ -162,7 +163,7 @@ async function startReader(more: Partial<ServerOptions>): Promise<RunningServer 
   app.post('/stream', async (context) => {
     read.push('begun');
     let size = 0;
-    for await (const chunk of context.req.raw.body ?? []) size += (chunk as Uint8Array).length;
+    for await (const chunk of bodyOf(context.req.raw) ?? []) size += chunk.length;
     return context.text(String(size));
   });
   const server = await startServer({ fetch: app.fetch, port: 0, host: '127.0.0.1', ...more });
@@ -240,8 +241,8 @@ test('a reader that stops in the middle while there is something to read may tak
   let begun = 0;
   const slow = async (request: Request): Promise<Response> => {
     let size = 0;
-    for await (const chunk of request.body ?? []) {
-      size += (chunk as Uint8Array).length;
+    for await (const chunk of bodyOf(request) ?? []) {
+      size += chunk.length;
       begun += 1;
       if (begun === 1) await gathered;
       if (begun === 2) await held;
@@ -274,12 +275,12 @@ test('a body is read from its line no faster than its reader asks for it', async
   });
   const slow = async (request: Request): Promise<Response> => {
     let size = 0;
-    for await (const chunk of request.body ?? []) {
+    for await (const chunk of bodyOf(request) ?? []) {
       if (size === 0) {
         begun += 1;
         await held;
       }
-      size += (chunk as Uint8Array).length;
+      size += chunk.length;
     }
     return new Response(String(size));
   };
