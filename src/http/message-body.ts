@@ -1,5 +1,6 @@
 /** The body of a request as a stream that is read from its line only as fast as it is asked for. */
 import type { IncomingMessage } from 'node:http';
+import { SealsumError } from '../errors.ts';
 
 const messages = new WeakMap<Request, IncomingMessage>();
 
@@ -9,8 +10,8 @@ export function noteMessage(request: Request, message: IncomingMessage): void {
 }
 
 /**
- * For whoever reads a body in pieces: as request.body, for which the adapter would make two streams and a second Request, which is a
- * seventh of what a facilitator does for a contribution (docs/performance.md). Asked for once, and then read.
+ * For whoever reads a body in pieces: as request.body, for which the adapter would make two streams and a second Request (what that
+ * costs: docs/performance.md). Asked for once, and then read. Ends with the error of the line: body_too_slow, aborted, ECONNRESET.
  */
 export function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
   const message = messages.get(request);
@@ -47,7 +48,7 @@ function streamOf(message: IncomingMessage): ReadableStream<Uint8Array> {
         });
         message.once('error', fail);
         const broken = (): void => {
-          fail(message.errored ?? new Error('the request broke off before its end'));
+          fail(message.errored ?? new SealsumError('aborted', 'the request broke off before its end'));
         };
         message.once('close', broken);
         if (message.destroyed) broken();

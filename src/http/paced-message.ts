@@ -1,6 +1,6 @@
 /**
- * Requests whose bodies are given up when they arrive too slowly. It is done where Node receives them, since a body that a web
- * stream guards costs as much as all else that is done with a small request.
+ * Requests whose bodies are given up when they arrive too slowly. It is done where Node receives them: a web stream that guards a
+ * body takes a second Request, and more memory than the body of most (docs/performance.md).
  */
 import { IncomingMessage } from 'node:http';
 import { SealsumError } from '../errors.ts';
